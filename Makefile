@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets. One make, no recursion: a directory with things of its own to build
+# has a build.mk that is read here. It adds to four lists (paths under $(B)):
+#   ALL        built by a plain `make`
+#   UNIT       test programs, run by `make test`: 0 is a pass
+#   FUZZ       libFuzzer programs, smoke-run by `make test`
+#   L1         multiboot programs that run as L1 in the lab
+
+B := build
+VERSION := 0.1.0
+MAKEFLAGS += -j$(shell nproc) --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+# Everything that any target needs, for Debian 12. `make DEPS=` trusts the machine as it is.
+DEPS := gcc make binutils libc6-dev git python3 \
+	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev cppcheck shellcheck spin \
+	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
+	grub-common grub-pc-bin grub-efi-amd64-bin
+
+# One image for each backend. A backend walks its own table format, not the other's.
+BACKENDS := svm
+OTHER_FORMAT_svm := ept/ept.c
+OTHER_FORMAT_vmx := ept/npt.c
+
+CC := gcc
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+	-Wpointer-arith -Wwrite-strings -Wcast-align -Wimplicit-fallthrough -Wno-unused-parameter
+CPPFLAGS := -I. -MMD -MP
+# Code below Xen: no C library, no FPU registers, no red zone (exceptions use the same stack).
+# Builtins stay on, but loops do not turn into calls, since memcpy & co. are themselves loops.
+IMAGE_CFLAGS := -std=c11 -O2 -g $(WARN) -ffreestanding -fbuiltin -mgeneral-regs-only \
+	-mno-red-zone -fno-pic -fno-pie -mcmodel=small -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-common \
+	-ffunction-sections -fdata-sections
+IMAGE_LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+	-Wl,-z,max-page-size=4096,--no-warn-rwx-segments
+# Ordinary programs.
+HOST_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN)
+
+ALL :=
+UNIT :=
+FUZZ :=
+L1 :=
+
+.PHONY: all
+all:
+
+# --- packages: checked before anything else is made, installed only when one is missing ---------
+ifneq ($(filter-out help clean deps,$(or $(MAKECMDGOALS),all)),)
+include $(B)/deps.mk
+endif
+
+$(B)/deps.mk: Makefile
+	@mkdir -p $(@D)
+	@missing=; for p in $(DEPS); do \
+		dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || \
+			missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		if [ "$$(id -u)" != 0 ]; then \
+			echo "not root: run 'make deps' as root, or 'make DEPS=' to go on without" >&2; \
+			exit 1; \
+		fi; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+			apt-get -qq install -y --no-install-recommends $$missing; \
+	fi
+	@echo "# packages are there" >$@
+
+# --- the version: the commit, no dates, so that a commit gives the same image everywhere ---------
+.PHONY: FORCE
+FORCE:
+$(B)/version.h: FORCE
+	@mkdir -p $(@D)
+	@hash=$$(git describe --always --abbrev=12 --exclude='*' --dirty=+ 2>/dev/null); \
+	printf '/* Made by make. */\n#define NETHERVISOR_VERSION "%s"\n' \
+		"$(VERSION)$${hash:+-$$hash}" >$@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# --- the images ------------------------------------------------------------------------------
+# image-sources BACKEND
+image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/$(1)/*.[cS]) \
+	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c))
+
+define image
+$(1)_OBJS := $$(addprefix $(B)/$(1)/,$$(addsuffix .o,$$(call image-sources,$(1))))
+
+$(B)/$(1)/%.c.o: %.c | $(B)/version.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
+$(B)/$(1)/%.S.o: %.S | $(B)/version.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
+
+# elf64 has the symbols, for gdb; multiboot loaders take ELF32 only.
+$(B)/nethervisor-$(1).elf64: $$($(1)_OBJS) monitor/image.lds
+	$$(CC) $$(IMAGE_LDFLAGS) -Wl,-T,monitor/image.lds,-Map,$(B)/nethervisor-$(1).map -o $$@ \
+		$$($(1)_OBJS)
+$(B)/nethervisor-$(1).elf: $(B)/nethervisor-$(1).elf64
+	objcopy -O elf32-i386 --strip-debug $$< $$@
+
+ALL += $(B)/nethervisor-$(1).elf
+-include $$($(1)_OBJS:.o=.d)
+endef
+$(foreach hw,$(BACKENDS),$(eval $(call image,$(hw))))
+
+# --- netherctl: static, so that it runs in any dom0 ----------------------------------------------
+$(B)/netherctl: monitor/ctl/netherctl.c $(B)/version.h
+	$(CC) $(CPPFLAGS) -MF $@.d $(HOST_CFLAGS) -static -o $@ $<
+ALL += $(B)/netherctl
+-include $(B)/netherctl.d
+
+# --- the rest ------------------------------------------------------------------------------------
+include $(wildcard crypto/build.mk attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
+	tests/*/build.mk tests/lab/l1/build.mk)
+
+.PHONY: deps tests list-tests run test lint format tcb bench install uninstall clean help
+all: $(ALL) $(L1)
+deps: $(B)/deps.mk
+tests: all $(UNIT) $(FUZZ)
+
+list-tests:
+	@printf '%s\n' $(UNIT) $(FUZZ) $(L1)
+
+run: all
+	@tests/lab/lab demo $(if $(INTERACTIVE),--interactive)
+
+# tests/run makes `tests` itself, so that what does not compile is a failed test like any other.
+test:
+	@tests/run $(if $(T),'$(T)')
+
+lint:
+	@tests/lint
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+tcb: $(foreach hw,$(BACKENDS),$(B)/nethervisor-$(hw).elf)
+	@tests/tcb $(BACKENDS)
+
+bench: all
+	@tests/bench/run
+
+install: all
+	@B=$(B) tests/install/install "$(DESTDIR)"
+
+uninstall:
+	@B=$(B) tests/install/install --remove "$(DESTDIR)"
+
+clean:
+	rm -rf $(B)
+
+help:
+	@echo 'make              build the images, netherctl and the L1 programs'
+	@echo 'make deps         install the Debian packages that are missing (other targets do it too)'
+	@echo 'make run          boot monitor, Xen, dom0 and a guest; INTERACTIVE=1 leaves a dom0 shell'
+	@echo "make test         every test; T='glob' for some, e.g. T='unit/*'"
+	@echo 'make lint         formatting, static analysis, the rules of the tree'
+	@echo 'make format       apply clang-format'
+	@echo 'make tcb          lines of code linked into an image, per room'
+	@echo 'make bench        what the monitor costs'
+	@echo 'make install      to /boot, /etc/grub.d and /usr/sbin under $$(DESTDIR); then update-grub'
+	@echo 'make uninstall    the reverse'
+	@echo 'make clean        remove build/'
