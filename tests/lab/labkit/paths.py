@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are."""
+
+import os
+
+LAB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(LAB))
+BUILD = os.path.join(ROOT, "build")
+OUT = os.path.join(BUILD, "lab")
+RUNS = os.path.join(OUT, "runs")
+GUESTS = os.path.join(OUT, "guests")
+
+# What the image builds leave in OUT.
+XEN = os.path.join(OUT, "xen")
+KERNEL = os.path.join(OUT, "vmlinux-dom0")
+DOM0 = os.path.join(OUT, "dom0.cpio")
+NETHERCTL = os.path.join(BUILD, "netherctl")
+
+
+def monitor(hw):
+    """The monitor's image for 'svm' or 'vmx'."""
+    return os.path.join(BUILD, "nethervisor-%s.elf" % hw)

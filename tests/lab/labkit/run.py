@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`lab run`: prepares the images, boots, watches, and writes the summary."""
+
+import argparse
+import io
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+
+from . import errors, guests, image, paths
+from .cpio import Cpio
+from .errors import LabError
+from .machine import Boot, Qemu
+from .protocol import Protocol
+from .session import Session
+
+XEN_ARGS = "com1=115200,8n1 console=com1 dom0_mem=640M,max:640M loglvl=all guest_loglvl=all" \
+           " conring_size=128k"
+DOM0_ARGS = "console=hvc0 quiet loglevel=4 panic=1 rdinit=/init"
+
+
+def say(text):
+    print("lab: " + text, file=sys.stderr, flush=True)
+
+
+def parser(sub):
+    p = sub.add_parser("run", help="boot the monitor and an L1, run a command in dom0")
+    p.add_argument("--hw", choices=("svm", "vmx"), default="svm")
+    p.add_argument("--no-monitor", action="store_true", help="the same software without us")
+    p.add_argument("--cpus", type=int, default=2)
+    p.add_argument("--mem", type=int, default=3072, metavar="MB")
+    p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
+    p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
+    p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
+    p.add_argument("--l1", metavar="ELF", help="a multiboot program instead of Xen")
+    p.add_argument("--l1-args", default="", metavar="S")
+    p.add_argument("--module", action="append", default=[], metavar="FILE[,args]")
+    p.add_argument("--overlay", metavar="DIR", help="copied over dom0's root")
+    p.add_argument("--guests", action="store_true",
+                   help="put the test guests into /guests (also if the command names /guests)")
+    p.add_argument("--exec", dest="command", metavar="CMD", help="shell command in dom0")
+    p.add_argument("--timeout", type=float, metavar="S",
+                   help="seconds for everything (default 600; none for an interactive shell)")
+    p.add_argument("--gdb", action="store_true", help="wait for gdb on port 1234")
+    p.add_argument("--name", help="the run's folder below build/lab/runs")
+    p.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    p.set_defaults(call=call)
+
+
+def must_exist(path, what):
+    if not os.path.isfile(path):
+        raise LabError(errors.USAGE, "no such file: %s (%s)" % (path, what))
+    return os.path.abspath(path)
+
+
+def check(o):
+    """Everything that can be refused before an image is built."""
+    if o.cpus < 1 or o.mem < 256:
+        raise LabError(errors.USAGE, "--cpus must be at least 1 and --mem at least 256")
+    if o.overlay and not os.path.isdir(o.overlay):
+        raise LabError(errors.USAGE, "no such directory: %s (--overlay)" % o.overlay)
+    if o.l1 and (o.command or o.overlay or o.guests):
+        raise LabError(errors.USAGE, "--l1 boots no dom0: no --exec, --overlay or --guests with it")
+    if o.module and not o.l1:
+        raise LabError(errors.USAGE, "--module needs --l1")
+    monitor = paths.monitor(o.hw)
+    if not os.path.exists(monitor) and (o.hw == "vmx" or not o.no_monitor):
+        raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
+                       % os.path.relpath(monitor))
+
+
+def run_folder(name):
+    name = name or time.strftime("%Y%m%d-%H%M%S-") + str(os.getpid())
+    folder = os.path.join(paths.RUNS, name)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    return folder
+
+
+def write_initrd(o, folder, nonce):
+    """The dom0 root of this run: the cached archive, followed by one with what is new."""
+    more = io.BytesIO()
+    cpio = Cpio(more)
+    cpio.data("lab/nonce", (nonce + "\n").encode(), 0o600)
+    if o.command is None:
+        cpio.data("lab/interactive", b"")
+    else:
+        cpio.data("lab/command", o.command.encode() + b"\n")
+    if not o.no_monitor and os.path.exists(paths.NETHERCTL):
+        cpio.data("usr/bin/netherctl", open(paths.NETHERCTL, "rb").read(), 0o755)
+    if o.guests or "/guests" in (o.command or ""):
+        guests.ensure(say)
+        cpio.tree(paths.GUESTS, "guests")
+    if o.overlay:
+        cpio.tree(o.overlay)
+    cpio.close()
+    path = os.path.join(folder, "initrd")
+    with open(path, "wb") as out, open(paths.DOM0, "rb") as base:
+        shutil.copyfileobj(base, out, 1 << 20)
+        out.write(more.getvalue())
+    return path
+
+
+def l1_boot(o):
+    """The multiboot program, and its modules."""
+    modules = []
+    for spec in o.module:
+        path, _, text = spec.partition(",")
+        modules.append((must_exist(path, "--module"), text))
+    return Boot(must_exist(o.l1, "--l1"), o.l1_args, modules)
+
+
+def xen_boot(o, folder, nonce):
+    image.ensure(say)
+    args = XEN_ARGS + (" console_timestamps=raw" if o.icount else "")
+    args = " ".join(filter(None, [args, o.xen_args]))
+    return Boot(paths.XEN, args, [(paths.KERNEL, DOM0_ARGS), (write_initrd(o, folder, nonce), "")])
+
+
+def below(o, boot):
+    """The same with the monitor under it: L1 becomes the monitor's first module."""
+    monitor = must_exist(paths.monitor(o.hw), "the monitor")
+    return Boot(monitor, o.monitor_args, [(boot.kernel, boot.args)] + boot.modules)
+
+
+def outcome(o, session):
+    """The run's exit status, after the emulator has ended by itself."""
+    if o.l1:
+        if session.result is None:
+            raise LabError(errors.L1_RESULT, "the L1 program ended without 'N passed, N failed'")
+        passed, failed = session.result
+        return 0 if passed > 0 and failed == 0 else 1
+    protocol = session.protocol
+    if protocol.status is None or not protocol.bye:
+        log = os.path.join(session.folder, "qemu.log")
+        status = session.machine.exit_status()
+        if status and not session.com1.at:
+            with open(log) as f:
+                why = (f.read().strip().splitlines() or ["(no message)"])[-1]
+            raise LabError(errors.EMULATOR_START, "the emulator could not start: " + why)
+        what = "; ".join(protocol.failures) or "the machine was reset, powered off, or crashed"
+        raise LabError(errors.EMULATOR_DIED, "the machine ended before dom0 did; reached: %s; "
+                       "emulator's status %s; %s" % (session.last_phase(), status, what))
+    return protocol.status
+
+
+def summary(o, session, command, status, failure):
+    facts = {"name": os.path.basename(session.folder), "hw": o.hw, "monitor": not o.no_monitor,
+             "l1": o.l1 or "xen", "exec": o.command, "status": status, "failure": failure,
+             **session.machine.info, "phases_s": session.phases, "command_line": command}
+    if session.protocol:
+        tsc = dict(session.protocol.tsc)
+        if session.tsc_first is not None:
+            tsc = {"xen_first_line": session.tsc_first, **tsc}
+        # Under --icount the clock is retired instructions, plus the time all CPUs were idle.
+        facts["guest_clock"] = {"unit": "ns of -icount" if o.icount else "TSC ticks", **tsc}
+        facts["monitor_stat"] = session.protocol.stat
+        facts["dom0_failures"] = session.protocol.failures
+    if session.result:
+        facts["l1_result"] = dict(zip(("passed", "failed"), session.result))
+    return facts
+
+
+def emit(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def run(o, on_phase, on_output=emit):
+    """Boots as the options say; (status, summary). Raises LabError after writing a summary."""
+    check(o)
+    interactive = not o.l1 and o.command is None
+    machine = Qemu(o.hw, o.cpus, o.mem, o.icount, o.gdb)
+    folder = run_folder(o.name)
+    nonce = secrets.token_hex(16)
+    boot = l1_boot(o) if o.l1 else xen_boot(o, folder, nonce)
+    command = machine.command(boot if o.no_monitor else below(o, boot), folder, interactive)
+    limit = o.timeout or (None if interactive or o.gdb else 600)
+    session = Session(folder, machine, limit, on_phase)
+    session.echo = bool(o.l1)
+    if not o.l1:
+        session.protocol = Protocol(nonce, session.phase, on_output)
+    if not o.quiet:
+        say(machine.describe() + (", without the monitor" if o.no_monitor else ""))
+        if o.gdb:
+            say("waiting for gdb: gdb %s -ex 'target remote :1234'" % boot.kernel)
+    status, failure = None, None
+    try:
+        session.start(command, interactive)
+        session.watch()
+        status = outcome(o, session)
+    except LabError as e:
+        failure = {"code": e.code, "text": e.text}
+        e.text += "\n" + session.tails() + "\nlab: " + e.text  # the line to read comes last
+        raise
+    finally:
+        machine.stop()
+        session.look()
+        facts = summary(o, session, command, status, failure)
+        session.write_summary(facts)
+        if os.path.exists(os.path.join(folder, "initrd")):
+            os.unlink(os.path.join(folder, "initrd"))
+    return status, facts
+
+
+def call(o):
+    def progress(name, seconds):
+        if not o.quiet and o.command is not None:
+            print("lab: %7.1f s  %s" % (seconds, name), file=sys.stderr, flush=True)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    status, facts = run(o, progress)
+    if not o.quiet:
+        say("status %d, logs in %s" % (status, os.path.relpath(
+            os.path.join(paths.RUNS, facts["name"]))))
+    return status
+
+
+def options(argv):
+    """The options of `lab run`, for programs that call run() themselves."""
+    p = argparse.ArgumentParser()
+    parser(p.add_subparsers())
+    return p.parse_args(["run", *argv])
