@@ -27,12 +27,14 @@ OTHER_FORMAT_svm := ept/ept.c
 OTHER_FORMAT_vmx := ept/npt.c
 
 CC := gcc
+Q := $(if $(V),,@)
+say := @echo "   "
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
 	-Wpointer-arith -Wwrite-strings -Wcast-align -Wimplicit-fallthrough -Wno-unused-parameter
 CPPFLAGS := -I. -MMD -MP
 # Code below Xen: no C library, no FPU registers, no red zone (exceptions use the same stack).
-# Builtins stay on, but loops do not turn into calls, since memcpy & co. are themselves loops.
-IMAGE_CFLAGS := -std=c11 -O2 -g $(WARN) -ffreestanding -fbuiltin -mgeneral-regs-only \
+# Loops do not turn into calls: memcpy & co. are themselves loops.
+IMAGE_CFLAGS := -std=c11 -O2 -g $(WARN) -ffreestanding -mgeneral-regs-only \
 	-mno-red-zone -fno-pic -fno-pie -mcmodel=small -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-common \
 	-ffunction-sections -fdata-sections
@@ -91,17 +93,20 @@ $(1)_OBJS := $$(addprefix $(B)/$(1)/,$$(addsuffix .o,$$(call image-sources,$(1))
 
 $(B)/$(1)/%.c.o: %.c | $(B)/version.h
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
+	$$(say) CC $$<
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
 $(B)/$(1)/%.S.o: %.S | $(B)/version.h
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
+	$$(say) CC $$<
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
 
 # elf64 has the symbols, for gdb; multiboot loaders take ELF32 only.
 $(B)/nethervisor-$(1).elf64: $$($(1)_OBJS) monitor/image.lds
-	$$(CC) $$(IMAGE_LDFLAGS) -Wl,-T,monitor/image.lds,-Map,$(B)/nethervisor-$(1).map -o $$@ \
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(IMAGE_LDFLAGS) -Wl,-T,monitor/image.lds,-Map,$(B)/nethervisor-$(1).map -o $$@ \
 		$$($(1)_OBJS)
 $(B)/nethervisor-$(1).elf: $(B)/nethervisor-$(1).elf64
-	objcopy -O elf32-i386 --strip-debug $$< $$@
+	$$(Q)objcopy -O elf32-i386 --strip-debug $$< $$@
 
 ALL += $(B)/nethervisor-$(1).elf
 -include $$($(1)_OBJS:.o=.d)
@@ -110,7 +115,8 @@ $(foreach hw,$(BACKENDS),$(eval $(call image,$(hw))))
 
 # --- netherctl: static, so that it runs in any dom0 ----------------------------------------------
 $(B)/netherctl: monitor/ctl/netherctl.c $(B)/version.h
-	$(CC) $(CPPFLAGS) -MF $@.d $(HOST_CFLAGS) -static -o $@ $<
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) -MF $@.d $(HOST_CFLAGS) -static -o $@ $<
 ALL += $(B)/netherctl
 -include $(B)/netherctl.d
 
@@ -166,3 +172,4 @@ help:
 	@echo 'make install      to /boot, /etc/grub.d and /usr/sbin under $$(DESTDIR); then update-grub'
 	@echo 'make uninstall    the reverse'
 	@echo 'make clean        remove build/'
+	@echo 'V=1 shows the commands that are run.'
