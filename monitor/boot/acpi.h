@@ -13,7 +13,7 @@ struct acpi_cpu {
 };
 
 struct acpi_info {
-	uint64_t local_apic; /* hpa of the local APICs' registers */
+	uint64_t local_apic;    /* hpa of the local APICs' registers */
 	unsigned int cpu_count; /* at least 1; no APIC id twice */
 	struct acpi_cpu cpu[ACPI_CPUS_MAX];
 };

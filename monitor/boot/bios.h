@@ -16,7 +16,7 @@ struct bios_regs {
 
 struct bios_answer {
 	struct bios_regs regs; /* all four, whether changed or not */
-	bool carry;	       /* CF after IRET */
+	bool carry;            /* CF after IRET */
 	unsigned int len;      /* bytes of entry to store at ES:DI: 0 or BIOS_E820_ENTRY */
 	uint8_t entry[BIOS_E820_ENTRY];
 };

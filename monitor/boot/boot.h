@@ -49,12 +49,12 @@ struct boot_video {
 /* About 21 KiB: keep it static. Holds no pointer into the loader's memory. */
 struct boot_info {
 	enum boot_protocol protocol;
-	boot_string_t loader; /* its name, e.g. "qemu", "GRUB 2.06-13+deb12u1" */
+	boot_string_t loader;  /* its name, e.g. "qemu", "GRUB 2.06-13+deb12u1" */
 	boot_string_t cmdline; /* the monitor's own, as the loader gave it (QEMU: "path args") */
 	bool has_loader;
 	bool has_boot_device;
 	uint32_t boot_device; /* multiboot 1, section 3.3 */
-	uint32_t mem_lower; /* KiB, as the loader said; 0 if it did not */
+	uint32_t mem_lower;   /* KiB, as the loader said; 0 if it did not */
 	uint32_t mem_upper;
 	uint64_t efi_system_table; /* multiboot 2 under UEFI, else 0 */
 	unsigned int rsdp_len; /* 0, 20 or 36: a copy of ACPI's RSDP that multiboot 2 handed over */

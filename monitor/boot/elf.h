@@ -11,13 +11,13 @@
 struct elf_segment {
 	uint32_t offset;
 	uint32_t filesz;
-	uint32_t dest; /* physical (p_paddr) */
+	uint32_t dest;  /* physical (p_paddr) */
 	uint32_t memsz; /* > 0, >= filesz; what exceeds filesz is zeroed */
 };
 
 /* A file that was checked. Holds copies only: the file may be moved before elf_place(). */
 struct elf_image {
-	uint32_t entry; /* physical */
+	uint32_t entry;           /* physical */
 	uint32_t multiboot_flags; /* of the multiboot header */
 	unsigned int count;
 	struct elf_segment segment[ELF_SEGMENTS_MAX];

@@ -4,6 +4,7 @@
 #define MONITOR_BOOT_L1_H
 
 #include "monitor/boot/boot.h"
+#include "monitor/boot/multiboot.h"
 
 /* What the monitor keeps for itself. Page-aligned; low may be empty (start == end). */
 struct monitor_block {
@@ -31,5 +32,19 @@ struct l1_entry {
  */
 int l1_load(struct boot_info *info, const struct monitor_block *block, struct l1_entry *entry,
 	    const char **why);
+
+/* Bytes that L1's information takes at most: its structure, lists, video tables and strings. */
+#define L1_INFO_MAX                                                                       \
+	ALIGN_UP(sizeof(struct multiboot1_info) +                                         \
+			 BOOT_MODULES_MAX * sizeof(struct multiboot1_module) +            \
+			 MEMMAP_MAX * sizeof(struct multiboot1_mmap) + BOOT_VBE_CONTROL + \
+			 BOOT_VBE_MODE + BOOT_STRINGS_MAX + 64,                           \
+		 PAGE_SIZE)
+
+/*
+ * For l1_load(): writes L1's information to the L1_INFO_MAX bytes at `at`, below 4 GiB. Modules are
+ * info's without the first, whose command line is L1's. ERR_FAULT with *why set.
+ */
+int l1_write_info(const struct boot_info *info, hpa_t at, const char **why);
 
 #endif
