@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The other CPUs, by APIC id (QEMU's are 0, 1, 2...). */
+#ifndef L1_LIB_SMP_H
+#define L1_LIB_SMP_H
+
+#include "ept/base.h"
+
+/* This CPU: 0 is the boot CPU. */
+unsigned cpu_index(void);
+
+/* CPUs in the machine, by the number that CPUID reports; at most MAX_CPUS. */
+unsigned cpu_count(void);
+
+/*
+ * INIT, then SIPI, then a second SIPI, to CPU `cpu` (>= 1), which runs fn(arg) on its own stack and
+ * then halts with interrupts off. Returns false if it has not arrived after ten seconds.
+ */
+bool cpu_start(unsigned cpu, void (*fn)(void *), void *arg);
+
+/* True once fn has returned on that CPU. */
+bool cpu_finished(unsigned cpu);
+
+#endif
