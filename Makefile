@@ -114,11 +114,16 @@ endef
 $(foreach hw,$(BACKENDS),$(eval $(call image,$(hw))))
 
 # --- netherctl: static, so that it runs in any dom0 ----------------------------------------------
-$(B)/netherctl: monitor/ctl/netherctl.c $(B)/version.h
+CTL_OBJS := $(patsubst %,$(B)/host/%.o,$(wildcard monitor/ctl/*.c))
+$(CTL_OBJS): $(B)/host/%.c.o: %.c | $(B)/version.h
+	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(CPPFLAGS) -MF $@.d $(HOST_CFLAGS) -static -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -c -o $@ $<
+$(B)/netherctl: $(CTL_OBJS)
+	$(say) LD $@
+	$(Q)$(CC) -static -o $@ $^
 ALL += $(B)/netherctl
--include $(B)/netherctl.d
+-include $(CTL_OBJS:.o=.d)
 
 # --- the rest ------------------------------------------------------------------------------------
 include $(wildcard crypto/build.mk attest/build.mk iodecrypt/build.mk switch-channel/build.mk \

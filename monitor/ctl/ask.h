@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The monitor's hypercalls as functions of an ordinary program in L1. */
+#ifndef MONITOR_CTL_ASK_H
+#define MONITOR_CTL_ASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ask_error {
+	ASK_NO_MONITOR = -1, /* the instruction faulted, or somebody else answered */
+	ASK_ABI = -2,        /* a monitor with other hypercalls than ours */
+};
+
+struct monitor_version {
+	uint64_t abi;
+	char text[33];
+	char backend[9];
+};
+
+struct monitor_info {
+	uint64_t host_bytes;
+	uint64_t monitor_bytes;
+	uint64_t monitor_hpa;
+	uint64_t cpus;
+	uint64_t records; /* of guests, the host's included */
+	uint64_t tsc_start;
+};
+
+struct monitor_guest {
+	uint64_t id;
+	uint64_t root; /* hpa of its nested table */
+	uint64_t vcpus;
+	uint64_t stopped;
+	uint64_t why; /* enum stop_reason */
+	uint64_t exits;
+};
+
+struct monitor_exits {
+	uint64_t count;
+	uint64_t cycles;
+};
+
+/*
+ * Must come first. 0, ASK_NO_MONITOR or ASK_ABI; in the last case v is filled and only
+ * v->abi and v->text can be relied on.
+ */
+int ask_version(struct monitor_version *v);
+
+/* The rest return 0 or the monitor's negative error (ept/base.h). */
+int ask_info(struct monitor_info *info);
+int ask_guest(uint64_t index, struct monitor_guest *g);
+int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e);
+
+/*
+ * The log from *pos on: up to ASK_LOG_CHUNK bytes into buf, their number returned. *pos becomes the
+ * position after them; *lost is how many bytes before them the monitor has already overwritten.
+ */
+#define ASK_LOG_CHUNK 48
+int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost);
+
+#endif
