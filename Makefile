@@ -23,6 +23,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 
 # One image for each backend. A backend walks its own table format, not the other's.
 BACKENDS := svm
+IMAGES := $(BACKENDS:%=$(B)/nethervisor-%.elf)
 OTHER_FORMAT_svm := ept/ept.c
 OTHER_FORMAT_vmx := ept/npt.c
 
@@ -128,6 +129,7 @@ ALL += $(B)/netherctl
 # --- the rest ------------------------------------------------------------------------------------
 include $(wildcard crypto/build.mk attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
 	tests/*/build.mk tests/lab/l1/build.mk)
+L1 += $(L1_ELFS)
 
 .PHONY: deps tests list-tests run test lint format tcb bench install uninstall clean help
 all: $(ALL) $(L1)
@@ -138,7 +140,7 @@ list-tests:
 	@printf '%s\n' $(UNIT) $(FUZZ) $(L1)
 
 run: all
-	@tests/lab/lab demo $(if $(INTERACTIVE),--interactive)
+	@tests/lab/demo $(if $(INTERACTIVE),--interactive)
 
 # tests/run makes `tests` itself, so that what does not compile is a failed test like any other.
 test:
@@ -150,17 +152,22 @@ lint:
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-tcb: $(foreach hw,$(BACKENDS),$(B)/nethervisor-$(hw).elf)
+tcb: $(IMAGES)
 	@tests/tcb $(BACKENDS)
 
 bench: all
 	@tests/bench/run
 
-install: all
-	@B=$(B) tests/install/install "$(DESTDIR)"
+install: $(IMAGES) $(B)/netherctl
+	install -d $(DESTDIR)/boot
+	install -m 644 $(IMAGES) $(DESTDIR)/boot
+	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
+	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
+	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	@B=$(B) tests/install/install --remove "$(DESTDIR)"
+	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(DESTDIR)/usr/sbin/netherctl \
+		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:
 	rm -rf $(B)
