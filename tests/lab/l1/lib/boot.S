@@ -137,7 +137,7 @@ gdt:	.quad 0
 	.quad 0x00cff3000000ffff /* SEL_USER_DATA */
 	.quad 0, 0               /* SEL_TSS, filled at start */
 	.quad 0, 0               /* SEL_LDT, filled at start */
-	.quad 0x00cf1b000000ffff /* SEL_ABSENT: not present */
+	.quad 0x00cf13000000ffff /* SEL_ABSENT: not present */
 	.quad 0                  /* SEL_TSS32_A */
 	.quad 0                  /* SEL_TSS32_B */
 	.quad 0x008f93000000ffff /* SEL_DATA16 */
