@@ -427,30 +427,17 @@ static void intercept_changes(const void *arg)
 	}
 }
 
-static void named(const char *prefix, const struct instruction *i, test_fn *fn)
-{
-	static char name[64];
-	size_t n = 0;
-
-	for (; *prefix; prefix++)
-		name[n++] = *prefix;
-	for (const char *s = i->name; *s && n + 1 < sizeof(name); s++)
-		name[n++] = *s;
-	name[n] = 0;
-	test(name, fn, i);
-}
-
 void l1_main(void)
 {
 	svm_start();
 	for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++)
-		named("intercept-", &instructions[i], intercepted);
+		test_named("intercept-", instructions[i].name, intercepted, &instructions[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++) {
 		if (instructions[i].plain != NEVER)
-			named("execute-", &instructions[i], executes);
+			test_named("execute-", instructions[i].name, executes, &instructions[i]);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(instructions); i++)
-		named("among-all-", &instructions[i], among_all);
+		test_named("among-all-", instructions[i].name, among_all, &instructions[i]);
 	test("selective-passes-ts", selective_passes_ts, NULL);
 	test("hlt-waits", hlt_waits, NULL);
 	test("write-cr0-before-fault", write_cr0_before_fault, NULL);

@@ -106,6 +106,19 @@ void test(const char *name, test_fn *fn, const void *arg)
 	pages_release(mark);
 }
 
+void test_named(const char *prefix, const char *name, test_fn *fn, const void *arg)
+{
+	char full[64];
+	size_t n = 0;
+
+	while (*prefix && n + 1 < sizeof(full))
+		full[n++] = *prefix++;
+	while (*name && n + 1 < sizeof(full))
+		full[n++] = *name++;
+	full[n] = 0;
+	test(full, fn, arg);
+}
+
 void test_fail(const char *fmt, ...)
 {
 	va_list ap;

@@ -18,6 +18,9 @@ void l1_main(void);
 /* Runs one test, unless the command line's only=PREFIX excludes it. Pages allocated in it are freed. */
 void test(const char *name, test_fn *fn, const void *arg);
 
+/* The same, named PREFIX followed by name: for tables of cases. */
+void test_named(const char *prefix, const char *name, test_fn *fn, const void *arg);
+
 _Noreturn void test_fail(const char *fmt, ...);
 _Noreturn void test_skip(const char *why);
 

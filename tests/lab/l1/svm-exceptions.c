@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exits that are not instructions: exceptions, interrupts, NMI, task switch, shutdown. */
+#include "lib/apic.h"
+#include "lib/mem.h"
+#include "lib/pages.h"
+#include "lib/smp.h"
+#include "lib/start.h"
+#include "lib/trap.h"
+#include "svm/known.h"
+#include "svm/svm.h"
+
+#define IRQ_VECTOR 0x51
+#define TASK_BY_JUMP (1ull << 38) /* exit_info2 of a task switch: APM 2, 15.14.1 */
+#define UNMAPPED_VA 0x7f0012345678
+
+struct exception {
+	const char *name;
+	const uint8_t *code, *at, *after;
+	enum vector vector;
+	bool trap;     /* RIP is after the instruction */
+	bool soft;     /* RIP is at it in the exit, after it on the guest's stack */
+	bool has_error;
+	uint32_t error;
+	const char *deviation;
+	void (*prepare)(struct guest *g);
+	struct guest (*make)(const void *code);
+};
+
+#define CODE(id, setup, instruction) \
+	GUEST_LABEL(at_##id);        \
+	GUEST_LABEL(after_##id);     \
+	GUEST(code_##id, setup "\nat_" #id ": " instruction "\nafter_" #id ":" STOP)
+#define CASE(id, v) .name = #id, .code = code_##id, .at = at_##id, .after = after_##id, .vector = v
+
+static void task_switched_on(struct guest *g)
+{
+	g->vmcb->cr0 |= CR0_TS;
+}
+
+/* An interrupted task whose link is a selector in the LDT, which no TSS can be. */
+static void bad_link(struct guest *g)
+{
+	g->vmcb->tr.base = (uint64_t)page_alloc();
+	*(uint16_t *)g->vmcb->tr.base = 4;
+}
+
+static void no_idt(struct guest *g)
+{
+	g->vmcb->idtr.limit = 0;
+	intercept_clear(g, X_EXCEPTION + VEC_UD);
+	intercept_clear(g, X_EXCEPTION + VEC_GP);
+	intercept_clear(g, X_EXCEPTION + VEC_NP);
+}
+
+static void user_mode_aligned(struct guest *g)
+{
+	g->vmcb->cs.selector = SEL_USER_CODE64;
+	g->vmcb->cs.attributes = 0xafb;
+	g->vmcb->ss.selector = g->vmcb->ds.selector = SEL_USER_DATA;
+	g->vmcb->ss.attributes = g->vmcb->ds.attributes = 0xcf3;
+	g->vmcb->cpl = 3;
+	g->vmcb->cr3 = (uint64_t)table_identity();
+	g->vmcb->cr0 |= CR0_AM;
+	g->vmcb->rflags |= 0x40000;
+}
+
+CODE(divide, "xor %ecx, %ecx", "div %ecx");
+CODE(single_step, "pushfq; orl $0x100, (%rsp); popfq", "nop");
+CODE(int3, "", "int3");
+CODE(into, ".code32; mov $0x7fffffff, %eax; inc %eax", "into");
+CODE(bound, ".code32; push $5; push $3; mov $9, %eax", "bound %eax, (%esp)");
+CODE(ud2, "", "ud2");
+CODE(device, "", "fnop");
+CODE(double_fault, "", "ud2");
+CODE(invalid_tss, ".code32; pushf; orl $0x4000, (%esp); popf", "iret");
+CODE(not_present, "mov $0x50, %eax", "mov %eax, %ds");
+CODE(stack_segment, "mov $0x50, %eax", "mov %eax, %ss");
+CODE(stack_canonical, "mov $1, %eax; shl $60, %rax; mov %rax, %rsp", "push %rax");
+CODE(general, "mov $0xfff8, %eax", "mov %eax, %ds");
+CODE(general_canonical, "mov $1, %eax; shl $60, %rax", "mov (%rax), %rax");
+CODE(page, "mov $0x7f0012345678, %rax", "movl $0x1234, (%rax)");
+CODE(x87, "fninit; pushq $0x340; fldcw (%rsp); fld1; fldz; fdivrp", "fwait");
+CODE(aligned, "", "mov -63(%rsp), %eax");
+CODE(simd, "movl $0x1d00, -32(%rsp); ldmxcsr -32(%rsp); movl $0x3f800000, -32(%rsp);"
+	   "movss -32(%rsp), %xmm0; xorps %xmm1, %xmm1", "divss %xmm1, %xmm0");
+
+#define INT3_AS_INT "TCG takes INT3 and INTO for INTn: neither #BP nor #OF can be intercepted"
+
+static const struct exception exceptions[] = {
+	{CASE(divide, VEC_DE)},
+	{CASE(single_step, VEC_DB), .trap = true},
+	{CASE(int3, VEC_BP), .soft = true, .deviation = INT3_AS_INT},
+	{CASE(into, VEC_OF), .deviation = INT3_AS_INT, .make = guest_protected},
+	{CASE(bound, VEC_BR), .make = guest_protected},
+	{CASE(ud2, VEC_UD)},
+	{CASE(device, VEC_NM), .prepare = task_switched_on},
+	{CASE(double_fault, VEC_DF), .has_error = true, .prepare = no_idt,
+	 .deviation = "TCG does not look at the intercept of #DF"},
+	{CASE(invalid_tss, VEC_TS), .has_error = true, .error = 4, .prepare = bad_link, .make = guest_protected},
+	{CASE(not_present, VEC_NP), .has_error = true, .error = SEL_ABSENT},
+	{CASE(stack_segment, VEC_SS), .has_error = true, .error = SEL_ABSENT},
+	{CASE(stack_canonical, VEC_SS), .has_error = true,
+	 .deviation = "TCG raises #GP, not #SS, for a non-canonical stack"},
+	{CASE(general, VEC_GP), .has_error = true, .error = 0xfff8},
+	{CASE(general_canonical, VEC_GP), .has_error = true},
+	{CASE(page, VEC_PF), .has_error = true, .error = PF_W},
+	{CASE(x87, VEC_MF)},
+	{CASE(aligned, VEC_AC), .has_error = true, .prepare = user_mode_aligned,
+	 .deviation = "TCG does not check alignment"},
+	{CASE(simd, VEC_XM), .deviation = "TCG does not raise #XM"},
+};
+
+static struct guest make(const struct exception *e)
+{
+	struct guest g = e->make ? e->make(e->code) : guest_long(e->code);
+
+	if (e->prepare)
+		e->prepare(&g);
+	return g;
+}
+
+static void intercepted(const void *arg)
+{
+	const struct exception *e = arg;
+	struct guest g = make(e);
+	uint64_t exit = X_EXCEPTION + e->vector;
+
+	guest_run(&g);
+	tcg_limit(e->deviation && g.vmcb->exit_code != exit, e->deviation);
+	CHECK_EQ(g.vmcb->exit_code, exit);
+	CHECK(g.vmcb->rip == (uint64_t)(e->trap ? e->after : e->at), "exit at 0x%x, the instruction is at 0x%x",
+	      g.vmcb->rip, U64(e->at));
+	if (e->has_error)
+		CHECK_EQ(g.vmcb->exit_info1, e->error);
+	if (e->vector != VEC_DF)
+		CHECK_EQ(g.vmcb->exit_int_info & EVENT_VALID, 0);
+	if (e->vector == VEC_PF)
+		CHECK_EQ(g.vmcb->exit_info2, UNMAPPED_VA);
+}
+
+/* The stub of the vector is reached, the error code is on the stack, and RIP above it is right. */
+static void delivered(const void *arg)
+{
+	const struct exception *e = arg;
+	struct guest g = make(e);
+	const uint64_t *frame;
+
+	intercept_clear(&g, X_EXCEPTION + e->vector);
+	guest_run(&g);
+	tcg_limit(e->deviation && g.vmcb->rip != (uint64_t)guest_stub(e->vector), e->deviation);
+	CHECK_EQ(g.vmcb->exit_code, X_VMMCALL);
+	CHECK_EQ(g.vmcb->rip, guest_stub(e->vector));
+	frame = (const uint64_t *)g.vmcb->rsp;
+	if (e->has_error)
+		CHECK_EQ(*frame++, e->error);
+	CHECK_EQ(frame[0], e->trap || e->soft ? e->after : e->at);
+	if (e->vector == VEC_PF)
+		CHECK_EQ(g.vmcb->cr2, UNMAPPED_VA);
+}
+
+/* An intercepted #PF leaves the guest's CR2 as it was (APM 2, 15.12.15). */
+static void page_fault_cr2(const void *arg)
+{
+	struct guest g = guest_long(code_page);
+
+	(void)arg;
+	g.vmcb->cr2 = 0x99000;
+	guest_expect(&g, X_EXCEPTION + VEC_PF);
+	CHECK_EQ(g.vmcb->cr2, 0x99000);
+}
+
+static void page_fault_bytes(const void *arg)
+{
+	struct guest g = guest_long(code_page);
+	size_t len = (size_t)(after_page - at_page);
+
+	(void)arg;
+	if (!(svm_features() & SVM_DECODE))
+		test_skip("no decode assists");
+	guest_expect(&g, X_EXCEPTION + VEC_PF);
+	CHECK((g.vmcb->fetched & 0xf) >= len, "%u bytes, the instruction has %u", U64(g.vmcb->fetched), len);
+	CHECK(!memcmp(g.vmcb->bytes, at_page, len), "the bytes are not the instruction's");
+}
+
+GUEST(guest_spin, "1: jmp 1b\n");
+GUEST(guest_stop, STOP);
+
+/* Holds an interrupt of ours pending in the APIC: the host has IF=0. */
+static void pend_interrupt(void)
+{
+	apic_send(0, ICR_SELF | ICR_FIXED | IRQ_VECTOR);
+	CHECK(WAIT_FOR(apic_pending(IRQ_VECTOR)), "the self-IPI does not arrive");
+}
+
+static void take_interrupt(void)
+{
+	unsigned before = interrupts_taken(0, IRQ_VECTOR);
+
+	interrupts_on();
+	interrupts_off();
+	CHECK_EQ(interrupts_taken(0, IRQ_VECTOR), before + 1);
+}
+
+static void intr_exit(const void *arg)
+{
+	struct guest g = guest_long(guest_spin);
+
+	(void)arg;
+	g.vmcb->rflags |= FLAG_IF;
+	pend_interrupt();
+	guest_expect_at(&g, X_INTR, guest_spin);
+	CHECK(apic_pending(IRQ_VECTOR), "the exit took the interrupt");
+	take_interrupt();
+}
+
+static void intr_masked_by_guest(const void *arg)
+{
+	struct guest g = guest_long(guest_stop);
+
+	(void)arg;
+	pend_interrupt();
+	guest_expect_at(&g, X_VMMCALL, guest_stop);
+	take_interrupt();
+}
+
+/* Without the intercept and without V_INTR_MASKING, the guest takes the machine's interrupt. */
+static void intr_to_guest(const void *arg)
+{
+	struct guest g = guest_long(guest_spin);
+
+	(void)arg;
+	g.vmcb->rflags |= FLAG_IF;
+	intercept_clear(&g, X_INTR);
+	pend_interrupt();
+	guest_expect_at(&g, X_VMMCALL, guest_stub(IRQ_VECTOR));
+	CHECK(!apic_pending(IRQ_VECTOR), "the interrupt is still pending");
+	apic_eoi();
+}
+
+static void nmi_exit(const void *arg)
+{
+	struct guest g = guest_long(guest_spin);
+	unsigned in_guest;
+
+	(void)arg;
+	clgi();
+	apic_send(0, ICR_NMI);
+	guest_run_gif0(&g);
+	in_guest = nmis_taken(0);
+	stgi();
+	CHECK_EQ(g.vmcb->exit_code, X_NMI);
+	CHECK_EQ(g.vmcb->rip, guest_spin);
+	CHECK_EQ(in_guest, 0);
+	CHECK(WAIT_FOR(nmis_taken(0) == 1), "%u NMIs after STGI", U64(nmis_taken(0)));
+}
+
+static void nmi_to_guest(const void *arg)
+{
+	struct guest g = guest_long(guest_spin);
+
+	(void)arg;
+	intercept_clear(&g, X_NMI);
+	clgi();
+	apic_send(0, ICR_NMI);
+	guest_run(&g);
+	/* End the state of NMIs blocked, which the guest left without an IRET. */
+	__asm__ volatile("mov %%rsp, %%rax; push %0; push %%rax; pushfq; push %1; push $1f; iretq; 1:"
+			 :
+			 : "i"(SEL_DATA), "i"(SEL_CODE64)
+			 : "rax", "memory");
+	CHECK_EQ(g.vmcb->exit_code, X_VMMCALL);
+	CHECK_EQ(g.vmcb->rip, guest_stub(VEC_NMI));
+	CHECK_EQ(nmis_taken(0), 0);
+}
+
+static void triple_fault(const void *arg)
+{
+	struct guest g = guest_long(code_ud2);
+
+	(void)arg;
+	g.vmcb->intercept_exceptions = 0;
+	g.vmcb->idtr.limit = 0;
+	guest_expect(&g, X_SHUTDOWN);
+}
+
+struct tss32 {
+	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
+	uint32_t es, cs, ss, ds, fs, gs, ldtr, io_map;
+};
+
+GUEST(guest_jump_task, ".code32; ljmp $0x60, $0\n");
+GUEST(guest_task, ".code32;" STOP);
+
+static struct guest guest_with_tasks(void)
+{
+	struct guest g = guest_protected(guest_jump_task);
+	struct tss32 *a = page_alloc(), *b = page_alloc();
+
+	b->eip = (uint32_t)(uint64_t)guest_task;
+	b->eflags = 2;
+	b->esp = (uint32_t)g.vmcb->rsp;
+	b->cs = SEL_CODE32;
+	b->ss = b->ds = b->es = b->fs = b->gs = SEL_DATA;
+	gdt_set(SEL_TSS32_A, descriptor((uint32_t)(uint64_t)a, sizeof(*a) - 1, 0x8b), 0);
+	gdt_set(SEL_TSS32_B, descriptor((uint32_t)(uint64_t)b, sizeof(*b) - 1, 0x89), 0);
+	g.vmcb->tr = (struct vmcb_segment){SEL_TSS32_A, 0x8b, sizeof(*a) - 1, (uint64_t)a};
+	return g;
+}
+
+static void task_switch(const void *arg)
+{
+	struct guest g = guest_with_tasks();
+
+	(void)arg;
+	intercept(&g, X_TASK_SWITCH);
+	guest_run(&g);
+	tcg_limit(g.vmcb->exit_code == X_VMMCALL && g.vmcb->rip == (uint64_t)guest_task,
+		  "TCG does not intercept task switches");
+	CHECK_EQ(g.vmcb->exit_code, X_TASK_SWITCH);
+	CHECK_EQ(g.vmcb->exit_info1 & 0xffff, SEL_TSS32_B);
+	CHECK(g.vmcb->exit_info2 & TASK_BY_JUMP, "exit_info2 0x%x does not say JMP", g.vmcb->exit_info2);
+	CHECK_EQ(g.vmcb->rip, guest_jump_task);
+}
+
+static void task_switch_executes(const void *arg)
+{
+	struct guest g = guest_with_tasks();
+
+	(void)arg;
+	guest_expect_at(&g, X_VMMCALL, guest_task);
+	CHECK_EQ(g.vmcb->tr.selector, SEL_TSS32_B);
+}
+
+void l1_main(void)
+{
+	svm_start();
+	for (unsigned i = 0; i < ARRAY_SIZE(exceptions); i++)
+		test_named("intercept-", exceptions[i].name, intercepted, &exceptions[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(exceptions); i++) {
+		if (!exceptions[i].make && exceptions[i].vector != VEC_DF && exceptions[i].vector != VEC_AC)
+			test_named("deliver-", exceptions[i].name, delivered, &exceptions[i]);
+	}
+	test("page-fault-cr2", page_fault_cr2, NULL);
+	test("page-fault-bytes", page_fault_bytes, NULL);
+	test("intr-exit", intr_exit, NULL);
+	test("intr-masked-by-guest", intr_masked_by_guest, NULL);
+	test("intr-to-guest", intr_to_guest, NULL);
+	test("nmi-exit", nmi_exit, NULL);
+	test("nmi-to-guest", nmi_to_guest, NULL);
+	test("triple-fault", triple_fault, NULL);
+	test("task-switch", task_switch, NULL);
+	test("task-switch-executes", task_switch_executes, NULL);
+}
