@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make help` lists the targets. One make, no recursion: a directory with things of its own to build
-# has a build.mk that is read here. It adds to four lists (paths under $(B)):
+# has a build.mk that is read here. It adds to these lists (paths under $(B)):
 #   ALL        built by a plain `make`
 #   UNIT       test programs, run by `make test`: 0 is a pass
 #   FUZZ       libFuzzer programs, smoke-run by `make test`
 #   L1         multiboot programs that run as L1 in the lab
+#   TOOLS      what tests use besides
 
 B := build
 VERSION := 0.1.0
@@ -17,7 +18,8 @@ endif
 
 # Everything that any target needs, for Debian 12. `make DEPS=` trusts the machine as it is.
 DEPS := gcc make binutils libc6-dev git python3 \
-	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev cppcheck shellcheck spin \
+	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcapstone-dev \
+	cppcheck shellcheck spin \
 	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
 	grub-common grub-pc-bin grub-efi-amd64-bin
 
@@ -32,7 +34,7 @@ Q := $(if $(V),,@)
 say := @echo "   "
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
 	-Wpointer-arith -Wwrite-strings -Wcast-align -Wimplicit-fallthrough -Wno-unused-parameter
-CPPFLAGS := -I. -MMD -MP
+CPPFLAGS := -I. -I$(B) -MMD -MP
 # Code below Xen: no C library, no FPU registers, no red zone (exceptions use the same stack).
 # Loops do not turn into calls: memcpy & co. are themselves loops.
 IMAGE_CFLAGS := -std=c11 -O2 -g $(WARN) -ffreestanding -mgeneral-regs-only \
@@ -48,6 +50,7 @@ ALL :=
 UNIT :=
 FUZZ :=
 L1 :=
+TOOLS :=
 
 .PHONY: all
 all:
@@ -57,7 +60,7 @@ ifneq ($(filter-out help clean deps,$(or $(MAKECMDGOALS),all)),)
 include $(B)/deps.mk
 endif
 
-$(B)/deps.mk: Makefile
+$(B)/deps.mk: Makefile $(wildcard tests/*/build.mk)
 	@mkdir -p $(@D)
 	@missing=; for p in $(DEPS); do \
 		dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || \
@@ -134,7 +137,7 @@ L1 += $(L1_ELFS)
 .PHONY: deps tests list-tests run test lint format tcb bench install uninstall clean help
 all: $(ALL) $(L1)
 deps: $(B)/deps.mk
-tests: all $(UNIT) $(FUZZ)
+tests: all $(UNIT) $(FUZZ) $(TOOLS)
 
 list-tests:
 	@printf '%s\n' $(UNIT) $(FUZZ) $(L1)
