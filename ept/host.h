@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host table: the nested table of L1. One to one, with the largest pages that fit; what L1 must
+ * not see is absent.
+ */
+#ifndef EPT_HOST_H
+#define EPT_HOST_H
+
+#include "ept/addr.h"
+
+/*
+ * Maps [0, top) one to one with every right. top is in bytes, a multiple of 2 MiB; leaf_1g says
+ * whether the CPU takes 1 GiB pages. Returns 0 or ERR_NOMEM (table pages exhausted).
+ */
+int host_init(uint64_t top, bool leaf_1g);
+
+/* The root's address, for the hardware. */
+hpa_t host_root(void);
+
+/*
+ * Gives [start, start + len), page aligned, these rights (enum table_rights; 0 makes it absent),
+ * splitting larger pages. The caller makes every CPU forget old translations when rights shrink.
+ * Returns 0, or ERR_NOMEM with a prefix of the range changed.
+ */
+int host_set(hpa_t start, uint64_t len, unsigned int rights);
+
+/* Whether the host table gives hpa these rights (enum table_rights) now. */
+bool host_allows(hpa_t hpa, unsigned int rights);
+
+/*
+ * L1 touched an address that no one has mapped yet: device memory above the RAM. Maps the 2 MiB
+ * around it. Returns 0; ERR_FAULT if something below decided that it stays absent; ERR_NOMEM.
+ */
+int host_map_device(hpa_t hpa);
+
+#endif

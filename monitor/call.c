@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/call.h"
+
+#include "monitor/arch.h"
+#include "monitor/guest.h"
+#include "monitor/hw.h"
+#include "monitor/hypercall.h"
+#include "monitor/lib.h"
+#include "monitor/log.h"
+#include "monitor/mem.h"
+#include "version.h"
+
+#define LOG_BYTES 48
+
+static uint64_t started;
+
+void hypercall_init(void)
+{
+	started = arch_rdtsc();
+}
+
+static int64_t do_version(uint64_t *r)
+{
+	static const char version[32] = NETHERVISOR_VERSION;
+
+	r[RBX] = HYPERCALL_ABI;
+	memcpy(&r[R8], version, sizeof(version));
+	memcpy(&r[R12], hw_name, sizeof(hw_name));
+	return 0;
+}
+
+static int64_t do_info(uint64_t *r)
+{
+	struct range block = mem_block();
+
+	r[RBX] = mem_host_bytes();
+	r[R8] = block.end - block.start;
+	r[R9] = block.start;
+	r[R10] = cpu_count();
+	r[R11] = GUEST_MAX + 1;
+	r[R12] = started;
+	return 0;
+}
+
+static void host_exits(enum exit_reason reason, uint64_t *count, uint64_t *cycles)
+{
+	*count = 0;
+	*cycles = 0;
+	for (unsigned int i = 0; i < cpu_count(); i++) {
+		*count += cpu_at(i)->stats.count[reason];
+		*cycles += cpu_at(i)->stats.cycles[reason];
+	}
+}
+
+static int64_t do_guest(uint64_t *r)
+{
+	struct guest_summary s = {0};
+	uint64_t count, cycles;
+	int err = 0;
+
+	if (r[RDX] > GUEST_MAX)
+		return ERR_INVAL;
+	if (r[RDX]) {
+		err = guest_summary((unsigned int)r[RDX] - 1, &s);
+	} else {
+		s.vcpus = cpu_count();
+		for (unsigned int i = 0; i < EXIT_REASON_COUNT; i++) {
+			host_exits(i, &count, &cycles);
+			s.exits += count;
+		}
+	}
+	if (err)
+		return err;
+	r[RBX] = s.id;
+	r[R8] = s.root.a;
+	r[R9] = s.vcpus;
+	r[R10] = s.stop_reason != STOP_NONE;
+	r[R11] = s.stop_reason;
+	r[R12] = s.exits;
+	return 0;
+}
+
+static int64_t do_exits(uint64_t *r)
+{
+	if (r[RDX] > GUEST_MAX || r[RSI] >= EXIT_REASON_COUNT)
+		return ERR_INVAL;
+	if (r[RDX])
+		return guest_exits((unsigned int)r[RDX] - 1, (enum exit_reason)r[RSI], &r[RBX],
+				   &r[R8]);
+	host_exits((enum exit_reason)r[RSI], &r[RBX], &r[R8]);
+	return 0;
+}
+
+static int64_t do_log(uint64_t *r)
+{
+	uint64_t pos = r[RDX];
+
+	r[R8] = log_read(&pos, &r[R9], LOG_BYTES);
+	r[RBX] = pos;
+	return 0;
+}
+
+void hypercall(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	int64_t err;
+
+	switch (r[RCX]) {
+	case HYPERCALL_VERSION:
+		err = do_version(r);
+		break;
+	case HYPERCALL_INFO:
+		err = do_info(r);
+		break;
+	case HYPERCALL_GUEST:
+		err = do_guest(r);
+		break;
+	case HYPERCALL_EXITS:
+		err = do_exits(r);
+		break;
+	case HYPERCALL_LOG:
+		err = do_log(r);
+		break;
+	default:
+		err = ERR_NOSYS;
+	}
+	r[RAX] = (uint64_t)err;
+}

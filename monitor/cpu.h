@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processors: one struct each, in the monitor's memory, found through the stack pointer. */
+#ifndef MONITOR_CPU_H
+#define MONITOR_CPU_H
+
+#include "ept/addr.h"
+#include "monitor/reasons.h"
+
+#define CPU_MAX 64
+#define CPU_STACK_SIZE 16384u
+
+/* Registers of L1 or L2, whichever left the CPU last. r[] in encoding order (enum gpr). */
+struct regs {
+	uint64_t r[16];
+	uint64_t rip;
+	uint64_t rflags;
+};
+
+/* Exits by reason, and the TSC cycles that the monitor spent until it entered something again. */
+struct exit_stats {
+	uint64_t count[EXIT_REASON_COUNT];
+	uint64_t cycles[EXIT_REASON_COUNT];
+};
+
+/* What one CPU asks of another; bits of cpu.requests. */
+enum cpu_request {
+	CPU_INIT = 1, /* L1 sent an INIT */
+	CPU_SIPI = 2, /* L1 sent a start-up IPI with cpu.sipi_vector */
+	CPU_HALT = 4, /* the monitor is dying */
+};
+
+struct guest_vcpu;
+
+struct cpu {
+	struct regs regs; /* first: monitor/svm/enter.S */
+	struct hw_cpu *hw;
+	unsigned int index;
+	uint32_t apic_id;
+	uint32_t requests;    /* enum cpu_request; atomic, set by any CPU, cleared by this one */
+	uint32_t flush_wanted; /* counts calls of cpu_flush_all(); atomic */
+	uint32_t flush_done;   /* the call up to which this CPU has forgotten its translations */
+	uint8_t sipi_vector;
+	bool waiting;	      /* L1's CPU is in the wait-for-SIPI state */
+	bool sipi_pending;
+	bool nmi_seen;	      /* an NMI was taken while the monitor let NMIs in */
+	bool kicked;	      /* one of ours is on its way; atomic, set by the sender */
+	bool nmi_pending;     /* an NMI for L1 that could not be delivered yet */
+	bool init_pending;    /* an INIT for L1 that could not be delivered yet */
+	struct guest_vcpu *last_vcpu; /* guest.c: entered last on this CPU */
+	uint64_t exit_tsc;    /* when the CPU came out last */
+	uint64_t *charge;     /* where the time since then goes; NULL: charged already */
+	struct exit_stats stats; /* L1's exits on this CPU */
+};
+
+/* Sets up *count CPUs (1..CPU_MAX) by their APIC ids; the caller runs on apic_id[0]. */
+void cpu_init(const uint32_t *apic_id, unsigned int count);
+
+unsigned int cpu_count(void);
+struct cpu *cpu_at(unsigned int index);
+struct cpu *cpu_by_apic_id(uint32_t apic_id); /* NULL if there is none */
+
+/* The CPU that executes this. */
+struct cpu *cpu_this(void);
+
+/* Runs fn(cpu) on the CPU's own stack, for ever. */
+_Noreturn void cpu_on_stack(struct cpu *cpu, void (*fn)(struct cpu *));
+
+/*
+ * Starts every other CPU (Intel SDM vol. 3, 9.4; AMD APM vol. 2, 14.1) one after the other through
+ * the trampoline in the page at low (below 1 MiB); each runs fn on its own stack. Returns how many
+ * came up; those that did not are named in the log.
+ */
+unsigned int cpu_start_others(hpa_t low, void (*fn)(struct cpu *));
+
+/* Sets request bits of another CPU and makes it come out; waits until it has seen them. */
+void cpu_request(struct cpu *cpu, uint32_t requests);
+
+/* Tells every other CPU to stop for good, without waiting. */
+void cpu_halt_others(void);
+
+/* Every CPU forgets translations through the host table; returns when all have. */
+void cpu_flush_all(void);
+
+/*
+ * After NMIs were let in: one that no CPU of the monitor sent is L1's and becomes nmi_pending. One
+ * of each kind that the hardware merged counts as ours: L1's is lost then, as it may be on any
+ * machine whose NMI sources collide.
+ */
+void cpu_nmi(struct cpu *cpu);
+
+/* Serves what others asked of this CPU. Called before every entry and while waiting. */
+void cpu_serve(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the monitor does when a CPU comes out of L1 or L2. */
+#ifndef MONITOR_EXIT_H
+#define MONITOR_EXIT_H
+
+#include "ept/addr.h"
+#include "monitor/cpu.h"
+
+struct guest_vcpu;
+
+/* One exit, in the backend's decoding. Fields beyond reason are valid for the reasons named. */
+struct exit {
+	enum exit_reason reason;
+	uint32_t msr;	       /* MSR_READ, MSR_WRITE */
+	hpa_t fault;	       /* NESTED_FAULT of L1: what was touched */
+	bool write;	       /* NESTED_FAULT */
+	bool in_walk;	       /* NESTED_FAULT: by the CPU itself, reading L1's page tables */
+};
+
+/* Acts on an exit of L1: emulates, injects a fault, or stops the machine. Never guesses. */
+void exit_host(struct cpu *cpu, const struct exit *exit);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a backend does for the rest of the monitor. One is linked in: monitor/svm, monitor/fake.
+ * Nested virtualization (L1's own use of the extension) is the backend's; what L1 may see and do
+ * otherwise is decided above it, in exit.c.
+ */
+#ifndef MONITOR_HW_H
+#define MONITOR_HW_H
+
+#include "ept/walk.h"
+#include "monitor/arch.h"
+#include "monitor/cpu.h"
+#include "monitor/decode.h"
+
+/* Names the backend, at most 7 characters. */
+extern const char hw_name[8];
+
+/* The instruction that L1 calls the monitor with. */
+extern const uint8_t hw_hypercall_insn[3];
+
+/*
+ * Whether this CPU has what is needed. Returns 0, or ERR_NOSYS with *why (what is missing and what
+ * to do about it).
+ */
+int hw_check(const char **why);
+
+/* Gives cpu its backend state, from boot memory. Any CPU may do it for another. */
+void hw_cpu_prepare(struct cpu *cpu);
+
+/* Backend state of one vCPU record (guest.h), from boot memory. */
+struct hw_vcpu *hw_vcpu_create(void);
+
+/* Turns virtualization on, on the CPU that executes it, with L1 waiting for a SIPI. */
+void hw_cpu_enable(struct cpu *cpu);
+
+/* Enters L1 and, when L1 asks, its guests; handles what comes out of them; for ever. */
+_Noreturn void hw_run(struct cpu *cpu);
+
+/* L1's CPU in the state after INIT (SDM vol. 3 table 9-1; APM vol. 2, 14.1.3), out of any guest. */
+void hw_host_reset(struct cpu *cpu);
+
+/* From that state to real mode at vector << 12. */
+void hw_host_sipi(struct cpu *cpu, uint8_t vector);
+
+/* From that state to a multiboot kernel's: flat 32-bit, paging off, EAX the magic, EBX as given. */
+void hw_host_multiboot(struct cpu *cpu, uint32_t eip, uint32_t ebx);
+
+/* L1's current address space and mode. */
+void hw_host_space(const struct cpu *cpu, struct walk_space *space);
+enum decode_mode hw_host_mode(const struct cpu *cpu);
+bool hw_host_real_mode(const struct cpu *cpu);
+
+/* Base of a segment of L1, by its number in encodings: ES CS SS DS FS GS. */
+uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg);
+
+/* Bytes of the instruction that L1 left for, or an error if it cannot be read or understood. */
+int hw_host_insn_len(struct cpu *cpu);
+
+/* The instruction L1 left for is done: go on len bytes further, outside an interrupt shadow. */
+void hw_host_complete(struct cpu *cpu, unsigned int len);
+
+/* L1 takes an exception at its next entry. error_code is ignored for vectors without one. */
+void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code);
+
+/* L1's own value of an MSR that the hardware uses for the monitor. */
+int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value);
+int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value);
+
+/* CPUID as L1 may see it: takes out what the backend cannot nest, adds what it provides. */
+void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
+
+/* This CPU forgets every translation through the host table and through guests' tables. */
+void hw_flush(struct cpu *cpu);
+
+/* Lets pending NMIs in for a moment: cpu->nmi_seen tells. */
+void hw_take_nmi(struct cpu *cpu);
+
+/* Waits with interrupts held off, cheaply, until an NMI or some time passes. */
+void hw_wait(struct cpu *cpu);
+
+#endif

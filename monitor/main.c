@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the boot loader's hand-over to L1 running on every CPU. */
+#include "ept/host.h"
+#include "monitor/bios_call.h"
+#include "monitor/boot/acpi.h"
+#include "monitor/boot/l1.h"
+#include "monitor/call.h"
+#include "monitor/console.h"
+#include "monitor/guest.h"
+#include "monitor/hw.h"
+#include "monitor/icr.h"
+#include "monitor/lib.h"
+#include "monitor/log.h"
+#include "monitor/mem.h"
+#include "monitor/panic.h"
+#include "version.h"
+
+#define LOW_LIMIT 0xa0000u /* conventional memory ends here */
+#define VGA_TEXT 0xb8000
+#define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
+
+_Noreturn void boot_main(uint32_t magic, uint32_t info_hpa);
+
+static struct boot_info info;
+static struct acpi_info acpi;
+static struct l1_entry l1;
+
+static _Noreturn void die_about(const char *what, const char *why)
+{
+	static char text[200];
+
+	snprintf(text, sizeof(text), "%s: %s", what, why);
+	die(text);
+}
+
+/* The boot CPU first, then the others in ACPI's order. */
+static void find_cpus(void)
+{
+	static uint32_t id[CPU_MAX];
+	uint32_t self = arch_cpuid(1, 0).b >> 24;
+	unsigned int n = 0;
+	const char *why = "";
+
+	if (acpi_parse(&acpi, &info, &why)) {
+		log_line("ACPI: %s: only the boot CPU will be used", why);
+		acpi.cpu_count = 0;
+	}
+	id[n++] = self;
+	for (unsigned int i = 0; i < acpi.cpu_count; i++) {
+		if (!acpi.cpu[i].enabled || acpi.cpu[i].apic_id == self)
+			continue;
+		if (n == CPU_MAX)
+			die("more CPUs than this build can hold (64): raise CPU_MAX in cpu.h");
+		id[n++] = acpi.cpu[i].apic_id;
+	}
+	cpu_init(id, n);
+}
+
+/* A page below 1 MiB, first for the trampoline, then for the INT 15h handler. */
+static hpa_t find_low_page(void)
+{
+	struct memmap_want want = {PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
+	struct range used[BOOT_MODULES_MAX];
+	uint64_t at;
+
+	for (unsigned int i = 0; i < info.module_count; i++)
+		used[i] = info.module[i].at;
+	if (memmap_find_top(&info.map, &want, used, info.module_count, &at))
+		die("no free page below 640 KiB to start CPUs with");
+	return HPA(at);
+}
+
+static void build_host_table(void)
+{
+	struct range block = mem_block();
+
+	if (host_init(mem_top(), arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES) ||
+	    host_set(HPA(block.start), block.end - block.start, 0) || icr_init())
+		die("no room for L1's nested table: raise BLOCK_RAM_SHARE's part in mem.c");
+}
+
+/* Other CPUs come here, and stay, waiting for L1's start-up IPIs. */
+static void other_cpu(struct cpu *cpu)
+{
+	const char *why;
+
+	if (hw_check(&why))
+		die_about("a CPU differs from the boot CPU", why);
+	hw_cpu_enable(cpu);
+	hw_run(cpu);
+}
+
+static _Noreturn void run_l1(struct cpu *cpu)
+{
+	hw_cpu_enable(cpu);
+	cpu->waiting = false;
+	hw_host_multiboot(cpu, l1.eip, l1.ebx);
+	hw_run(cpu);
+}
+
+static void run_l1_on_stack(struct cpu *cpu)
+{
+	run_l1(cpu);
+}
+
+/* With the monitor in its block and its own address space. */
+static _Noreturn void start(void)
+{
+	struct range block = mem_block();
+	struct monitor_block taken = {.high = block};
+	unsigned int others;
+	const char *why = "";
+	hpa_t low;
+
+	console_screen(mem_at(HPA(VGA_TEXT)));
+	trap_init();
+	find_cpus();
+	build_host_table();
+	for (unsigned int i = 0; i < cpu_count(); i++)
+		hw_cpu_prepare(cpu_at(i));
+	guest_init();
+	low = find_low_page();
+	taken.low = (struct range){low.a, low.a + PAGE_SIZE};
+	others = cpu_start_others(low, other_cpu);
+	if (others + 1 != cpu_count())
+		die("a CPU that ACPI lists did not start; a CPU that the monitor does not hold "
+		    "could be used against it");
+	if (l1_load(&info, &taken, &l1, &why))
+		die_about("L1 can not be started", why);
+	mem_seal();
+	bios_call_init(low, &info.map);
+	log_line("holding %u CPU%s; %lu MiB for the monitor at %lx, %lu MiB for the host",
+		 cpu_count(), others ? "s" : "", (block.end - block.start) >> 20, block.start,
+		 mem_host_bytes() >> 20);
+	log_line("starting L1 at %x", l1.eip);
+	log_console(false);
+	cpu_on_stack(cpu_at(0), run_l1_on_stack);
+}
+
+_Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
+{
+	const char *why = "";
+
+	hypercall_init();
+	console_init();
+	log_line("version %s (%s)", NETHERVISOR_VERSION, hw_name);
+	mem_early(&info);
+	if (boot_parse(&info, magic, HPA(info_hpa), &why))
+		die_about("boot information", why);
+	if (!info.module_count)
+		die("no L1 was loaded with the monitor: add a 'module' line for Xen");
+	if (hw_check(&why))
+		die(why);
+	if (mem_init(&info, &why))
+		die_about("memory", why);
+	start();
+}

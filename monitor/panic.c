@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/panic.h"
+
+#include "monitor/arch.h"
+#include "monitor/cpu.h"
+#include "monitor/log.h"
+
+#define GATE_INTERRUPT 0x8e00 /* present, DPL 0, 64-bit interrupt gate: APM volume 2, 4.8.4 */
+#define CODE_SELECTOR 0x08
+#define VECTORS 32
+#define STUB_SIZE 16
+
+struct gate {
+	uint16_t offset0;
+	uint16_t selector;
+	uint16_t flags;
+	uint16_t offset1;
+	uint32_t offset2;
+	uint32_t reserved;
+};
+
+struct table_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+extern const char trap_stubs[], msr_try_start[], msr_try_end[], msr_try_failed[];
+extern const char wait_start[], wait_end[]; /* the backend's sleep, which an NMI ends */
+extern const struct table_pointer boot_gdtr;
+static struct gate idt[VECTORS];
+static bool dying;
+
+static _Noreturn void stop(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+_Noreturn void die(const char *text)
+{
+	log_console(true);
+	log_line("FATAL: %s", text);
+	stop();
+}
+
+/* True for the first CPU that gets here; the log's lock may be held by one that died. */
+static bool take_over(void)
+{
+	return !__atomic_test_and_set(&dying, __ATOMIC_ACQ_REL);
+}
+
+_Noreturn void panic(const char *text)
+{
+	if (!take_over())
+		stop();
+	log_console(true);
+	log_line("PANIC: %s", text);
+	cpu_halt_others();
+	stop();
+}
+
+_Noreturn void assert_failed(const char *what, const char *file, int line)
+{
+	if (!take_over())
+		stop();
+	log_console(true);
+	log_line("PANIC: %s:%d: assertion failed: %s", file, line, what);
+	cpu_halt_others();
+	stop();
+}
+
+static void dump(const struct trap_frame *f)
+{
+	uint64_t cr2, cr3;
+
+	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
+	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+	log_line("PANIC: exception %lu, error %lx, on the CPU with APIC id %u", f->vector, f->error,
+		 arch_cpuid(1, 0).b >> 24);
+	log_line("rip %016lx cs %04lx rflags %08lx rsp %016lx", f->rip, f->cs, f->rflags, f->rsp);
+	log_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
+	log_line("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", f->rsi, f->rdi, f->rbp, f->r8);
+	log_line("r9  %016lx r10 %016lx r11 %016lx r12 %016lx", f->r9, f->r10, f->r11, f->r12);
+	log_line("r13 %016lx r14 %016lx r15 %016lx", f->r13, f->r14, f->r15);
+	log_line("cr2 %016lx cr3 %016lx", cr2, cr3);
+}
+
+void trap(struct trap_frame *frame)
+{
+	uint64_t rip = frame->rip;
+
+	if (frame->vector == VECTOR_NMI) {
+		cpu_this()->nmi_seen = true;
+		if (rip >= (uint64_t)wait_start && rip < (uint64_t)wait_end)
+			frame->rip = (uint64_t)wait_end;
+		return;
+	}
+	if (frame->vector == VECTOR_SX) {
+		cpu_this()->init_pending = true;
+		return;
+	}
+	if (frame->vector == VECTOR_GP && rip >= (uint64_t)msr_try_start &&
+	    rip < (uint64_t)msr_try_end) {
+		frame->rip = (uint64_t)msr_try_failed;
+		return;
+	}
+	if (!take_over())
+		stop();
+	log_console(true);
+	dump(frame);
+	cpu_halt_others();
+	stop();
+}
+
+void trap_init(void)
+{
+	struct table_pointer idtr = {sizeof(idt) - 1, (uint64_t)idt};
+
+	for (unsigned int i = 0; i < VECTORS; i++) {
+		uint64_t stub = (uint64_t)trap_stubs + i * STUB_SIZE;
+
+		idt[i] = (struct gate){(uint16_t)stub, CODE_SELECTOR, GATE_INTERRUPT,
+				       (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0};
+	}
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(boot_gdtr), "m"(idtr));
+}

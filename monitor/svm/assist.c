@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the instruction that L1 or L2 is at. L1 is promised next-RIP and decode assists (APM volume
+ * 2, 15.7.1 and 15.10); where the hardware has neither, they are computed here.
+ */
+#include "ept/host.h"
+#include "monitor/lib.h"
+#include "monitor/svm/svm.h"
+
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+#define ATTR_LONG (1u << 9)
+#define ATTR_DEFAULT (1u << 10)
+#define CR_ASSIST_MOV (1ul << 63)
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+#define VECTOR_PF 14
+
+void svm_space(const struct vmcb *vmcb, struct walk_space *space)
+{
+	bool host = vmcb->c.nested_cr3 == host_root().a;
+
+	*space = (struct walk_space){
+		.cr0 = vmcb->s.cr0,
+		.cr3 = vmcb->s.cr3,
+		.cr4 = vmcb->s.cr4,
+		.efer = vmcb->s.efer,
+		.nested = !host,
+		.nested_root = HPA(host ? 0 : vmcb->c.nested_cr3 & PAGE_MASK),
+		.cpl = vmcb->s.cpl,
+		.phys_bits = svm_features.phys_bits,
+	};
+}
+
+enum decode_mode svm_mode(const struct vmcb *vmcb)
+{
+	if (!(vmcb->s.cr0 & CR0_PE) || (vmcb->s.rflags & RFLAGS_VM))
+		return DECODE_16;
+	if ((vmcb->s.efer & EFER_LMA) && (vmcb->s.cs.attrib & ATTR_LONG))
+		return DECODE_64;
+	return vmcb->s.cs.attrib & ATTR_DEFAULT ? DECODE_32 : DECODE_16;
+}
+
+/* FS and GS are in the CPU, since VMRUN leaves them alone. */
+uint64_t svm_segment(const struct vmcb *vmcb, unsigned int seg)
+{
+	const struct vmcb_seg *const in_vmcb[] = {&vmcb->s.es, &vmcb->s.cs, &vmcb->s.ss,
+						  &vmcb->s.ds};
+
+	if (seg >= SEG_FS)
+		return arch_rdmsr(seg == SEG_FS ? MSR_FS_BASE : MSR_GS_BASE);
+	return svm_mode(vmcb) == DECODE_64 ? 0 : in_vmcb[seg]->base;
+}
+
+static size_t fetch(const struct vmcb *vmcb, uint8_t bytes[DECODE_MAX])
+{
+	struct walk_space space;
+
+	svm_space(vmcb, &space);
+	return walk_fetch(&space, GVA(svm_segment(vmcb, SEG_CS) + vmcb->s.rip), bytes, DECODE_MAX);
+}
+
+int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn)
+{
+	uint8_t bytes[DECODE_MAX];
+	size_t n = fetch(vmcb, bytes);
+
+	return decode(bytes, n, svm_mode(vmcb), insn);
+}
+
+/* Exits for an instruction, which have a next RIP: APM volume 2, 15.7.1. */
+static bool has_next_rip(uint64_t code)
+{
+	if (code < VMEXIT_EXCEPTION)
+		return true;
+	if (code == VMEXIT_EXCEPTION + VECTOR_BP || code == VMEXIT_EXCEPTION + VECTOR_OF)
+		return true;
+	if (code >= VMEXIT_CR0_SEL_WRITE && code <= VMEXIT_MSR)
+		return true;
+	return code >= VMEXIT_VMRUN && code <= VMEXIT_RDPRU;
+}
+
+static uint64_t invlpg_address(struct cpu *cpu, const struct vmcb *vmcb,
+			       const struct decode_insn *insn)
+{
+	uint64_t base[SEG_COUNT];
+
+	for (unsigned int i = 0; i < SEG_COUNT; i++)
+		base[i] = svm_segment(vmcb, i);
+	return decode_address(insn, &insn->mem, cpu->regs.r, vmcb->s.rip, base).a;
+}
+
+static void decode_assist(struct cpu *cpu, struct vmcb *vmcb, const struct decode_insn *insn)
+{
+	uint64_t code = vmcb->c.exit_code;
+
+	if (insn->op == OP_MOV_TO_CR || insn->op == OP_MOV_FROM_CR)
+		vmcb->c.exit_info1 = CR_ASSIST_MOV | insn->rm;
+	else if (insn->op == OP_MOV_TO_DR || insn->op == OP_MOV_FROM_DR)
+		vmcb->c.exit_info1 = insn->rm;
+	else if (code == VMEXIT_INVLPG && insn->op == OP_INVLPG)
+		vmcb->c.exit_info1 = invlpg_address(cpu, vmcb, insn);
+	else if (code == VMEXIT_SWINT && insn->op == OP_INT)
+		vmcb->c.exit_info1 = insn->imm & 0xff;
+}
+
+static void next_rip(struct cpu *cpu, struct vmcb *vmcb)
+{
+	struct decode_insn insn;
+
+	vmcb->c.next_rip = 0;
+	if (svm_decode(vmcb, &insn))
+		return;
+	vmcb->c.next_rip = vmcb->s.rip + insn.len;
+	if (!svm_has(SVM_FEATURE_DECODE_ASSISTS))
+		decode_assist(cpu, vmcb, &insn);
+}
+
+void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
+{
+	uint64_t code = vmcb->c.exit_code;
+	bool data_fault = (code == VMEXIT_NPF || code == VMEXIT_EXCEPTION + VECTOR_PF) &&
+			  !(vmcb->c.exit_info1 & NPF_FETCH);
+
+	if (!svm_has(SVM_FEATURE_DECODE_ASSISTS)) {
+		memset(vmcb->c.insn_bytes, 0, sizeof(vmcb->c.insn_bytes));
+		vmcb->c.insn_len = data_fault ? (uint8_t)fetch(vmcb, vmcb->c.insn_bytes) : 0;
+	}
+	if (svm_has(SVM_FEATURE_NRIPS))
+		return;
+	if (code == VMEXIT_IOIO)
+		vmcb->c.next_rip = vmcb->c.exit_info2;
+	else if (has_next_rip(code))
+		next_rip(cpu, vmcb);
+	else
+		vmcb->c.next_rip = 0;
+}

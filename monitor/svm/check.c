@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Consistency checks of VMRUN: APM volume 2, 15.5.1, and what the monitor's own rules add. */
+#include "ept/phys.h"
+#include "monitor/arch.h"
+#include "monitor/svm/svm.h"
+
+#define HIGH32 0xffffffff00000000u
+#define EFER_DEFINED 0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
+#define CR3_CACHE_BITS 0x18 /* PWT, PCD */
+#define ATTR_LONG (1u << 9)
+#define ATTR_DEFAULT (1u << 10)
+#define MSRPM_BYTES 8192
+#define IOPM_BYTES 12288
+
+static const char *check_registers(const struct vmcb_save *s, uint64_t beyond_phys)
+{
+	bool paging = s->cr0 & CR0_PG;
+
+	if (!(s->efer & EFER_SVME))
+		return "EFER.SVME is clear";
+	if (s->efer & ~(uint64_t)EFER_DEFINED)
+		return "EFER has reserved bits";
+	if ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD))
+		return "CR0.NW without CR0.CD";
+	if (s->cr0 & HIGH32)
+		return "CR0 has reserved bits";
+	if ((s->efer & EFER_LMA) && (s->cr3 & beyond_phys))
+		return "CR3 has reserved bits";
+	if (s->cr4 & HIGH32)
+		return "CR4 has reserved bits";
+	if ((s->dr6 | s->dr7) & HIGH32)
+		return "DR6 or DR7 has reserved bits";
+	if (!(s->efer & EFER_LME) || !paging)
+		return NULL;
+	if (!(s->cr4 & CR4_PAE))
+		return "long mode without CR4.PAE";
+	if (!(s->cr0 & CR0_PE))
+		return "long mode without CR0.PE";
+	if ((s->cs.attrib & ATTR_LONG) && (s->cs.attrib & ATTR_DEFAULT))
+		return "CS.L and CS.D both set";
+	return NULL;
+}
+
+static const char *check_event(const struct vmcb *v)
+{
+	uint64_t e = v->c.event_inj;
+	unsigned int vector = EVENT_VECTOR(e);
+
+	if (!(e & EVENT_VALID))
+		return NULL;
+	switch (EVENT_TYPE(e)) {
+	case EVENT_TYPE_INTR:
+	case EVENT_TYPE_NMI:
+	case EVENT_TYPE_SOFT:
+		return NULL;
+	case EVENT_TYPE_EXCEPTION:
+		if (vector == VECTOR_NMI || vector > 31)
+			return "an exception with a vector that is none";
+		/* #BP, #OF and #BR are not to be had in 64-bit mode by way of the IDT only: allowed. */
+		return NULL;
+	default:
+		return "an event of reserved type";
+	}
+}
+
+const char *svm_check(const struct vmcb *v, const struct svm_features *features)
+{
+	uint64_t beyond_phys = ~(((uint64_t)1 << features->phys_bits) - 1);
+	const char *wrong;
+
+	if (!(v->c.intercept2 & INTERCEPT2(VMEXIT_VMRUN)))
+		return "VMRUN is not intercepted";
+	if (!v->c.asid)
+		return "ASID is 0";
+	if (v->c.nested_ctl & ~NESTED_CTL_NP)
+		return "a nested control that is not offered (SEV, GMET, shadow stacks)";
+	if (!phys_host(HPA(v->c.msrpm_base & PAGE_MASK), MSRPM_BYTES))
+		return "the MSR permission map is not in memory";
+	if (!phys_host(HPA(v->c.iopm_base & PAGE_MASK), IOPM_BYTES))
+		return "the I/O permission map is not in memory";
+	if ((v->c.nested_ctl & NESTED_CTL_NP) &&
+	    (page_offset(v->c.nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) || !phys_host(HPA(v->c.nested_cr3 & PAGE_MASK), PAGE_SIZE)))
+		return "the nested table is not in memory";
+	wrong = check_event(v);
+	return wrong ? wrong : check_registers(&v->s, beyond_phys);
+}

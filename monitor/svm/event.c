@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * L1's global interrupt flag, NMI and INIT. The hardware's GIF is 1 whenever L1 or L2 runs; L1's own
+ * GIF = 0 is made of V_INTR_MASKING and RFLAGS.IF = 0 at VMRUN, which hold physical interrupts back
+ * whatever L1 does (APM volume 2, 15.17 and 15.21.1), and of the monitor holding NMI and INIT.
+ */
+#include "monitor/svm/svm.h"
+
+#define NMI_EVENT (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
+/* A virtual interrupt that would be taken as soon as L1's IF allows, of the highest priority. */
+#define WINDOW (V_IRQ | V_INTR_PRIO_MASK | V_IGN_TPR)
+
+void svm_nmi_window(void);
+void svm_sleep(void);
+
+static uint64_t read_cr8(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mov %%cr8, %0" : "=r"(v));
+	return v;
+}
+
+static void write_cr8(uint64_t v)
+{
+	__asm__ volatile("mov %0, %%cr8" ::"r"(v));
+}
+
+/* While V_INTR_MASKING is on, CR8 means V_TPR: the task priority moves between the two. */
+void svm_set_gif(struct cpu *cpu, bool gif)
+{
+	uint64_t *int_ctl = &cpu->hw->vmcb->c.int_ctl;
+
+	if (cpu->hw->gif == gif)
+		return;
+	cpu->hw->gif = gif;
+	if (gif) {
+		if ((*int_ctl & V_TPR_MASK) != read_cr8())
+			write_cr8(*int_ctl & V_TPR_MASK);
+		*int_ctl &= ~(V_INTR_MASKING | V_TPR_MASK);
+	} else {
+		*int_ctl = (*int_ctl & ~V_TPR_MASK) | V_INTR_MASKING | read_cr8();
+	}
+}
+
+void hw_take_nmi(struct cpu *cpu)
+{
+	(void)cpu;
+	svm_nmi_window();
+}
+
+void hw_wait(struct cpu *cpu)
+{
+	(void)cpu;
+	svm_sleep();
+}
+
+void svm_nmi_exit(struct cpu *cpu)
+{
+	hw_take_nmi(cpu);
+	cpu_nmi(cpu);
+}
+
+static void set_intercept(struct vmcb *vmcb, uint32_t bit, bool on)
+{
+	vmcb->c.intercept1 = on ? vmcb->c.intercept1 | bit : vmcb->c.intercept1 & ~bit;
+}
+
+void svm_iret_exit(struct cpu *cpu)
+{
+	struct hw_cpu *hw = cpu->hw;
+
+	set_intercept(hw->vmcb, INTERCEPT1(VMEXIT_IRET), false);
+	hw->nmi_masked = false;
+	hw->nmi_hold = true;
+	if (cpu->nmi_pending) {
+		set_intercept(hw->vmcb, INTERCEPT1(VMEXIT_VINTR), true);
+		hw->vmcb->c.int_ctl |= WINDOW;
+	}
+}
+
+void svm_window_exit(struct cpu *cpu)
+{
+	set_intercept(cpu->hw->vmcb, INTERCEPT1(VMEXIT_VINTR), false);
+	cpu->hw->vmcb->c.int_ctl &= ~WINDOW;
+}
+
+static void deliver_nmi(struct cpu *cpu)
+{
+	struct hw_cpu *hw = cpu->hw;
+
+	if (hw->nmi_hold) {
+		hw->nmi_hold = false;
+		return;
+	}
+	if (!cpu->nmi_pending || hw->nmi_masked || (hw->vmcb->c.event_inj & EVENT_VALID))
+		return;
+	cpu->nmi_pending = false;
+	hw->nmi_masked = true;
+	hw->vmcb->c.event_inj = NMI_EVENT;
+	set_intercept(hw->vmcb, INTERCEPT1(VMEXIT_IRET), true);
+}
+
+static void wait_for_sipi(struct cpu *cpu)
+{
+	cpu->waiting = true;
+	cpu->sipi_pending = false;
+	for (;;) {
+		cpu_serve(cpu);
+		cpu->init_pending = false;
+		if (cpu->sipi_pending)
+			break;
+		hw_wait(cpu);
+		cpu_nmi(cpu);
+	}
+	cpu->sipi_pending = false;
+	cpu->nmi_pending = false;
+	cpu->waiting = false;
+	hw_host_sipi(cpu, cpu->sipi_vector);
+}
+
+/* Before every entry. L2 has INIT and NMI turned into exits if L1 wants that (APM vol. 2, 15.21). */
+void svm_deliver(struct cpu *cpu)
+{
+	struct hw_cpu *hw = cpu->hw;
+
+	cpu_serve(cpu);
+	if (hw->running && (cpu->init_pending || cpu->nmi_pending))
+		svm_interrupt_guest(cpu);
+	if (hw->running || !hw->gif)
+		return;
+	if (cpu->init_pending) {
+		hw_host_reset(cpu);
+		cpu->waiting = true;
+	}
+	if (cpu->waiting)
+		wait_for_sipi(cpu);
+	deliver_nmi(cpu);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exit codes in the words that both vendors share. */
+#include "monitor/svm/svm.h"
+
+static const uint8_t reason_of[] = {
+	[VMEXIT_INTR] = EXIT_INTR,
+	[VMEXIT_NMI] = EXIT_NMI,
+	[VMEXIT_SMI] = EXIT_OTHER,
+	[VMEXIT_INIT] = EXIT_INIT,
+	[VMEXIT_VINTR] = EXIT_VINTR,
+	[VMEXIT_CR0_SEL_WRITE] = EXIT_CR,
+	[VMEXIT_IDTR_READ ... VMEXIT_TR_WRITE] = EXIT_DESCRIPTOR,
+	[VMEXIT_RDTSC] = EXIT_TSC,
+	[VMEXIT_RDPMC] = EXIT_TSC,
+	[VMEXIT_PUSHF] = EXIT_OTHER,
+	[VMEXIT_POPF] = EXIT_OTHER,
+	[VMEXIT_CPUID] = EXIT_CPUID,
+	[VMEXIT_RSM] = EXIT_OTHER,
+	[VMEXIT_IRET] = EXIT_OTHER,
+	[VMEXIT_SWINT] = EXIT_OTHER,
+	[VMEXIT_INVD] = EXIT_CACHE,
+	[VMEXIT_PAUSE] = EXIT_PAUSE,
+	[VMEXIT_HLT] = EXIT_HLT,
+	[VMEXIT_INVLPG] = EXIT_INVLPG,
+	[VMEXIT_INVLPGA] = EXIT_TLB,
+	[VMEXIT_IOIO] = EXIT_PORT,
+	[VMEXIT_TASK_SWITCH] = EXIT_TASK,
+	[VMEXIT_FERR_FREEZE] = EXIT_OTHER,
+	[VMEXIT_SHUTDOWN] = EXIT_SHUTDOWN,
+	[VMEXIT_VMRUN] = EXIT_ENTER,
+	[VMEXIT_VMMCALL] = EXIT_HYPERCALL,
+	[VMEXIT_VMLOAD] = EXIT_STATE,
+	[VMEXIT_VMSAVE] = EXIT_STATE,
+	[VMEXIT_STGI] = EXIT_GIF,
+	[VMEXIT_CLGI] = EXIT_GIF,
+	[VMEXIT_SKINIT] = EXIT_OTHER,
+	[VMEXIT_RDTSCP] = EXIT_TSC,
+	[VMEXIT_ICEBP] = EXIT_OTHER,
+	[VMEXIT_WBINVD] = EXIT_CACHE,
+	[VMEXIT_MONITOR ... VMEXIT_MWAIT_CONDITIONAL] = EXIT_MWAIT,
+	[VMEXIT_XSETBV] = EXIT_XSETBV,
+	[VMEXIT_RDPRU] = EXIT_TSC,
+};
+
+/* EXIT_UNKNOWN for a code that is not in the manual, or that needs a feature L1 is not offered. */
+enum exit_reason svm_reason(const struct vmcb *vmcb)
+{
+	uint64_t code = vmcb->c.exit_code;
+
+	if (code == VMEXIT_INVALID)
+		return EXIT_INVALID;
+	if (code == VMEXIT_NPF)
+		return EXIT_NESTED_FAULT;
+	if (code == VMEXIT_MSR)
+		return vmcb->c.exit_info1 & 1 ? EXIT_MSR_WRITE : EXIT_MSR_READ;
+	if (code < VMEXIT_DR_READ)
+		return EXIT_CR;
+	if (code < VMEXIT_EXCEPTION)
+		return EXIT_DR;
+	if (code < VMEXIT_INTR)
+		return EXIT_EXCEPTION;
+	return code < ARRAY_SIZE(reason_of) ? reason_of[code] : EXIT_UNKNOWN;
+}

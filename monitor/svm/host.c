@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* L1's exits: SVM's own instructions and MSRs here, the rest above (exit.c). */
+#include "ept/phys.h"
+#include "monitor/exit.h"
+#include "monitor/log.h"
+#include "monitor/panic.h"
+#include "monitor/svm/svm.h"
+
+#define CPUID_EXTENDED 0x80000001u
+#define CPUID_SKINIT_ECX (1u << 12)
+#define CPUID_FFXSR_EDX (1u << 25)
+#define CPUID_TCE_ECX (1u << 17)
+#define CPUID_NX_EDX (1u << 20)
+#define EFER_FFXSR (1u << 14)
+#define EFER_TCE (1u << 15)
+/* Offered to L1 where the hardware has it; everything else in 8000000Ah is hidden (R16, R18). */
+#define SVM_FEATURES_PASSED                                                                    \
+	(SVM_FEATURE_NP | SVM_FEATURE_LBRV | 1u << 5 /* clean bits */ | 1u << 6 /* flush by ASID */ | \
+	 1u << 10 /* pause filter */ | 1u << 12 /* its threshold */ | SVM_FEATURE_VGIF |         \
+	 1u << 28 /* VMRUN address check */)
+
+static void complete(struct cpu *cpu)
+{
+	int len = hw_host_insn_len(cpu);
+
+	if (len > 0)
+		hw_host_complete(cpu, (unsigned int)len);
+	else
+		hw_host_inject(cpu, VECTOR_GP, 0);
+}
+
+/* #UD unless L1 has switched SVM on: APM volume 3, at each of the instructions. */
+static bool require_svme(struct cpu *cpu)
+{
+	if (!cpu->hw->svme)
+		hw_host_inject(cpu, VECTOR_UD, 0);
+	return cpu->hw->svme;
+}
+
+/* The state-save instructions run on L1's page itself, which is the host's for as long as it takes. */
+static void vmload_vmsave(struct cpu *cpu, bool save)
+{
+	uint64_t hpa = cpu->regs.r[RAX];
+
+	if (hw_host_mode(cpu) != DECODE_64)
+		hpa = (uint32_t)hpa;
+	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE)) {
+		hw_host_inject(cpu, VECTOR_GP, 0);
+		return;
+	}
+	if (save)
+		__asm__ volatile("vmsave %0" ::"a"(hpa) : "memory");
+	else
+		__asm__ volatile("vmload %0" ::"a"(hpa) : "memory");
+	complete(cpu);
+}
+
+/* An address of ASID 0 is L1's own; of any other, all guests on this CPU get fresh ASIDs. */
+static void invlpga(struct cpu *cpu)
+{
+	if ((uint32_t)cpu->regs.r[RCX])
+		svm_asid_forget_guests(cpu->hw);
+	else
+		__asm__ volatile("invlpga %0, %1" ::"a"(cpu->regs.r[RAX]), "c"(ASID_HOST));
+	complete(cpu);
+}
+
+static void set_gif(struct cpu *cpu, bool gif)
+{
+	svm_set_gif(cpu, gif);
+	complete(cpu);
+}
+
+static void svm_instruction(struct cpu *cpu, uint64_t code)
+{
+	if (!require_svme(cpu))
+		return;
+	switch (code) {
+	case VMEXIT_VMRUN:
+		svm_vmrun(cpu);
+		break;
+	case VMEXIT_VMLOAD:
+		vmload_vmsave(cpu, false);
+		break;
+	case VMEXIT_VMSAVE:
+		vmload_vmsave(cpu, true);
+		break;
+	case VMEXIT_STGI:
+		set_gif(cpu, true);
+		break;
+	case VMEXIT_CLGI:
+		set_gif(cpu, false);
+		break;
+	case VMEXIT_INVLPGA:
+		invlpga(cpu);
+		break;
+	default:
+		hw_host_inject(cpu, VECTOR_UD, 0);
+	}
+}
+
+void svm_host_exit(struct cpu *cpu)
+{
+	const struct vmcb_control *c = &cpu->hw->vmcb->c;
+	struct exit exit = {
+		.reason = svm_reason(cpu->hw->vmcb),
+		.msr = (uint32_t)cpu->regs.r[RCX],
+		.fault = HPA(c->exit_info2),
+		.write = c->exit_info1 & NPF_WRITE,
+		.in_walk = !(c->exit_info1 & NPF_FINAL),
+	};
+
+	switch (c->exit_code) {
+	case VMEXIT_NMI:
+		svm_nmi_exit(cpu);
+		break;
+	case VMEXIT_INIT:
+		hw_take_nmi(cpu);
+		break;
+	case VMEXIT_IRET:
+		svm_iret_exit(cpu);
+		break;
+	case VMEXIT_VINTR:
+		svm_window_exit(cpu);
+		break;
+	case VMEXIT_VMRUN:
+	case VMEXIT_VMLOAD:
+	case VMEXIT_VMSAVE:
+	case VMEXIT_STGI:
+	case VMEXIT_CLGI:
+	case VMEXIT_SKINIT:
+	case VMEXIT_INVLPGA:
+		svm_instruction(cpu, c->exit_code);
+		break;
+	default:
+		exit_host(cpu, &exit);
+	}
+}
+
+int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
+{
+	const struct hw_cpu *hw = cpu->hw;
+
+	switch (msr) {
+	case MSR_EFER:
+		*value = (hw->vmcb->s.efer & ~(uint64_t)EFER_SVME) | (hw->svme ? EFER_SVME : 0);
+		return 0;
+	case MSR_VM_CR:
+		*value = hw->vm_cr;
+		return 0;
+	case MSR_VM_HSAVE_PA:
+		*value = hw->hsave_pa;
+		return 0;
+	default:
+		return ERR_NOENT;
+	}
+}
+
+/* APM volume 2, 3.1.7. SVME is L1's in name only: the hardware's stays set. */
+static int write_efer(struct hw_cpu *hw, uint64_t value)
+{
+	struct vmcb_save *s = &hw->vmcb->s;
+	struct cpuid ext = arch_cpuid(CPUID_EXTENDED, 0);
+	uint64_t allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_SVME;
+
+	allowed |= ext.d & CPUID_NX_EDX ? EFER_NXE : 0;
+	allowed |= ext.d & CPUID_FFXSR_EDX ? EFER_FFXSR : 0;
+	allowed |= ext.c & CPUID_TCE_ECX ? EFER_TCE : 0;
+	if (value & ~allowed)
+		return ERR_INVAL;
+	if (((value ^ s->efer) & EFER_LME) && (s->cr0 & CR0_PG))
+		return ERR_INVAL;
+	if ((value & EFER_SVME) && (hw->vm_cr & VM_CR_SVMDIS))
+		return ERR_INVAL;
+	hw->svme = value & EFER_SVME;
+	s->efer = (value & ~(uint64_t)EFER_LMA) | (s->efer & EFER_LMA) | EFER_SVME;
+	return 0;
+}
+
+/* APM volume 2, 15.30.1. Of its bits L1 has LOCK and SVMDIS; INIT redirection is not offered. */
+static int write_vm_cr(struct hw_cpu *hw, uint64_t value)
+{
+	uint64_t allowed = VM_CR_LOCK | VM_CR_SVMDIS;
+
+	if (value & ~allowed)
+		return ERR_INVAL;
+	if (hw->vm_cr & VM_CR_LOCK)
+		value = hw->vm_cr;
+	if ((value & VM_CR_SVMDIS) && hw->svme)
+		return ERR_INVAL;
+	hw->vm_cr = value;
+	return 0;
+}
+
+int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
+{
+	struct hw_cpu *hw = cpu->hw;
+
+	switch (msr) {
+	case MSR_EFER:
+		return write_efer(hw, value);
+	case MSR_VM_CR:
+		return write_vm_cr(hw, value);
+	case MSR_VM_HSAVE_PA:
+		/* Kept for L1 to read back; the monitor saves L1's state in its own memory. */
+		if (page_offset(value) || value >> svm_features.phys_bits)
+			return ERR_INVAL;
+		hw->hsave_pa = value;
+		return 0;
+	default:
+		return ERR_NOENT;
+	}
+}
+
+void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
+{
+	(void)cpu;
+	*out = arch_cpuid(leaf, subleaf);
+	if (leaf == CPUID_EXTENDED)
+		out->c &= ~CPUID_SKINIT_ECX;
+	if (leaf == CPUID_SVM)
+		out->d = (out->d & SVM_FEATURES_PASSED) | SVM_FEATURE_NRIPS |
+			 SVM_FEATURE_DECODE_ASSISTS;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * L1's VMRUN and the #VMEXIT it sees. The VMCB that hardware uses is the monitor's, one per vCPU;
+ * L1's is copied once at each entry, and the copy is checked and used (L1 on another CPU may be
+ * rewriting it). While L2 runs, L1's state waits in the VMCB that the monitor keeps for L1.
+ */
+#include "ept/host.h"
+#include "ept/phys.h"
+#include "monitor/exit.h"
+#include "monitor/lib.h"
+#include "monitor/log.h"
+#include "monitor/svm/svm.h"
+
+#define SAVE_FIRST offsetof(struct vmcb, s)
+#define SAVE_BYTES (offsetof(struct vmcb, s.reserved7) - SAVE_FIRST)
+#define CONTROL_BYTES offsetof(struct vmcb, c.reserved2)
+
+/* Always intercepted in L2, whatever L1 wants. */
+#define L2_INTERCEPT1                                                                            \
+	(INTERCEPT1(VMEXIT_NMI) | INTERCEPT1(VMEXIT_INIT) | INTERCEPT1(VMEXIT_IOIO) |            \
+	 INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_SHUTDOWN) | INTERCEPT1(VMEXIT_INVD) |        \
+	 INTERCEPT1(VMEXIT_INVLPGA))
+#define L2_INTERCEPT2                                                                            \
+	(INTERCEPT2(VMEXIT_VMRUN) | INTERCEPT2(VMEXIT_VMLOAD) | INTERCEPT2(VMEXIT_VMSAVE) |      \
+	 INTERCEPT2(VMEXIT_SKINIT))
+#define L2_GIF (INTERCEPT2(VMEXIT_STGI) | INTERCEPT2(VMEXIT_CLGI))
+
+#define INT_CTL_PASSED                                                                          \
+	(V_TPR_MASK | V_IRQ | V_INTR_PRIO_MASK | V_IGN_TPR | V_INTR_MASKING | V_INTR_VECTOR_MASK)
+#define DR7_FIXED 0x400
+
+static bool has_vgif(const struct vmcb *vmcb)
+{
+	return svm_has(SVM_FEATURE_VGIF) && (vmcb->c.int_ctl & V_GIF_ENABLE);
+}
+
+static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb *from)
+{
+	struct vmcb_control *c = &v->vmcb->c;
+	bool nested = from->c.nested_ctl & NESTED_CTL_NP;
+
+	c->cr_read = from->c.cr_read;
+	c->cr_write = from->c.cr_write;
+	c->dr_read = from->c.dr_read;
+	c->dr_write = from->c.dr_write;
+	c->exceptions = from->c.exceptions;
+	c->intercept1 = from->c.intercept1 | L2_INTERCEPT1;
+	c->intercept2 = from->c.intercept2 | L2_INTERCEPT2 | (has_vgif(from) ? 0 : L2_GIF);
+	c->intercept3 = from->c.intercept3;
+	c->pause_threshold = from->c.pause_threshold;
+	c->pause_count = from->c.pause_count;
+	c->iopm_base = v->vmcb_hpa + 3 * PAGE_SIZE;
+	c->msrpm_base = v->vmcb_hpa + PAGE_SIZE;
+	c->tsc_offset = from->c.tsc_offset;
+	c->asid = v->asid;
+	c->int_ctl = from->c.int_ctl & INT_CTL_PASSED;
+	if (has_vgif(from))
+		c->int_ctl |= from->c.int_ctl & (V_GIF_ENABLE | V_GIF);
+	c->int_state = from->c.int_state & INT_STATE_SHADOW;
+	c->exit_int_info = 0;
+	c->nested_ctl = NESTED_CTL_NP;
+	c->nested_cr3 = nested ? from->c.nested_cr3 & PAGE_MASK : host_root().a;
+	c->event_inj = from->c.event_inj;
+	c->virt_ext = svm_has(SVM_FEATURE_LBRV) ? from->c.virt_ext & VIRT_EXT_LBR : 0;
+	(void)cpu;
+}
+
+/* What VMRUN loads; FS, GS, TR, LDTR and the system-call MSRs are in the CPU already. */
+static void merge_state(struct cpu *cpu, struct vmcb *to, const struct vmcb *from)
+{
+	to->s = from->s;
+	if (!(from->c.nested_ctl & NESTED_CTL_NP))
+		to->s.pat = cpu->hw->vmcb->s.pat;
+}
+
+/* L1 goes on behind its VMRUN, in the state that a #VMEXIT leaves: APM volume 2, 15.6. */
+static void return_to_host(struct cpu *cpu, uint64_t cr2)
+{
+	struct vmcb_save *s = &cpu->hw->vmcb->s;
+
+	cpu->hw->running = NULL;
+	svm_load_regs(cpu);
+	s->cr0 |= CR0_PE;
+	s->dr7 = DR7_FIXED;
+	s->cr2 = cr2;
+	s->cpl = 0;
+	cpu->regs.rflags &= ~(uint64_t)RFLAGS_VM;
+	svm_set_gif(cpu, false);
+}
+
+/* VMRUN ends at once: nothing of the guest has been loaded or changed. */
+static void refuse_entry(struct cpu *cpu, struct vmcb *l1, const char *why)
+{
+	static uint32_t logged;
+
+	if (__atomic_fetch_add(&logged, 1, __ATOMIC_RELAXED) < 50)
+		log_line("entry refused on CPU %u: %s", cpu->index, why);
+	l1->c.exit_code = VMEXIT_INVALID;
+	return_to_host(cpu, cpu->hw->vmcb->s.cr2);
+}
+
+/* Copies what VMRUN reads of L1's VMCB, once. */
+static void copy_request(struct hw_cpu *hw, const struct vmcb *l1)
+{
+	memcpy(&hw->request->c, &l1->c, CONTROL_BYTES);
+	memcpy(&hw->request->s, &l1->s, SAVE_BYTES);
+}
+
+static void start_guest(struct cpu *cpu, struct guest_vcpu *v)
+{
+	struct hw_cpu *hw = cpu->hw;
+	const struct vmcb *request = hw->request;
+
+	svm_asid_assign(cpu, v, request->c.asid, (uint8_t)request->c.tlb_control);
+	if (v->fresh)
+		svm_maps_reset(v->hw);
+	v->fresh = false;
+	svm_maps_sync(v->hw, request);
+	merge_controls(cpu, v->hw, request);
+	merge_state(cpu, v->hw->vmcb, request);
+	hw->running = v;
+	svm_load_regs(cpu);
+}
+
+void svm_vmrun(struct cpu *cpu)
+{
+	struct hw_cpu *hw = cpu->hw;
+	uint64_t hpa = cpu->regs.r[RAX];
+	struct guest_vcpu *v;
+	struct vmcb *l1;
+	const char *wrong;
+	int len = hw_host_insn_len(cpu);
+
+	if (hw_host_mode(cpu) != DECODE_64)
+		hpa = (uint32_t)hpa;
+	l1 = phys_host(HPA(hpa), sizeof(*l1));
+	if (len <= 0 || page_offset(hpa) || !l1) {
+		hw_host_inject(cpu, VECTOR_GP, 0);
+		return;
+	}
+	hw_host_complete(cpu, (unsigned int)len);
+	svm_store_regs(cpu);
+	hw->request_hpa = HPA(hpa);
+	copy_request(hw, l1);
+	wrong = svm_check(hw->request, &svm_features);
+	if (!wrong && (hw->request->c.nested_ctl & NESTED_CTL_NP) &&
+	    !(hw->vmcb->s.efer & EFER_LMA))
+		wrong = "nested paging with L1 outside long mode";
+	if (wrong) {
+		refuse_entry(cpu, l1, wrong);
+		return;
+	}
+	v = guest_vcpu_take(cpu, HPA(hpa),
+			    HPA(hw->request->c.nested_ctl & NESTED_CTL_NP
+					? hw->request->c.nested_cr3 & PAGE_MASK
+					: 0));
+	if (!v) {
+		refuse_entry(cpu, l1, "the VMCB is in use on another CPU, or too many are in use");
+		return;
+	}
+	if (v->guest->stop_reason != STOP_NONE) {
+		guest_vcpu_drop(v);
+		refuse_entry(cpu, l1, "the guest was stopped");
+		return;
+	}
+	start_guest(cpu, v);
+}
+
+/* What #VMEXIT writes into L1's VMCB: APM volume 2, 15.6 and appendix B. */
+static void write_back(struct vmcb *l1, const struct vmcb *vmcb)
+{
+	l1->c.int_ctl = vmcb->c.int_ctl;
+	l1->c.int_state = vmcb->c.int_state;
+	l1->c.exit_code = vmcb->c.exit_code;
+	l1->c.exit_info1 = vmcb->c.exit_info1;
+	l1->c.exit_info2 = vmcb->c.exit_info2;
+	l1->c.exit_int_info = vmcb->c.exit_int_info;
+	l1->c.event_inj = vmcb->c.event_inj & ~EVENT_VALID;
+	l1->c.next_rip = vmcb->c.next_rip;
+	l1->c.insn_len = vmcb->c.insn_len;
+	memcpy(l1->c.insn_bytes, vmcb->c.insn_bytes, sizeof(l1->c.insn_bytes));
+	l1->s.es = vmcb->s.es;
+	l1->s.cs = vmcb->s.cs;
+	l1->s.ss = vmcb->s.ss;
+	l1->s.ds = vmcb->s.ds;
+	l1->s.gdtr = vmcb->s.gdtr;
+	l1->s.idtr = vmcb->s.idtr;
+	l1->s.cpl = vmcb->s.cpl;
+	l1->s.efer = vmcb->s.efer;
+	l1->s.cr4 = vmcb->s.cr4;
+	l1->s.cr3 = vmcb->s.cr3;
+	l1->s.cr0 = vmcb->s.cr0;
+	l1->s.dr7 = vmcb->s.dr7;
+	l1->s.dr6 = vmcb->s.dr6;
+	l1->s.rflags = vmcb->s.rflags;
+	l1->s.rip = vmcb->s.rip;
+	l1->s.rsp = vmcb->s.rsp;
+	l1->s.rax = vmcb->s.rax;
+	l1->s.cr2 = vmcb->s.cr2;
+	if (vmcb->c.nested_ctl & NESTED_CTL_NP)
+		l1->s.pat = vmcb->s.pat;
+	if (vmcb->c.virt_ext & VIRT_EXT_LBR)
+		memcpy(&l1->s.dbgctl, &vmcb->s.dbgctl, 5 * sizeof(uint64_t));
+}
+
+/* Leaves L2 without telling L1. */
+void svm_leave_guest(struct cpu *cpu)
+{
+	struct guest_vcpu *v = cpu->hw->running;
+
+	return_to_host(cpu, v->hw->vmcb->s.cr2);
+	svm_account(cpu);
+	guest_vcpu_drop(v);
+}
+
+void svm_reflect(struct cpu *cpu)
+{
+	struct vmcb *vmcb = svm_current(cpu);
+	struct vmcb *l1 = phys_host(cpu->hw->request_hpa, sizeof(*l1));
+
+	svm_store_regs(cpu);
+	if (vmcb->c.exit_code == VMEXIT_INVALID) {
+		/* The hardware may have left anything in the state area: none of it is L1's to see. */
+		l1->c.exit_code = VMEXIT_INVALID;
+	} else {
+		svm_assist(cpu, vmcb);
+		write_back(l1, vmcb);
+	}
+	svm_leave_guest(cpu);
+}
+
+/* INIT or NMI for this CPU while L2 runs: L1 gets the exit if it asked for it, the event then. */
+void svm_interrupt_guest(struct cpu *cpu)
+{
+	const struct vmcb *request = cpu->hw->request;
+	uint64_t code = cpu->init_pending ? VMEXIT_INIT : VMEXIT_NMI;
+	struct vmcb *vmcb = svm_current(cpu);
+
+	if (!(request->c.intercept1 & INTERCEPT1(code))) {
+		if (code == VMEXIT_NMI && !(vmcb->c.event_inj & EVENT_VALID)) {
+			vmcb->c.event_inj = EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI;
+			cpu->nmi_pending = false;
+		} else if (code == VMEXIT_INIT) {
+			svm_leave_guest(cpu);
+			svm_set_gif(cpu, true);
+		}
+		return;
+	}
+	/* An event that was to be injected and now waits goes back as interrupted. */
+	vmcb->c.exit_int_info = vmcb->c.event_inj & EVENT_VALID ? vmcb->c.event_inj
+								: vmcb->c.exit_int_info;
+	vmcb->c.event_inj = 0;
+	vmcb->c.exit_code = code;
+	vmcb->c.exit_info1 = 0;
+	vmcb->c.exit_info2 = 0;
+	svm_reflect(cpu);
+}
+
+/* Whether L1 asked for the exit that just happened in its guest. */
+static bool l1_wants(const struct vmcb *request, const struct vmcb *vmcb)
+{
+	uint64_t code = vmcb->c.exit_code;
+	const struct vmcb_control *c = &request->c;
+
+	if (code < VMEXIT_CR_WRITE)
+		return c->cr_read >> code & 1;
+	if (code < VMEXIT_DR_READ)
+		return c->cr_write >> (code - VMEXIT_CR_WRITE) & 1;
+	if (code < VMEXIT_DR_WRITE)
+		return c->dr_read >> (code - VMEXIT_DR_READ) & 1;
+	if (code < VMEXIT_EXCEPTION)
+		return c->dr_write >> (code - VMEXIT_DR_WRITE) & 1;
+	if (code < VMEXIT_INTR)
+		return c->exceptions >> (code - VMEXIT_EXCEPTION) & 1;
+	if (code < VMEXIT_VMRUN)
+		return c->intercept1 & INTERCEPT1(code);
+	if (code <= VMEXIT_RDPRU)
+		return c->intercept2 & INTERCEPT2(code);
+	return code == VMEXIT_NPF ? c->nested_ctl & NESTED_CTL_NP : code == VMEXIT_INVALID;
+}
+
+static void inject_guest(struct cpu *cpu, unsigned int vector)
+{
+	uint64_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
+
+	svm_current(cpu)->c.event_inj = event | (vector == VECTOR_GP ? EVENT_ERROR_VALID : 0);
+}
+
+static void complete_guest(struct cpu *cpu)
+{
+	struct vmcb *vmcb = svm_current(cpu);
+	struct decode_insn insn;
+
+	if (svm_decode(vmcb, &insn)) {
+		inject_guest(cpu, VECTOR_GP);
+		return;
+	}
+	cpu->regs.rip += insn.len;
+	vmcb->c.int_state &= ~INT_STATE_SHADOW;
+}
+
+/* An MSR that L1 leaves to its guest, but the monitor does not leave to the hardware. */
+static void guest_msr(struct cpu *cpu, bool write)
+{
+	uint64_t *r = cpu->regs.r;
+	uint32_t msr = (uint32_t)r[RCX];
+	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
+
+	if (write ? msr_write(cpu, msr, value) : msr_read(cpu, msr, &value)) {
+		inject_guest(cpu, VECTOR_GP);
+		return;
+	}
+	if (!write) {
+		r[RAX] = (uint32_t)value;
+		r[RDX] = value >> 32;
+	}
+	complete_guest(cpu);
+}
+
+/* L2's VMLOAD or VMSAVE, which L1 left to it: like L1's own, on L1's memory. */
+static void guest_vmload_vmsave(struct cpu *cpu, bool save)
+{
+	uint64_t hpa = cpu->regs.r[RAX];
+
+	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE)) {
+		inject_guest(cpu, VECTOR_GP);
+		return;
+	}
+	if (save)
+		__asm__ volatile("vmsave %0" ::"a"(hpa) : "memory");
+	else
+		__asm__ volatile("vmload %0" ::"a"(hpa) : "memory");
+	complete_guest(cpu);
+}
+
+/* A guest without nested paging touched what the host table does not give L1 either. */
+static void guest_host_fault(struct cpu *cpu, hpa_t hpa)
+{
+	if (host_map_device(hpa))
+		inject_guest(cpu, VECTOR_GP);
+}
+
+/* Exits that only the monitor wanted: as if L1's own setting were in force. */
+static void monitor_exit(struct cpu *cpu)
+{
+	struct vmcb *vmcb = svm_current(cpu);
+
+	switch (vmcb->c.exit_code) {
+	case VMEXIT_NMI:
+		svm_nmi_exit(cpu);
+		break;
+	case VMEXIT_INIT:
+		hw_take_nmi(cpu);
+		break;
+	case VMEXIT_INVD:
+		__asm__ volatile("wbinvd" ::: "memory");
+		complete_guest(cpu);
+		break;
+	case VMEXIT_INVLPGA:
+		svm_asid_forget_guests(cpu->hw);
+		complete_guest(cpu);
+		break;
+	case VMEXIT_MSR:
+		guest_msr(cpu, vmcb->c.exit_info1 & 1);
+		break;
+	case VMEXIT_VMLOAD:
+		guest_vmload_vmsave(cpu, false);
+		break;
+	case VMEXIT_VMSAVE:
+		guest_vmload_vmsave(cpu, true);
+		break;
+	case VMEXIT_STGI:
+		complete_guest(cpu);
+		break;
+	case VMEXIT_SKINIT:
+		inject_guest(cpu, VECTOR_UD);
+		break;
+	case VMEXIT_NPF:
+		guest_host_fault(cpu, HPA(vmcb->c.exit_info2));
+		break;
+	case VMEXIT_SHUTDOWN:
+		/* Without L1's intercept a guest's triple fault is the processor's: L1 is gone. */
+		log_line("guest %lu shut the processor down", cpu->hw->running->guest->id);
+		vmcb->c.exit_code = VMEXIT_SHUTDOWN;
+		svm_reflect(cpu);
+		break;
+	default:
+		guest_stop(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
+		vmcb->c.exit_code = VMEXIT_INVALID;
+		svm_reflect(cpu);
+	}
+}
+
+/* Permissions that L1 leaves open: opened now if that is new, else done for the guest. */
+static bool permitted(struct cpu *cpu)
+{
+	struct vmcb *vmcb = svm_current(cpu);
+	struct hw_vcpu *v = cpu->hw->running->hw;
+	const struct vmcb *request = cpu->hw->request;
+	bool opened = false;
+	bool open;
+
+	if (vmcb->c.exit_code == VMEXIT_MSR)
+		open = svm_maps_open_msr(v, request, (uint32_t)cpu->regs.r[RCX],
+					 vmcb->c.exit_info1 & 1, &opened);
+	else
+		open = svm_maps_open_port(v, request, (uint32_t)vmcb->c.exit_info1, &opened);
+	if (open && !opened)
+		monitor_exit(cpu);
+	return open;
+}
+
+void svm_guest_exit(struct cpu *cpu)
+{
+	const struct vmcb *vmcb = svm_current(cpu);
+	uint64_t code = vmcb->c.exit_code;
+
+	if (code == VMEXIT_NMI || code == VMEXIT_INIT) {
+		/* Taken here; svm_deliver() tells L1 if it is L1's. */
+		monitor_exit(cpu);
+		return;
+	}
+	if ((code == VMEXIT_MSR || code == VMEXIT_IOIO) && permitted(cpu))
+		return;
+	if (l1_wants(cpu->hw->request, vmcb))
+		svm_reflect(cpu);
+	else
+		monitor_exit(cpu);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of every CPU: enter L1 or L2, see why it came out, act, enter again. */
+#include "monitor/panic.h"
+#include "monitor/svm/svm.h"
+
+struct vmcb *svm_current(const struct cpu *cpu)
+{
+	return cpu->hw->running ? cpu->hw->running->hw->vmcb : cpu->hw->vmcb;
+}
+
+void svm_load_regs(struct cpu *cpu)
+{
+	const struct vmcb_save *s = &svm_current(cpu)->s;
+
+	cpu->regs.r[RAX] = s->rax;
+	cpu->regs.r[RSP] = s->rsp;
+	cpu->regs.rip = s->rip;
+	cpu->regs.rflags = s->rflags;
+}
+
+void svm_store_regs(struct cpu *cpu)
+{
+	struct vmcb_save *s = &svm_current(cpu)->s;
+
+	s->rax = cpu->regs.r[RAX];
+	s->rsp = cpu->regs.r[RSP];
+	s->rip = cpu->regs.rip;
+	s->rflags = cpu->regs.rflags;
+}
+
+void svm_account(struct cpu *cpu)
+{
+	uint64_t now = arch_rdtsc();
+
+	if (cpu->charge)
+		*cpu->charge += now - cpu->exit_tsc;
+	cpu->charge = NULL;
+}
+
+static void count(struct cpu *cpu, uint64_t tsc)
+{
+	struct exit_stats *stats = cpu->hw->running ? &cpu->hw->running->stats : &cpu->stats;
+	enum exit_reason reason = svm_reason(svm_current(cpu));
+
+	stats->count[reason]++;
+	cpu->charge = &stats->cycles[reason];
+	cpu->exit_tsc = tsc;
+}
+
+/* An event whose delivery an exit cut short is delivered again, unless another has taken its place. */
+static void redeliver(struct vmcb *vmcb)
+{
+	if ((vmcb->c.exit_int_info & EVENT_VALID) && !(vmcb->c.event_inj & EVENT_VALID))
+		vmcb->c.event_inj = vmcb->c.exit_int_info;
+	vmcb->c.exit_int_info = 0;
+}
+
+static void enter(struct cpu *cpu)
+{
+	struct hw_cpu *hw = cpu->hw;
+	struct vmcb *vmcb = svm_current(cpu);
+	uint64_t hpa = hw->running ? hw->running->hw->vmcb_hpa : hw->vmcb_hpa;
+	/* Physical interrupts during L2 are masked by L1's IF if L1 set V_INTR_MASKING. */
+	bool interrupts = hw->running && (hw->vmcb->s.rflags & RFLAGS_IF);
+
+	redeliver(vmcb);
+	svm_store_regs(cpu);
+	vmcb->c.tlb_control = svm_asid_tlb_control(hw);
+	vmcb->c.clean = 0;
+	svm_account(cpu);
+	svm_enter(&cpu->regs, hpa, interrupts);
+	count(cpu, arch_rdtsc());
+	svm_load_regs(cpu);
+	/* TCG writes the code of an invalid VMCB as 32 bits. */
+	if ((uint32_t)vmcb->c.exit_code == UINT32_MAX)
+		vmcb->c.exit_code = VMEXIT_INVALID;
+}
+
+_Noreturn void hw_run(struct cpu *cpu)
+{
+	for (;;) {
+		svm_deliver(cpu);
+		enter(cpu);
+		if (cpu->hw->running)
+			svm_guest_exit(cpu);
+		else
+			svm_host_exit(cpu);
+	}
+}

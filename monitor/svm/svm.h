@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the SVM backend share. */
+#ifndef SVM_SVM_H
+#define SVM_SVM_H
+
+#include "monitor/guest.h"
+#include "monitor/hw.h"
+#include "monitor/msr.h"
+#include "monitor/svm/vmcb.h"
+
+#define ASID_HOST 1	/* L1's own; L2's follow */
+#define OPENED_MAX 16
+
+/* State of one physical CPU. */
+struct hw_cpu {
+	struct vmcb *vmcb;     /* L1's */
+	uint64_t vmcb_hpa;
+	uint64_t host_save;    /* hpa of the page VMRUN keeps the monitor's state in */
+	struct vmcb *request;  /* L1's VMCB for a guest, copied once */
+	hpa_t request_hpa;     /* where L1 keeps it */
+	struct guest_vcpu *running; /* L2, or NULL for L1 */
+	/* L1's view of SVM */
+	bool gif;
+	bool svme;
+	uint64_t vm_cr;
+	uint64_t hsave_pa;
+	/* An NMI was injected into L1 and its IRET has not come yet. */
+	bool nmi_masked;
+	/* L1 is at that IRET, still on the NMI's stack frame: not before its next exit. */
+	bool nmi_hold;
+	/* TLB: asid.c */
+	bool flush;	       /* everything, at the next entry */
+	uint64_t generation;
+	uint32_t next_asid;
+};
+
+/* A permission that L1 leaves open to its guest and the monitor has opened too: maps.c. */
+struct opened {
+	uint16_t byte; /* offset in both maps */
+	uint8_t mask;
+};
+
+/* State of one vCPU record. */
+struct hw_vcpu {
+	struct vmcb *vmcb; /* what the hardware runs */
+	uint64_t vmcb_hpa;
+	uint8_t *msrpm;	   /* 8 KiB */
+	uint8_t *iopm;	   /* 12 KiB */
+	unsigned int msr_count, io_count;
+	struct opened msr[OPENED_MAX], io[OPENED_MAX];
+	unsigned int cpu;  /* where asid is valid, and while generation is that CPU's */
+	uint64_t generation;
+	uint32_t asid;
+	uint32_t l1_asid;
+};
+
+/* cpu.c: what the hardware has */
+struct svm_features {
+	uint32_t edx; /* CPUID 8000000Ah */
+	uint32_t asids;
+	uint8_t phys_bits;
+};
+extern struct svm_features svm_features;
+
+static inline bool svm_has(uint32_t feature)
+{
+	return svm_features.edx & feature;
+}
+
+/* enter.S: VMRUN with the registers of regs; RAX, RSP, RIP and RFLAGS are in the VMCB. */
+void svm_enter(struct regs *regs, uint64_t vmcb_hpa, uint64_t interrupts);
+
+/* The VMCB that ran last on this CPU, and its registers to and from cpu->regs. */
+struct vmcb *svm_current(const struct cpu *cpu);
+void svm_load_regs(struct cpu *cpu);
+void svm_store_regs(struct cpu *cpu);
+
+/* assist.c: the address space and decoding of whoever a VMCB describes. */
+void svm_space(const struct vmcb *vmcb, struct walk_space *space);
+enum decode_mode svm_mode(const struct vmcb *vmcb);
+uint64_t svm_segment(const struct vmcb *vmcb, unsigned int seg);
+int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn);
+
+/* Fills in what L1 was promised and the hardware lacks: next RIP and decode assists. */
+void svm_assist(struct cpu *cpu, struct vmcb *vmcb);
+
+/* asid.c */
+void svm_asid_init(struct hw_cpu *hw);
+void svm_asid_forget_guests(struct hw_cpu *hw);
+void svm_asid_assign(struct cpu *cpu, struct guest_vcpu *v, uint32_t l1_asid, bool flush);
+uint32_t svm_asid_tlb_control(struct hw_cpu *hw);
+
+/* maps.c */
+void svm_maps_reset(struct hw_vcpu *v);
+void svm_maps_sync(struct hw_vcpu *v, const struct vmcb *request);
+/* Whether L1 leaves what the guest just did open. *opened: run it again, it will pass now. */
+bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb *request, uint32_t msr, bool write,
+		       bool *opened);
+bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb *request, uint32_t info, bool *opened);
+/* L1's own MSR map. */
+void svm_maps_host(uint8_t *msrpm);
+
+/* check.c: what hardware would refuse, by the fields alone. NULL, or what is wrong. */
+const char *svm_check(const struct vmcb *vmcb, const struct svm_features *features);
+
+/* exits.c: an exit code in neutral words. */
+enum exit_reason svm_reason(const struct vmcb *vmcb);
+
+/* event.c */
+void svm_set_gif(struct cpu *cpu, bool gif);
+void svm_nmi_exit(struct cpu *cpu);
+void svm_iret_exit(struct cpu *cpu);
+void svm_window_exit(struct cpu *cpu);
+void svm_deliver(struct cpu *cpu);
+
+/* nested.c */
+void svm_vmrun(struct cpu *cpu);
+void svm_reflect(struct cpu *cpu);
+void svm_leave_guest(struct cpu *cpu);
+void svm_guest_exit(struct cpu *cpu);
+void svm_interrupt_guest(struct cpu *cpu);
+
+/* host.c: L1's exits */
+void svm_host_exit(struct cpu *cpu);
+
+/* run.c: charges the time since the exit to where the exit was counted. */
+void svm_account(struct cpu *cpu);
+
+#endif
