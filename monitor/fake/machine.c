@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/fake/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor/console.h"
+
+static struct {
+	struct {
+		uint64_t start, len;
+		uint8_t *bytes;
+	} ram[FAKE_RAM_MAX];
+	size_t ram_count;
+	uint64_t *tables[FAKE_TABLE_PAGES];
+	unsigned int table_count;
+	unsigned int table_limit;
+} machine = {.table_limit = FAKE_TABLE_PAGES};
+
+_Noreturn void assert_failed(const char *what, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, what);
+	abort();
+}
+
+void console_write(const char *text, size_t n)
+{
+	fwrite(text, 1, n, stderr);
+}
+
+void fake_reset(void)
+{
+	for (size_t i = 0; i < machine.ram_count; i++)
+		free(machine.ram[i].bytes);
+	for (unsigned int i = 0; i < machine.table_count; i++)
+		free(machine.tables[i]);
+	memset(&machine, 0, sizeof(machine));
+	machine.table_limit = FAKE_TABLE_PAGES;
+}
+
+void fake_add_ram(hpa_t start, uint64_t len)
+{
+	size_t i = machine.ram_count++;
+
+	ASSERT(i < FAKE_RAM_MAX && len && !page_offset(start.a | len));
+	machine.ram[i].start = start.a;
+	machine.ram[i].len = len;
+	machine.ram[i].bytes = aligned_alloc(PAGE_SIZE, len);
+	ASSERT(machine.ram[i].bytes);
+	memset(machine.ram[i].bytes, 0, len);
+}
+
+void *fake_at(hpa_t hpa, size_t len)
+{
+	void *p = phys_host(hpa, len);
+
+	ASSERT(p);
+	return p;
+}
+
+void *phys_host(hpa_t hpa, size_t len)
+{
+	for (size_t i = 0; i < machine.ram_count; i++) {
+		uint64_t offset = hpa.a - machine.ram[i].start;
+
+		if (hpa.a >= machine.ram[i].start && offset <= machine.ram[i].len &&
+		    len <= machine.ram[i].len - offset)
+			return machine.ram[i].bytes + offset;
+	}
+	return NULL;
+}
+
+int phys_read(void *dst, hpa_t hpa, size_t len)
+{
+	const void *src = phys_host(hpa, len);
+
+	if (!src)
+		return ERR_FAULT;
+	memcpy(dst, src, len);
+	return 0;
+}
+
+int phys_read64(uint64_t *dst, hpa_t hpa)
+{
+	const uint64_t *src = phys_host(hpa, sizeof(*src));
+
+	ASSERT(hpa.a % sizeof(*src) == 0);
+	if (!src)
+		return ERR_FAULT;
+	*dst = __atomic_load_n(src, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void fake_limit_tables(unsigned int n)
+{
+	ASSERT(n <= FAKE_TABLE_PAGES - machine.table_count);
+	machine.table_limit = machine.table_count + n;
+}
+
+int phys_table_alloc(hpa_t *out)
+{
+	unsigned int i = machine.table_count;
+
+	if (i == machine.table_limit)
+		return ERR_NOMEM;
+	machine.tables[i] = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+	ASSERT(machine.tables[i]);
+	memset(machine.tables[i], 0, PAGE_SIZE);
+	*out = HPA(FAKE_TABLES.a + i * PAGE_SIZE);
+	machine.table_count++;
+	return 0;
+}
+
+uint64_t *phys_table(hpa_t hpa)
+{
+	uint64_t i = (hpa.a - FAKE_TABLES.a) >> PAGE_SHIFT;
+
+	ASSERT(hpa.a >= FAKE_TABLES.a && !page_offset(hpa.a) && i < machine.table_count);
+	return machine.tables[i];
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A software machine's memory, for tests and fuzzers: ordinary processes with a C library. Host RAM
+ * is what a test declares; everything else is a hole to phys_host().
+ */
+#ifndef MONITOR_FAKE_MACHINE_H
+#define MONITOR_FAKE_MACHINE_H
+
+#include "ept/phys.h"
+
+#define FAKE_RAM_MAX 8                  /* ranges of RAM */
+#define FAKE_TABLES HPA(0x7f0000000000) /* where phys_table_alloc() takes pages from */
+#define FAKE_TABLE_PAGES 256
+
+/* Forgets all RAM and tables. Pointers into them are dead afterwards. */
+void fake_reset(void);
+
+/* Declares [start, start + len) host RAM, zeroed: page aligned, apart from other RAM by a hole. */
+void fake_add_ram(hpa_t start, uint64_t len);
+
+/* phys_table_alloc() gives n more pages (at most FAKE_TABLE_PAGES in all), then ERR_NOMEM. */
+void fake_limit_tables(unsigned int n);
+
+/* phys_host() for a test's own writes: stops the test if the range is not RAM. */
+void *fake_at(hpa_t hpa, size_t len);
+
+#endif

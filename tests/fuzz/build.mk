@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each tests/fuzz/fuzz_NAME.c becomes a libFuzzer program, build/fuzz/fuzz_NAME, linked with the
+# software machine of tests/unit/build.mk. Its seeds are in tests/fuzz/corpus/NAME:
+#   build/fuzz/fuzz_NAME -runs=N tests/fuzz/corpus/NAME
+
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ += $(FUZZ_TARGETS)
+
+$(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FAKE_LIB)
+
+-include $(FUZZ_TARGETS:=.d)

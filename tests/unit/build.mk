@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each tests/unit/test_NAME.c becomes a cmocka program, build/unit/test_NAME, linked with the
+# software machine: the monitor's vendor-neutral sources and monitor/fake, with sanitizers, in one
+# archive that the fuzzers use too. A new test needs no line here, unless it needs a library.
+
+# What needs the machine, or what monitor/fake or the C library stands in for. Other sources are
+# linked only into tests that call them.
+HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/uart.c monitor/panic.c \
+	monitor/console.c monitor/lib.c ept/ept.c
+
+FAKE_CC := clang
+# -Wcast-align: clang warns on every cast from bytes; the sanitizer sees the real misalignments.
+FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
+	-fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard ept/*.c monitor/*.c monitor/boot/*.c)) \
+	$(wildcard monitor/fake/*.c)
+FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o)
+FAKE_LIB := $(B)/fake/machine.a
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT += $(UNIT_TESTS)
+# For test_decode_random.
+DEPS += libcapstone-dev
+$(B)/deps.mk: tests/unit/build.mk
+
+$(FAKE_OBJS): $(B)/fake/%.o: % | $(B)/version.h
+	@mkdir -p $(@D)
+	$(say) CC $< "(fake)"
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(FAKE_LIB): $(FAKE_OBJS)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(UNIT_TESTS): $(B)/unit/%: tests/unit/%.c $(FAKE_LIB)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $< $(FAKE_LIB) -lcmocka $(UNIT_LIBS)
+
+$(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone
+
+-include $(FAKE_OBJS:.o=.d) $(UNIT_TESTS:=.d)
