@@ -143,7 +143,7 @@ list-tests:
 	@printf '%s\n' $(UNIT) $(FUZZ) $(L1)
 
 run: all
-	@tests/lab/demo $(if $(INTERACTIVE),--interactive)
+	@tests/demo $(if $(INTERACTIVE),--interactive)
 
 # tests/run makes `tests` itself, so that what does not compile is a failed test like any other.
 test:
