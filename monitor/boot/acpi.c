@@ -88,13 +88,11 @@ static uint8_t sum(const void *bytes, size_t len)
 	return total;
 }
 
-/* Checks len bytes of a RSDP; where only version 1's part is there, only that is used. */
-static bool rsdp_check(struct rsdp *rsdp, size_t len)
+/* Bytes that were not there are zero: then there is no XSDT, and version 1's part counts. */
+static bool rsdp_good(const struct rsdp *rsdp)
 {
 	if (memcmp(rsdp->signature, "RSD PTR ", 8) != 0 || sum(rsdp, RSDP_V1) != 0)
 		return false;
-	if (len < RSDP_V2)
-		rsdp->revision = 0;
 	return rsdp->revision < 2 || sum(rsdp, RSDP_V2) == 0;
 }
 
@@ -105,7 +103,7 @@ static bool rsdp_scan(struct rsdp *rsdp, uint64_t start, uint64_t end)
 		size_t len = at + RSDP_V2 <= ROM_END ? RSDP_V2 : RSDP_V1;
 
 		memset(rsdp, 0, sizeof(*rsdp));
-		if (!boot_read(rsdp, HPA(at), len) && rsdp_check(rsdp, len))
+		if (!boot_read(rsdp, HPA(at), len) && rsdp_good(rsdp))
 			return true;
 	}
 	return false;
@@ -119,7 +117,7 @@ static bool rsdp_find(struct rsdp *rsdp, const struct boot_info *info)
 	memset(rsdp, 0, sizeof(*rsdp));
 	if (info->rsdp_len) {
 		memcpy(rsdp, info->rsdp, info->rsdp_len);
-		return rsdp_check(rsdp, info->rsdp_len);
+		return rsdp_good(rsdp);
 	}
 	if (!boot_read(&segment, HPA(BDA_EBDA), sizeof(segment))) {
 		ebda = (uint64_t)segment << 4;

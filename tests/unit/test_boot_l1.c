@@ -231,6 +231,18 @@ static void moves_what_overlaps_in_any_way(void **state)
 	}
 }
 
+/* Xen takes a module's last page whole: the kernel may not begin in it. */
+static void moves_what_shares_a_page_with_the_kernel(void **state)
+{
+	struct test_elf elf = test_elf(KERNEL + 0x800, 0x1000, 0x1000);
+
+	put_module(0x1101000, 0x2000, "k");
+	put_elf(0x1101000, &elf, 0x1000);
+	put_module(KERNEL - 0x1000, 0x1100, "m");
+	assert_int_equal(load(), 0);
+	assert_true(info.module[1].at.start >= 47 * MIB);
+}
+
 static void moves_what_is_unaligned(void **state)
 {
 	put_kernel(0x1101001);
@@ -395,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup(tells_l1_the_truth_about_memory, setup),
 		cmocka_unit_test_setup(loads_as_grub_does, setup),
 		cmocka_unit_test_setup(moves_what_overlaps_in_any_way, setup),
+		cmocka_unit_test_setup(moves_what_shares_a_page_with_the_kernel, setup),
 		cmocka_unit_test_setup(moves_what_is_unaligned, setup),
 		cmocka_unit_test_setup(moves_out_of_the_block, setup),
 		cmocka_unit_test_setup(moves_several_into_what_is_free, setup),

@@ -206,6 +206,23 @@ static void refuses_bad_sizes(void **state)
 	refused(ERR_2BIG, "unterminated");
 }
 
+static void refuses_long_strings(void **state)
+{
+	static char text[BOOT_STRING_MAX + 1];
+
+	memset(text, 'x', BOOT_STRING_MAX);
+	put_text(MB2_CMDLINE, text);
+	put_map(24);
+	finish();
+	refused(ERR_2BIG, "4 KiB");
+	start();
+	put_text(MB2_CMDLINE, text + 1);
+	put_map(24);
+	finish();
+	good();
+	assert_int_equal(strlen(boot_string(&info, info.cmdline)), BOOT_STRING_MAX - 1);
+}
+
 static void refuses_bad_totals(void **state)
 {
 	put_map(24);
@@ -316,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup(reads_longer_map_entries, setup),
 		cmocka_unit_test_setup(reads_a_text_framebuffer, setup),
 		cmocka_unit_test_setup(refuses_bad_sizes, setup),
+		cmocka_unit_test_setup(refuses_long_strings, setup),
 		cmocka_unit_test_setup(refuses_bad_totals, setup),
 		cmocka_unit_test_setup(refuses_a_tag_that_ends_unaligned, setup),
 		cmocka_unit_test_setup(refuses_short_bodies, setup),

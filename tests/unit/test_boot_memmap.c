@@ -176,6 +176,17 @@ static void finds_room_between_what_to_avoid(void **state)
 	assert_int_equal(find(0x2000, 0, 4 * GIB, avoid, 2, &at), 0);
 	assert_int_equal(at, 0x100000);
 	assert_int_equal(find(0x3000, 0, 4 * GIB, avoid, 2, &at), ERR_NOMEM);
+
+	/* What is in the way begins within the first try: the next ends right there. */
+	map.count = 0;
+	add(MIB, MIB + 0x5000, REGION_RAM);
+	assert_int_equal(find(0x4000, 0, 4 * GIB, &(struct range){0x104000, 0x105000}, 1, &at), 0);
+	assert_int_equal(at, 0x100000);
+
+	/* Large enough, but not from a page boundary on. */
+	map.count = 0;
+	add(0x1800, 0x2900, REGION_RAM);
+	assert_int_equal(find(0x1000, 0, 4 * GIB, NULL, 0, &at), ERR_NOMEM);
 }
 
 static void counts(void **state)
