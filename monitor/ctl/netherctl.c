@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "build/version.h"
 #include "monitor/ctl/ask.h"
 #include "monitor/hypercall.h"
 #include "monitor/reasons.h"
+#include "version.h"
 
 #define RECORDS_MAX 1024 /* more than any monitor has: a larger number is a broken answer */
 #define LOG_POLL_NS 200000000L
