@@ -36,6 +36,8 @@ PACKAGES = [
     "qemu-system-xen", "seabios", "linux-image-amd64", "linux-image-cloud-amd64",
     "busybox-static", "bash", "kmod",
 ]
+DOM0_KERNEL = r"vmlinuz-[\d.]+-\d+-amd64"
+CLOUD_KERNEL = r"vmlinuz-[\d.]+-\d+-cloud-amd64"
 XEN_BIN = "usr/lib/xen-4.17/bin"
 DEBIAN = os.path.join(paths.OUT, "debian")  # the packages, unpacked
 
@@ -226,7 +228,7 @@ def build_l1():
     record = {}
     for pattern, package, unpack, dest in (
             (r"xen-4\.17-amd64\.gz", "xen-hypervisor-4.17-amd64", gzip.decompress, paths.XEN),
-            (r"vmlinuz-[\d.]+-\d+-amd64", "linux-image-" + kernel_version(), kernel_payload,
+            (DOM0_KERNEL, "linux-image-" + kernel_version(), kernel_payload,
              paths.KERNEL)):
         path = boot_file(pattern)
         packed, deb = from_package(path, package)
@@ -245,7 +247,9 @@ def stamp(*more):
     h = hashlib.sha256()
     here = os.path.dirname(os.path.abspath(__file__))
     sources = [os.path.join(here, n) for n in ("image.py", "cpio.py")]
-    for top in (os.path.join(paths.LAB, "dom0"), *more):
+    for top in more:
+        if os.path.isfile(top):
+            sources.append(top)
         for where, dirs, files in os.walk(top):
             dirs.sort()
             sources += [os.path.join(where, n) for n in sorted(files)]
@@ -281,5 +285,5 @@ def ensure_packages(say):
 def ensure(say=lambda text: print("lab: " + text, file=sys.stderr)):
     """Makes XEN, KERNEL and DOM0 exist and match these scripts."""
     ensure_packages(say)
-    cached("dom0", stamp(), [paths.XEN, paths.KERNEL, paths.DOM0],
+    cached("dom0", stamp(os.path.join(paths.LAB, "dom0")), [paths.XEN, paths.KERNEL, paths.DOM0],
            lambda: (build_l1(), build_dom0()), say)

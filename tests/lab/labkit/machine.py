@@ -63,8 +63,11 @@ class Qemu:
         more = ", counting instructions" if self.icount else ""
         return "%s, -cpu %s, %d CPUs, %d MB%s" % (how, self.cpu, self.cpus, self.mem, more)
 
-    def command(self, boot, folder, console):
-        """The command line. console: com1 is the terminal instead of a file only."""
+    def command(self, boot, folder, console, debug_exit=False):
+        """
+        The command line. console: com1 is the terminal instead of a file only. debug_exit: a write
+        to port 0xf4 ends QEMU.
+        """
         com1 = os.path.join(folder, "xen.log")
         args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-accel", self.accel, "-machine", "q35", "-cpu", self.cpu,
@@ -75,8 +78,9 @@ class Qemu:
             args += ["-chardev", "file,id=com1,path=" + doubled(com1)]
         args += ["-serial", "chardev:com1",
                  "-chardev", "file,id=com2,path=" + doubled(os.path.join(folder, "dom0.log")),
-                 "-serial", "chardev:com2",
-                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+                 "-serial", "chardev:com2"]
+        if debug_exit:
+            args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         if self.icount:
             args += ["-icount", "shift=0,sleep=off"]
         if self.gdb:

@@ -93,7 +93,9 @@ def write_initrd(o, folder, nonce):
         cpio.data("usr/bin/netherctl", open(paths.NETHERCTL, "rb").read(), 0o755)
     if o.guests or "/guests" in (o.command or ""):
         guests.ensure(say)
-        cpio.tree(paths.GUESTS, "guests")
+        command = "hvm-disk hvm-tiny hvm-reboot" if o.guests else o.command
+        for name in guests.wanted(command):
+            cpio.file("guests/" + name, os.path.join(paths.GUESTS, name))
     if o.overlay:
         cpio.tree(o.overlay)
     cpio.close()
@@ -177,7 +179,8 @@ def run(o, on_phase, on_output=emit):
     folder = run_folder(o.name)
     nonce = secrets.token_hex(16)
     boot = l1_boot(o) if o.l1 else xen_boot(o, folder, nonce)
-    command = machine.command(boot if o.no_monitor else below(o, boot), folder, interactive)
+    command = machine.command(boot if o.no_monitor else below(o, boot), folder, interactive,
+                              debug_exit=bool(o.l1))
     limit = o.timeout or (None if interactive or o.gdb else 600)
     session = Session(folder, machine, limit, on_phase)
     session.echo = bool(o.l1)
