@@ -51,7 +51,12 @@ void apic_send(uint32_t apic_id, uint32_t icr);
 /* True if the interrupt waits in this CPU's APIC. */
 bool apic_pending(unsigned vector);
 
-/* One timer interrupt after `ticks` of the APIC's clock (divided by 1); 0 stops it. */
+#define APIC_TIMER_PERIODIC 0x20000u
+
+/*
+ * One timer interrupt after `ticks` of the APIC's clock (divided by 1), or one every `ticks` with
+ * APIC_TIMER_PERIODIC in `vector`; 0 stops it.
+ */
 void apic_timer(unsigned vector, uint32_t ticks);
 
 #endif

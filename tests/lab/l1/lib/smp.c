@@ -13,6 +13,7 @@ extern uint8_t cpu_stacks[];
 uint64_t ap_stack; /* read by boot.S: CPUs start one at a time */
 static void (*volatile ap_fn)(void *);
 static void *volatile ap_arg;
+static bool used[MAX_CPUS];
 static volatile bool arrived[MAX_CPUS], finished[MAX_CPUS];
 
 unsigned cpu_index(void)
@@ -50,12 +51,22 @@ bool cpu_start(unsigned cpu, void (*fn)(void *), void *arg)
 	ap_stack = (uint64_t)cpu_stacks + (uint64_t)(cpu + 1) * STACK_SIZE;
 	ap_fn = fn;
 	ap_arg = arg;
+	used[cpu] = true;
 	apic_send(cpu, ICR_INIT);
 	arrived[cpu] = false;
 	finished[cpu] = false;
 	apic_send(cpu, ICR_SIPI | TRAMPOLINE >> 12);
 	apic_send(cpu, ICR_SIPI | TRAMPOLINE >> 12);
 	return WAIT_FOR(arrived[cpu]);
+}
+
+void cpus_stop(void)
+{
+	for (unsigned i = 1; i < MAX_CPUS; i++) {
+		if (used[i])
+			apic_send(i, ICR_INIT);
+		used[i] = false;
+	}
 }
 
 bool cpu_finished(unsigned cpu)

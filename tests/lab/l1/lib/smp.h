@@ -17,6 +17,9 @@ unsigned cpu_count(void);
  */
 bool cpu_start(unsigned cpu, void (*fn)(void *), void *arg);
 
+/* INIT to every CPU that cpu_start() has started since the last call: none of them runs on. */
+void cpus_stop(void);
+
 /* True once fn has returned on that CPU. */
 bool cpu_finished(unsigned cpu);
 

@@ -74,9 +74,11 @@ uint64_t option(const char *name, uint64_t otherwise)
 
 static void reset(void)
 {
-	trap_reset();
+	interrupts_off();
 	if (test_reset)
 		test_reset();
+	cpus_stop();
+	trap_reset();
 }
 
 void test(const char *name, test_fn *fn, const void *arg)

@@ -92,7 +92,6 @@ void trap_init(void)
 
 void trap_reset(void)
 {
-	interrupts_off();
 	memset((void *)counts, 0, sizeof(counts));
 }
 

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several CPUs: INIT and SIPI, IPIs into guests, guests side by side. */
+#include "lib/apic.h"
+#include "lib/pages.h"
+#include "lib/smp.h"
+#include "lib/trap.h"
+#include "svm/known.h"
+#include "svm/svm.h"
+
+#define IRQ 0x54
+#define RESTARTS 50
+#define ROUNDS 20
+#define RUNS 2000
+
+GUEST(guest_signal_spin, "incl (%rbx); 1: jmp 1b\n");
+GUEST(guest_add, "add %rcx, %rax; xor %rax, (%rbx);" STOP);
+
+struct cpu {
+	struct guest g;
+	volatile uint32_t *flag; /* written by the guest, or by the CPU's function */
+	volatile uint64_t result, result2;
+};
+
+static struct cpu new_cpu(const void *code)
+{
+	struct cpu c = {.g = guest_long(code)};
+
+	c.flag = page_alloc();
+	c.g.r.rbx = (uint64_t)c.flag;
+	return c;
+}
+
+static void need_two(void)
+{
+	if (cpu_count() < 2)
+		test_skip("one CPU");
+}
+
+static void start(unsigned cpu, void (*fn)(void *), void *arg)
+{
+	CHECK(cpu_start(cpu, fn, arg), "CPU %u does not start", U64(cpu));
+}
+
+static void wait_finished(unsigned cpu)
+{
+	CHECK(WAIT_FOR(cpu_finished(cpu)), "CPU %u does not finish", U64(cpu));
+}
+
+static void spin(void *arg)
+{
+	struct cpu *c = arg;
+
+	for (;;)
+		++*c->flag;
+}
+
+static void once(void *arg)
+{
+	struct cpu *c = arg;
+
+	++*c->flag;
+}
+
+static void starts_all(const void *arg)
+{
+	(void)arg;
+	need_two();
+	for (unsigned i = 1; i < cpu_count(); i++) {
+		struct cpu c = new_cpu(guest_add);
+
+		start(i, once, &c);
+		wait_finished(i);
+		CHECK_EQ(*c.flag, 1);
+	}
+}
+
+static void restarts_halted(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add);
+
+	(void)arg;
+	need_two();
+	for (unsigned i = 1; i <= RESTARTS; i++) {
+		start(1, once, &c);
+		wait_finished(1);
+		CHECK_EQ(*c.flag, i);
+	}
+}
+
+/* INIT reaches a CPU in full run, which starts again. */
+static void restarts_running(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add);
+
+	(void)arg;
+	need_two();
+	for (unsigned i = 0; i < RESTARTS; i++) {
+		*c.flag = 0;
+		start(1, spin, &c);
+		CHECK(WAIT_FOR(*c.flag > 100), "CPU 1 does not run");
+	}
+	start(1, once, &c);
+	wait_finished(1);
+}
+
+/* After INIT alone, a CPU runs nothing until its SIPI. */
+static void init_stops(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add);
+	uint64_t seen, until;
+
+	(void)arg;
+	need_two();
+	start(1, spin, &c);
+	CHECK(WAIT_FOR(*c.flag > 100), "CPU 1 does not run");
+	apic_send(1, ICR_INIT);
+	/* It stopped when a million cycles pass without a count; it gets ten seconds for that. */
+	CHECK(WAIT_FOR(({
+		      seen = *c.flag;
+		      until = rdtsc() + 1000000;
+		      while (rdtsc() < until && seen == *c.flag)
+			      cpu_pause();
+		      seen == *c.flag;
+	      })),
+	      "CPU 1 still runs");
+	start(1, once, &c);
+	wait_finished(1);
+}
+
+static void read_state(void *arg)
+{
+	struct cpu *c = arg;
+
+	c->result = rdmsr(MSR_EFER);
+	c->result2 = read_dr7();
+	svm_enable();
+	write_dr7(0x408);
+	clgi();
+}
+
+/* INIT clears EFER.SVME and DR7, and sets GIF. */
+static void init_resets(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add);
+
+	(void)arg;
+	need_two();
+	for (unsigned i = 0; i < 3; i++) {
+		start(1, read_state, &c);
+		wait_finished(1);
+		CHECK_EQ(c.result & EFER_SVME, 0);
+		CHECK_EQ(c.result2, 0x400);
+	}
+}
+
+static void wait_for_irqs(void *arg)
+{
+	struct cpu *c = arg;
+
+	interrupts_on();
+	*c->flag = 1;
+	while (interrupts_taken(1, IRQ) + nmis_taken(1) < ROUNDS)
+		cpu_pause();
+	interrupts_off();
+}
+
+static void ipis(const void *arg)
+{
+	uint32_t kind = *(const uint32_t *)arg;
+	struct cpu c = new_cpu(guest_add);
+
+	need_two();
+	start(1, wait_for_irqs, &c);
+	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
+	for (unsigned i = 1; i <= ROUNDS; i++) {
+		apic_send(1, kind);
+		CHECK(WAIT_FOR(interrupts_taken(1, IRQ) + nmis_taken(1) == i), "IPI %u is lost", U64(i));
+	}
+	wait_finished(1);
+	CHECK_EQ(interrupts_taken(0, IRQ) + nmis_taken(0), 0);
+}
+
+/* To all but self: each other CPU once, this one not. */
+static void nmi_to_others(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add);
+
+	(void)arg;
+	need_two();
+	for (unsigned i = 1; i < cpu_count(); i++) {
+		*c.flag = 0;
+		start(i, spin, &c);
+		CHECK(WAIT_FOR(*c.flag > 0), "CPU %u does not run", U64(i));
+	}
+	apic_send(0, ICR_NMI | ICR_ALL_BUT_SELF);
+	for (unsigned i = 1; i < cpu_count(); i++)
+		CHECK(WAIT_FOR(nmis_taken(i) == 1), "CPU %u got %u NMIs", U64(i), U64(nmis_taken(i)));
+	CHECK_EQ(nmis_taken(0), 0);
+	for (unsigned i = 1; i < cpu_count(); i++) {
+		start(i, once, &c);
+		wait_finished(i);
+	}
+}
+
+/* Sums in the guest's registers and memory; a register or a page of another CPU would show. */
+static void run_many(void *arg)
+{
+	struct cpu *c = arg;
+	uint64_t expected = 0, sum = 0;
+
+	svm_enable();
+	c->result = 0;
+	for (uint64_t i = 1; i <= RUNS; i++) {
+		c->g.vmcb->rip = (uint64_t)guest_add;
+		c->g.vmcb->rax = sum;
+		c->g.r.rcx = i * (uint64_t)c->flag;
+		guest_run(&c->g);
+		sum += i * (uint64_t)c->flag;
+		expected ^= sum;
+		if (c->g.vmcb->exit_code != X_VMMCALL || c->g.vmcb->rax != sum)
+			return;
+	}
+	c->result = *(volatile uint64_t *)c->flag == expected;
+}
+
+static void side_by_side(const void *arg)
+{
+	static struct cpu cpus[MAX_CPUS];
+	bool same_asid = arg != NULL;
+
+	need_two();
+	for (unsigned i = 0; i < cpu_count(); i++) {
+		cpus[i] = new_cpu(guest_add);
+		cpus[i].g.vmcb->asid = same_asid ? 1 : i + 1;
+	}
+	for (unsigned i = 1; i < cpu_count(); i++)
+		start(i, run_many, &cpus[i]);
+	run_many(&cpus[0]);
+	for (unsigned i = 1; i < cpu_count(); i++)
+		wait_finished(i);
+	for (unsigned i = 0; i < cpu_count(); i++)
+		CHECK(cpus[i].result == 1, "CPU %u: exit 0x%x, sums differ", U64(i), cpus[i].g.vmcb->exit_code);
+}
+
+static void run_spinning(void *arg)
+{
+	struct cpu *c = arg;
+
+	svm_enable();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		c->g.vmcb->rip = (uint64_t)guest_signal_spin;
+		guest_run(&c->g);
+		c->result = c->g.vmcb->exit_code;
+		if (c->result == X_INTR) {
+			interrupts_on();
+			interrupts_off();
+		}
+		c->result2 = i + 1;
+	}
+}
+
+/* The guest says that it runs; then the IPI takes it out. */
+static void ipi_takes_guest_out(const void *arg)
+{
+	uint32_t kind = *(const uint32_t *)arg;
+	struct cpu c = new_cpu(guest_signal_spin);
+
+	need_two();
+	c.g.vmcb->rflags |= FLAG_IF;
+	start(1, run_spinning, &c);
+	for (unsigned i = 1; i <= ROUNDS; i++) {
+		CHECK(WAIT_FOR(*c.flag == i), "the guest does not run, round %u", U64(i));
+		apic_send(1, kind);
+		CHECK(WAIT_FOR(c.result2 == i), "no exit in round %u", U64(i));
+		CHECK_EQ(c.result, kind == ICR_NMI ? X_NMI : X_INTR);
+	}
+	wait_finished(1);
+	CHECK_EQ(interrupts_taken(1, IRQ) + nmis_taken(1), ROUNDS);
+}
+
+static void init_in_guest(const void *arg)
+{
+	struct cpu c = new_cpu(guest_signal_spin);
+
+	(void)arg;
+	need_two();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		*c.flag = 0;
+		start(1, run_spinning, &c);
+		CHECK(WAIT_FOR(*c.flag > 0), "the guest does not run, round %u", U64(i));
+	}
+	start(1, once, &c);
+	wait_finished(1);
+}
+
+static void init_intercepted(const void *arg)
+{
+	struct cpu c = new_cpu(guest_signal_spin);
+	volatile uint64_t *code = &c.g.vmcb->exit_code;
+
+	(void)arg;
+	need_two();
+	intercept(&c.g, X_INIT);
+	*code = 0x1234;
+	start(1, run_spinning, &c);
+	CHECK(WAIT_FOR(*c.flag == 1), "the guest does not run");
+	apic_send(1, ICR_INIT);
+	CHECK(WAIT_FOR(*code != 0x1234), "no exit");
+	CHECK_EQ(*code, X_INIT);
+	start(1, once, &c);
+	wait_finished(1);
+}
+
+void l1_main(void)
+{
+	static const uint32_t nmi = ICR_NMI, fixed = ICR_FIXED | IRQ;
+
+	svm_start();
+	print("%u CPUs\n", U64(cpu_count()));
+	test("starts-all", starts_all, NULL);
+	test("restarts-halted", restarts_halted, NULL);
+	test("restarts-running", restarts_running, NULL);
+	test("init-stops", init_stops, NULL);
+	test("init-resets", init_resets, NULL);
+	test("ipi-fixed", ipis, &fixed);
+	test("ipi-nmi", ipis, &nmi);
+	test("nmi-to-others", nmi_to_others, NULL);
+	test("side-by-side", side_by_side, NULL);
+	test("side-by-side-one-asid", side_by_side, "");
+	test("ipi-takes-guest-out", ipi_takes_guest_out, &fixed);
+	test("nmi-takes-guest-out", ipi_takes_guest_out, &nmi);
+	test("init-in-guest", init_in_guest, NULL);
+	test("init-intercepted", init_intercepted, NULL);
+}
