@@ -321,7 +321,7 @@ static uint8_t operand_size(const struct reader *r, const struct decode_insn *in
 		return is64 ? 8 : 4;
 	if (r->rex & REX_W)
 		return flags & PORT ? 4 : 8;
-	if (small)
+	if (small && insn->op != OP_MOVNTI)
 		return 2;
 	return is64 && (flags & STACK) ? 8 : 4;
 }

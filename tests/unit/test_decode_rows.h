@@ -245,6 +245,7 @@ static const struct decode_row {
 	{64, "48 0f c3 08", "MOVNTI 8/8 [ds+r0] r1"},
 	{64, "4c 0f c3 41 20", "MOVNTI 8/8 [ds+r1+20] r8"},
 	{32, "0f c3 08", "MOVNTI 4/4 [ds+r0] r1"},
+	{16, "0f c3 11", "MOVNTI 4/2 [ds+r3+r7*1] r2"},
 	{64, "86 08", "XCHG 1/8 [ds+r0] r1"},
 	{64, "87 08", "XCHG 4/8 [ds+r0] r1"},
 	{64, "f0 87 08", "XCHG 4/8 lock [ds+r0] r1"},
