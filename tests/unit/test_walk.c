@@ -38,7 +38,11 @@ static void test_narrow(void **state)
 	expect(&s, 3 << 22 | 5 << 12 | 0x678, WALK_WRITE, DATA + 0x678);
 	expect_page_fault(&s, 3 << 22 | 6 << 12, WALK_READ, 0);
 	expect_page_fault(&s, 5 << 22, WALK_WRITE, WALK_WRITE);
+	put32(0x101000 + 1000 * 4, 0xa00000 | ALL);
+	expect(&s, 3 << 22 | 1000 << 12, WALK_READ, 0xa00000);
 	expect_page_fault(&s, 5 << 22, WALK_EXEC, 0); /* no way to forbid fetches: not told */
+	s.cr4 |= CR4_SMEP;
+	expect_page_fault(&s, 5 << 22, WALK_EXEC, WALK_EXEC);
 }
 
 static void test_narrow_large(void **state)
@@ -93,7 +97,8 @@ static void test_pae(void **state)
 	expect(&s, va | 0x10, WALK_WRITE, HIGH_RAM + 0x10);
 	put64(0x101000 + 3 * 8, 0xa00000 | PS | ALL);
 	expect(&s, va | 0x10, WALK_WRITE, 0xa00000 + 0x4010);
-	expect_page_fault(&s, 3u << 30, WALK_READ, WALK_USER);
+	put64(CR3 + 0x20 + 3 * 8, 0x101000);
+	expect_page_fault(&s, va | 3u << 30, WALK_READ, WALK_USER);
 }
 
 static void test_pae_reserved(void **state)
