@@ -14,7 +14,7 @@
 #include "svm/wild.h"
 
 #define TIMER_VECTOR 0x61
-#define TIMER_TICKS 500000
+#define TIMER_TICKS 5000000
 #define PROGRESS 100000
 #define DEFAULT_SEED 0x4e657468u
 
@@ -57,17 +57,29 @@ static void good_guest_runs(void)
 	pages_release(mark);
 }
 
-/* Exits by code, told at the end: a run whose VMCBs are all refused tests little. */
+/* A run whose VMCBs are nearly all refused, or come out all in one way, would test little. */
+static void check_variety(uint64_t n, uint64_t refused, const bool seen[256])
+{
+	unsigned ways = 0;
+
+	for (unsigned i = 0; i < 256; i++)
+		ways += seen[i];
+	print("%u exit codes\n", U64(ways));
+	if (n >= 10000)
+		CHECK(refused > n / 100 && refused < n / 4 * 3 && ways > 30, "too little variety");
+}
+
 static void random_vmcbs(const void *arg)
 {
-	uint64_t n = option("entries", 1000000), ran = 0, refused = 0;
+	uint64_t n = option("entries", 1000000), refused = 0;
+	static bool seen[256];
 	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), efer = rdmsr(MSR_EFER);
 	static struct wild w;
 
 	(void)arg;
 	wild_start(&w, seed);
 	print("seed 0x%x, %u entries\n", seed, n);
-	apic_timer(TIMER_VECTOR | APIC_TIMER_PERIODIC, TIMER_TICKS);
+	apic_timer(TIMER_VECTOR | APIC_TIMER_PERIODIC, (uint32_t)option("timer", TIMER_TICKS));
 	for (uint64_t i = 1; i <= n; i++) {
 		uint64_t before = w.random.state;
 
@@ -76,9 +88,12 @@ static void random_vmcbs(const void *arg)
 		if (w.g.vmcb->exit_code == ~0ull || w.g.vmcb->exit_code == 0xffffffff)
 			refused++;
 		else
-			ran++;
-		CHECK(read_cr0() == cr0 && read_cr3() == cr3 && read_cr4() == cr4 && rdmsr(MSR_EFER) == efer,
-		      "host state changed at entry %u, generator 0x%x", i, before);
+			seen[w.g.vmcb->exit_code % 256] = true;
+		CHECK(read_cr0() == cr0 && read_cr3() == cr3 && read_cr4() == cr4 &&
+			      rdmsr(MSR_EFER) == efer,
+		      "entry %u (generator 0x%x), exit 0x%x: CR0 0x%x CR3 0x%x CR4 0x%x EFER 0x%x",
+		      i, before, w.g.vmcb->exit_code, read_cr0(), read_cr3(), read_cr4(),
+		      rdmsr(MSR_EFER));
 		if (i % 1000 == 0)
 			good_guest_runs();
 		if (i % PROGRESS == 0) {
@@ -88,7 +103,7 @@ static void random_vmcbs(const void *arg)
 	}
 	apic_timer(TIMER_VECTOR, 0);
 	still_answers();
-	CHECK(n < 1000 || (ran > n / 10 && refused > n / 100), "%u ran and %u were refused", ran, refused);
+	check_variety(n, refused, seen);
 }
 
 static void load(void *p)
@@ -133,8 +148,8 @@ static void monitor_memory(const void *arg)
 		for (unsigned p = 0; p < ARRAY_SIZE(places); p++) {
 			struct fault f = expect_fault(ways[i], (void *)places[p]);
 
-			CHECK(f.taken && f.vector == VEC_GP, "%s at 0x%x: fault %u, vector %u", names[i], places[p],
-			      U64(f.taken), U64(f.vector));
+			CHECK(f.taken && f.vector == VEC_GP, "%s at 0x%x: fault %u, vector %u",
+			      names[i], places[p], U64(f.taken), U64(f.vector));
 			still_answers();
 		}
 	}
@@ -158,8 +173,8 @@ static void do_vmrun(void *p)
 	__asm__ volatile("push %%rbp; vmrun; pop %%rbp"
 			 :
 			 : "a"(p)
-			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-			   "memory", "cc");
+			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "memory", "cc");
 }
 
 static void do_vmload(void *p)
@@ -186,13 +201,15 @@ static void svm_addresses(const void *arg)
 	(void)arg;
 	monitor_block(&start, &size);
 	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
-		uint64_t places[] = {start, start + (size / 2 & PAGE_MASK), start + size - PAGE_SIZE};
+		uint64_t places[] = {start, start + (size / 2 & PAGE_MASK),
+				     start + size - PAGE_SIZE};
 
 		for (unsigned p = 0; p < ARRAY_SIZE(places); p++) {
 			struct fault f = expect_fault(ways[i], (void *)places[p]);
 
 			stgi();
-			CHECK(f.taken && f.vector == VEC_GP, "%s of 0x%x is no #GP", names[i], places[p]);
+			CHECK(f.taken && f.vector == VEC_GP, "%s of 0x%x is no #GP", names[i],
+			      places[p]);
 			still_answers();
 		}
 	}
@@ -218,7 +235,8 @@ static void vmcb_addresses(const void *arg)
 			else
 				g.vmcb->nested_cr3 = a;
 			guest_run(&g);
-			CHECK(i != 2 || g.vmcb->exit_code != X_VMMCALL, "a guest runs on a nested table at 0x%x", a);
+			CHECK(i != 2 || g.vmcb->exit_code != X_VMMCALL,
+			      "a guest runs on a nested table at 0x%x", a);
 			still_answers();
 			pages_release(mark);
 		}
@@ -241,7 +259,8 @@ static void guest_without_nesting(const void *arg)
 		g.vmcb->cr3 = (uint64_t)table_identity();
 		g.r.rbx = a;
 		guest_run(&g);
-		CHECK(g.vmcb->exit_code != X_VMMCALL, "the guest read 0x%x at 0x%x", g.vmcb->rax, a);
+		CHECK(g.vmcb->exit_code != X_VMMCALL, "the guest read 0x%x at 0x%x", g.vmcb->rax,
+		      a);
 		still_answers();
 		pages_release(mark);
 	}
@@ -279,7 +298,8 @@ static void init_storm(const void *arg)
 		}
 		for (unsigned i = 1; i < cpu_count(); i++) {
 			*n = 0;
-			CHECK(cpu_start(i, arrive, (void *)n), "CPU %u does not start again", U64(i));
+			CHECK(cpu_start(i, arrive, (void *)n), "CPU %u does not start again",
+			      U64(i));
 			CHECK(WAIT_FOR(cpu_finished(i)) && *n == 1, "CPU %u does not run", U64(i));
 		}
 		still_answers();
@@ -370,16 +390,21 @@ static void rewrite(void *arg)
 static void vmcb_race(const void *arg)
 {
 	static struct race r;
+	static struct vmcb good;
 	uint64_t n = option("races", 50000), ran = 0;
 
 	(void)arg;
 	if (cpu_count() < 2)
 		test_skip("one CPU");
-	r = (struct race){.g = guest_long(guest_stop), .random.state = seed | 1, .zero = page_alloc()};
+	r = (struct race){.g = guest_long(guest_stop),
+			  .random.state = seed | 1,
+			  .zero = page_alloc()};
 	r.g.vmcb->int_control = V_INTR_MASKING;
+	good = *r.g.vmcb;
 	CHECK(cpu_start(1, rewrite, &r), "CPU 1 does not start");
 	CHECK(WAIT_FOR(r.writes > 1000), "CPU 1 does not write");
 	for (uint64_t i = 0; i < n; i++) {
+		memcpy(r.g.vmcb, &good, sizeof(good));
 		guest_run(&r.g);
 		ran += r.g.vmcb->exit_code == X_VMMCALL;
 	}
@@ -421,12 +446,14 @@ static void msrs(const void *arg)
 			struct msr_access m = {starts[r] + i, 0};
 			struct fault f = expect_fault(do_rdmsr, &m);
 
-			CHECK(!f.taken || f.vector == VEC_GP, "RDMSR 0x%x: vector %u", U64(m.msr), U64(f.vector));
+			CHECK(!f.taken || f.vector == VEC_GP, "RDMSR 0x%x: vector %u", U64(m.msr),
+			      U64(f.vector));
 			if (f.taken)
 				continue;
 			readable++;
 			f = expect_fault(do_wrmsr, &m);
-			CHECK(!f.taken || f.vector == VEC_GP, "WRMSR 0x%x: vector %u", U64(m.msr), U64(f.vector));
+			CHECK(!f.taken || f.vector == VEC_GP, "WRMSR 0x%x: vector %u", U64(m.msr),
+			      U64(f.vector));
 		}
 		still_answers();
 	}
@@ -438,21 +465,26 @@ static void msrs(const void *arg)
 /* Random values where they cannot stop this program itself. */
 static void msr_values(const void *arg)
 {
-	static const uint32_t free[] = {MSR_STAR,   MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE, MSR_PAT,
-					MSR_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, SVM_MSR_HSAVE, SVM_MSR_VM_CR};
+	static const uint32_t free[] = {MSR_STAR,      MSR_LSTAR,          MSR_CSTAR,
+					MSR_SFMASK,    MSR_KERNEL_GS_BASE, MSR_PAT,
+					MSR_GS_BASE,   MSR_SYSENTER_CS,    MSR_SYSENTER_ESP,
+					SVM_MSR_HSAVE, SVM_MSR_VM_CR};
 	struct random random = {seed | 1};
 	uint64_t pat = rdmsr(MSR_PAT);
 
 	(void)arg;
 	for (unsigned i = 0; i < 5000; i++) {
-		struct msr_access m = {free[random_below(&random, ARRAY_SIZE(free))], random_next(&random)};
+		struct msr_access m = {free[random_below(&random, ARRAY_SIZE(free))],
+				       random_next(&random)};
 		struct fault f;
 
 		if (m.msr == SVM_MSR_VM_CR)
 			m.value &= ~0x10ull; /* SVMDIS, legal while SVME is clear, would end SVM */
 		f = expect_fault(do_wrmsr, &m);
-		CHECK(!f.taken || f.vector == VEC_GP, "WRMSR 0x%x: vector %u", U64(m.msr), U64(f.vector));
-		m = (struct msr_access){MSR_EFER, rdmsr(MSR_EFER) | (random_next(&random) & 0xffffffffffff0000)};
+		CHECK(!f.taken || f.vector == VEC_GP, "WRMSR 0x%x: vector %u", U64(m.msr),
+		      U64(f.vector));
+		m = (struct msr_access){MSR_EFER, rdmsr(MSR_EFER) | (random_next(&random) &
+								     0xffffffffffff0000)};
 		f = expect_fault(do_wrmsr, &m);
 		CHECK(!f.taken || f.vector == VEC_GP, "WRMSR EFER: vector %u", U64(f.vector));
 	}
@@ -464,7 +496,8 @@ static void msr_values(const void *arg)
 
 static void cpuid_leaves(const void *arg)
 {
-	static const uint32_t starts[] = {0, 0x40000000, 0x80000000, 0x8fffff00, 0xc0000000, 0xffffff00};
+	static const uint32_t starts[] = {0,          0x40000000, 0x80000000,
+					  0x8fffff00, 0xc0000000, 0xffffff00};
 	struct random random = {seed | 1};
 	uint32_t sum = 0;
 
@@ -489,9 +522,12 @@ static void hypercalls(const void *arg)
 	need_monitor();
 	for (unsigned i = 0; i < 50000; i++) {
 		uint64_t out[8];
-		uint64_t function = random_one_in(&random, 4) ? random_next(&random) : random_below(&random, 8);
-		uint64_t rdx = random_one_in(&random, 2) ? random_next(&random) : random_below(&random, 8);
-		uint64_t rsi = random_one_in(&random, 2) ? random_next(&random) : random_below(&random, 64);
+		uint64_t function =
+			random_one_in(&random, 4) ? random_next(&random) : random_below(&random, 8);
+		uint64_t rdx =
+			random_one_in(&random, 2) ? random_next(&random) : random_below(&random, 8);
+		uint64_t rsi = random_one_in(&random, 2) ? random_next(&random)
+							 : random_below(&random, 64);
 		int64_t rax = 1;
 
 		CHECK(hypercall(function, rdx, rsi, &rax, out), "hypercall 0x%x faults", function);
@@ -516,7 +552,8 @@ static void not_hypercalls(const void *arg)
 
 		if (rax == HYPERCALL_MAGIC)
 			continue;
-		CHECK(faults_with(vmmcall_other, (void *)rax, VEC_UD), "VMMCALL with RAX 0x%x is no #UD", rax);
+		CHECK(faults_with(vmmcall_other, (void *)rax, VEC_UD),
+		      "VMMCALL with RAX 0x%x is no #UD", rax);
 	}
 	still_answers();
 }

@@ -16,9 +16,9 @@ GUEST(guest_shadow, "sti\n shadowed:" STOP "nop\n after_shadow:" STOP);
 GUEST_LABEL(shadowed);
 GUEST_LABEL(after_shadow);
 GUEST(guest_tsc, "rdtsc\n" STOP);
-GUEST(guest_invert, "not %rax\n not %rbx\n not %rcx\n not %rdx\n not %rsi\n not %rdi\n not %rbp\n"
-		    "not %r8\n not %r9\n not %r10\n not %r11\n not %r12\n not %r13\n not %r14\n not %r15\n"
-		    STOP);
+GUEST(guest_invert,
+      "not %rax\n not %rbx\n not %rcx\n not %rdx\n not %rsi\n not %rdi\n not %rbp\n"
+      "not %r8\n not %r9\n not %r10\n not %r11\n not %r12\n not %r13\n not %r14\n not %r15\n" STOP);
 GUEST(guest_state, "mov %rax, %cr2\n mov %rbx, %dr0\n mov %rcx, %dr6\n mov %rdx, %dr7\n" STOP);
 GUEST(guest_read_state, "mov %cr2, %rax\n mov %dr6, %rcx\n mov %dr7, %rdx\n" STOP);
 GUEST(guest_segments, "mov %rax, %ds\n mov %rax, %es\n push $0x5a\n" STOP);
@@ -43,9 +43,9 @@ static void svme_toggles(const void *arg)
 	CHECK(rdmsr(MSR_EFER) & EFER_SVME, "SVME stays clear");
 }
 
-#define DEFINE_INSTRUCTION(name)                                        \
-	static void do_##name(void *page)                               \
-	{                                                               \
+#define DEFINE_INSTRUCTION(name)                                          \
+	static void do_##name(void *page)                                 \
+	{                                                                 \
 		__asm__ volatile(#name : : "a"(page), "c"(0) : "memory"); \
 	}
 DEFINE_INSTRUCTION(vmrun)
@@ -179,7 +179,8 @@ static void registers(const void *arg)
 	guest_expect(&g, X_VMMCALL);
 	CHECK_EQ(g.vmcb->rax, ~0x5555000011112222ull);
 	for (unsigned i = 0; i < 14; i++)
-		CHECK(r[i] == ~(0x0123456789abcdefull * (i + 3)), "register %u is 0x%x", U64(i), r[i]);
+		CHECK(r[i] == ~(0x0123456789abcdefull * (i + 3)), "register %u is 0x%x", U64(i),
+		      r[i]);
 	CHECK_EQ(g.vmcb->rsp, g.stack - 64);
 }
 
@@ -218,7 +219,8 @@ static void host_flags(const void *arg)
 	flags = read_flags();
 	stgi();
 	CHECK(!(flags & (FLAG_IF | 0x400)), "the guest's IF or DF came to the host");
-	CHECK((g.vmcb->rflags & (FLAG_IF | 0x401)) == (FLAG_IF | 0x401), "the guest's flags are lost");
+	CHECK((g.vmcb->rflags & (FLAG_IF | 0x401)) == (FLAG_IF | 0x401),
+	      "the guest's flags are lost");
 	clgi();
 	interrupts_on();
 	svm_enter(g.vmcb, &g.r, g.host);
@@ -238,8 +240,8 @@ static void host_rax(const void *arg)
 	__asm__ volatile("push %%rbp; vmrun; pop %%rbp"
 			 : "+a"(rax)
 			 :
-			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-			   "r15", "memory", "cc");
+			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "memory", "cc");
 	stgi();
 	CHECK_EQ(rax, g.vmcb);
 }
@@ -255,7 +257,8 @@ static void guest_segments_saved(const void *arg)
 	g.vmcb->es.attributes = 0x493;
 	memcpy(before, &g.vmcb->es, sizeof(before));
 	guest_expect(&g, X_VMMCALL);
-	CHECK(!memcmp(before, &g.vmcb->es, 4 * sizeof(before[0])), "ES CS SS DS not saved as loaded");
+	CHECK(!memcmp(before, &g.vmcb->es, 4 * sizeof(before[0])),
+	      "ES CS SS DS not saved as loaded");
 	CHECK_EQ(g.vmcb->idtr.base, g.idt);
 	CHECK_EQ(g.vmcb->gdtr.base, gdt);
 	CHECK_EQ(g.vmcb->idtr.limit, 0xfff);
@@ -334,6 +337,22 @@ static void host_dr7(const void *arg)
 	CHECK_EQ(dr7, 0x400);
 }
 
+/* A guest on its way to long mode: EFER.LME set, PAE and paging not yet. */
+static void host_cr0(const void *arg)
+{
+	struct guest g = guest_protected(guest_stop);
+	uint64_t want = read_cr0(), cr0;
+
+	(void)arg;
+	g.vmcb->efer |= EFER_LME;
+	guest_run(&g);
+	cr0 = read_cr0();
+	write_cr0(want);
+	CHECK_EQ(g.vmcb->exit_code, X_VMMCALL);
+	tcg_lax(cr0 != want, "TCG leaves the guest's CR0 if its LME is set and its PAE is clear");
+	CHECK_EQ(cr0, want);
+}
+
 static void cpl_from_ss(const void *arg)
 {
 	struct guest g = guest_long(guest_stop);
@@ -394,7 +413,8 @@ static void tsc_offset(const void *arg)
 	guest_expect(&g, X_VMMCALL);
 	after = rdtsc() + (1ull << 60);
 	seen = g.r.rdx << 32 | (uint32_t)g.vmcb->rax;
-	CHECK(seen >= before && seen <= after, "guest read 0x%x, between 0x%x and 0x%x", seen, before, after);
+	CHECK(seen >= before && seen <= after, "guest read 0x%x, between 0x%x and 0x%x", seen,
+	      before, after);
 }
 
 static void shadow_saved(const void *arg)
@@ -420,7 +440,8 @@ static void shadow_loaded(const void *arg)
 	g.vmcb->int_shadow = 1;
 	g.vmcb->int_control = V_IRQ | V_PRIORITY(15) | V_IGNORE_TPR | V_VECTOR(0x40);
 	guest_run(&g);
-	tcg_limit(g.vmcb->rip == (uint64_t)guest_stub(0x40), "TCG does not load the interrupt shadow");
+	tcg_limit(g.vmcb->rip == (uint64_t)guest_stub(0x40),
+		  "TCG does not load the interrupt shadow");
 	CHECK_EQ(g.vmcb->rip, guest_stop);
 }
 
@@ -497,7 +518,10 @@ static void vmrun_leaves_vmload_state(const void *arg)
 	wrmsr(MSR_LSTAR, 0x1234000);
 	g.vmcb->lstar = 0x5678000;
 	clgi();
-	__asm__ volatile("push %%rbp; vmrun; pop %%rbp" : : "a"(g.vmcb) : "rbx", "rcx", "rdx", "memory", "cc");
+	__asm__ volatile("push %%rbp; vmrun; pop %%rbp"
+			 :
+			 : "a"(g.vmcb)
+			 : "rbx", "rcx", "rdx", "memory", "cc");
 	lstar = rdmsr(MSR_LSTAR);
 	stgi();
 	wrmsr(MSR_LSTAR, 0);
@@ -513,8 +537,10 @@ static void vmsave_only_its_fields(const void *arg)
 	memset(page, 0xa5, PAGE_SIZE);
 	vmsave(page);
 	for (size_t i = 0; i < PAGE_SIZE; i++) {
-		bool its = (i >= FIELD(fs) && i < FIELD(gdtr)) || (i >= FIELD(ldtr) && i < FIELD(idtr)) ||
-			   (i >= FIELD(tr) && i < FIELD(reserved_4a0)) || (i >= FIELD(star) && i < FIELD(cr2));
+		bool its = (i >= FIELD(fs) && i < FIELD(gdtr)) ||
+			   (i >= FIELD(ldtr) && i < FIELD(idtr)) ||
+			   (i >= FIELD(tr) && i < FIELD(reserved_4a0)) ||
+			   (i >= FIELD(star) && i < FIELD(cr2));
 
 		CHECK(its || page[i] == 0xa5, "VMSAVE wrote at 0x%x", i);
 	}
@@ -549,6 +575,7 @@ void l1_main(void)
 	test("guest-debug-loaded", debug_registers_loaded, NULL);
 	test("host-cr2", host_cr2, NULL);
 	test("host-dr7", host_dr7, NULL);
+	test("host-cr0", host_cr0, NULL);
 	test("cpl", cpl_from_ss, NULL);
 	test("real-mode", real_mode, NULL);
 	test("protected-mode", protected_mode, NULL);

@@ -34,8 +34,9 @@ struct io {
 	GUEST_LABEL(at_##id);        \
 	GUEST_LABEL(next_##id);      \
 	GUEST(code_##id, setup "\nat_" #id ": " instruction "\nnext_" #id ":" STOP)
-#define CASE(id, bits, bytes) \
-	.name = #id, .code = code_##id, .at = at_##id, .next = next_##id, .info = (bits), .size = (bytes)
+#define CASE(id, bits, bytes)                                                             \
+	.name = #id, .code = code_##id, .at = at_##id, .next = next_##id, .info = (bits), \
+	.size = (bytes)
 
 /* DX has the port. */
 CODE(inb, "", "inb %dx, %al");
@@ -155,7 +156,8 @@ static void io_immediate(const void *arg)
 	intercept(&g, X_IOIO);
 	set_bit(g.iopm, 0x80, true);
 	guest_expect_at(&g, X_IOIO, at_immediate);
-	CHECK_EQ(g.vmcb->exit_info1, 0x800000 | IO_SIZE(1) | (g.vmcb->exit_info1 & (IO_ADDRESS | IO_SEGMENT)));
+	CHECK_EQ(g.vmcb->exit_info1,
+		 0x800000 | IO_SIZE(1) | (g.vmcb->exit_info1 & (IO_ADDRESS | IO_SEGMENT)));
 }
 
 /* Without the intercept, the map does not matter. */
@@ -237,8 +239,9 @@ static struct guest msr_guest(const void *code, uint32_t msr)
 	return g;
 }
 
-static const uint32_t msrs[] = {MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_PAT, MSR_EFER,     MSR_STAR,
-				MSR_LSTAR,       MSR_FS_BASE,      MSR_KERNEL_GS_BASE, SVM_MSR_HSAVE};
+static const uint32_t msrs[] = {MSR_SYSENTER_CS, MSR_SYSENTER_EIP,   MSR_PAT,
+				MSR_EFER,        MSR_STAR,           MSR_LSTAR,
+				MSR_FS_BASE,     MSR_KERNEL_GS_BASE, SVM_MSR_HSAVE};
 
 static void msr_read_bit(const void *arg)
 {
@@ -313,13 +316,15 @@ static void msr_range_ends(const void *arg)
 
 static void msr_outside(const void *arg)
 {
-	static const uint32_t outside[] = {0x2000, 0x40000000, 0xbfffffff, 0xc0002000, 0xc0012000, 0xffffffff};
+	static const uint32_t outside[] = {0x2000,     0x40000000, 0xbfffffff,
+					   0xc0002000, 0xc0012000, 0xffffffff};
 
 	(void)arg;
 	for (unsigned n = 0; n < ARRAY_SIZE(outside); n++) {
 		for (unsigned write = 0; write < 2; write++) {
 			size_t mark = pages_mark();
-			struct guest g = msr_guest(write ? guest_wrmsr_only : guest_rdmsr, outside[n]);
+			struct guest g =
+				msr_guest(write ? guest_wrmsr_only : guest_rdmsr, outside[n]);
 
 			guest_expect_at(&g, X_MSR, write ? at_wrmsr_only : at_rdmsr);
 			CHECK_EQ(g.vmcb->exit_info1, write);

@@ -17,8 +17,8 @@ struct exception {
 	const char *name;
 	const uint8_t *code, *at, *after;
 	enum vector vector;
-	bool trap;     /* RIP is after the instruction */
-	bool soft;     /* RIP is at it in the exit, after it on the guest's stack */
+	bool trap; /* RIP is after the instruction */
+	bool soft; /* RIP is at it in the exit, after it on the guest's stack */
 	bool has_error;
 	uint32_t error;
 	const char *deviation;
@@ -81,8 +81,10 @@ CODE(general_canonical, "mov $1, %eax; shl $60, %rax", "mov (%rax), %rax");
 CODE(page, "mov $0x7f0012345678, %rax", "movl $0x1234, (%rax)");
 CODE(x87, "fninit; pushq $0x340; fldcw (%rsp); fld1; fldz; fdivrp", "fwait");
 CODE(aligned, "", "mov -63(%rsp), %eax");
-CODE(simd, "movl $0x1d00, -32(%rsp); ldmxcsr -32(%rsp); movl $0x3f800000, -32(%rsp);"
-	   "movss -32(%rsp), %xmm0; xorps %xmm1, %xmm1", "divss %xmm1, %xmm0");
+CODE(simd,
+     "movl $0x1d00, -32(%rsp); ldmxcsr -32(%rsp); movl $0x3f800000, -32(%rsp);"
+     "movss -32(%rsp), %xmm0; xorps %xmm1, %xmm1",
+     "divss %xmm1, %xmm0");
 
 #define INT3_AS_INT "TCG takes INT3 and INTO for INTn: neither #BP nor #OF can be intercepted"
 
@@ -96,7 +98,8 @@ static const struct exception exceptions[] = {
 	{CASE(device, VEC_NM), .prepare = task_switched_on},
 	{CASE(double_fault, VEC_DF), .has_error = true, .prepare = no_idt,
 	 .deviation = "TCG does not look at the intercept of #DF"},
-	{CASE(invalid_tss, VEC_TS), .has_error = true, .error = 4, .prepare = bad_link, .make = guest_protected},
+	{CASE(invalid_tss, VEC_TS), .has_error = true, .error = 4, .prepare = bad_link,
+	 .make = guest_protected},
 	{CASE(not_present, VEC_NP), .has_error = true, .error = SEL_ABSENT},
 	{CASE(stack_segment, VEC_SS), .has_error = true, .error = SEL_ABSENT},
 	{CASE(stack_canonical, VEC_SS), .has_error = true,
@@ -128,8 +131,8 @@ static void intercepted(const void *arg)
 	guest_run(&g);
 	tcg_limit(e->deviation && g.vmcb->exit_code != exit, e->deviation);
 	CHECK_EQ(g.vmcb->exit_code, exit);
-	CHECK(g.vmcb->rip == (uint64_t)(e->trap ? e->after : e->at), "exit at 0x%x, the instruction is at 0x%x",
-	      g.vmcb->rip, U64(e->at));
+	CHECK(g.vmcb->rip == (uint64_t)(e->trap ? e->after : e->at),
+	      "exit at 0x%x, the instruction is at 0x%x", g.vmcb->rip, U64(e->at));
 	if (e->has_error)
 		CHECK_EQ(g.vmcb->exit_info1, e->error);
 	if (e->vector != VEC_DF)
@@ -178,7 +181,8 @@ static void page_fault_bytes(const void *arg)
 	if (!(svm_features() & SVM_DECODE))
 		test_skip("no decode assists");
 	guest_expect(&g, X_EXCEPTION + VEC_PF);
-	CHECK((g.vmcb->fetched & 0xf) >= len, "%u bytes, the instruction has %u", U64(g.vmcb->fetched), len);
+	CHECK((g.vmcb->fetched & 0xf) >= len, "%u bytes, the instruction has %u",
+	      U64(g.vmcb->fetched), len);
 	CHECK(!memcmp(g.vmcb->bytes, at_page, len), "the bytes are not the instruction's");
 }
 
@@ -264,10 +268,11 @@ static void nmi_to_guest(const void *arg)
 	apic_send(0, ICR_NMI);
 	guest_run(&g);
 	/* End the state of NMIs blocked, which the guest left without an IRET. */
-	__asm__ volatile("mov %%rsp, %%rax; push %0; push %%rax; pushfq; push %1; push $1f; iretq; 1:"
-			 :
-			 : "i"(SEL_DATA), "i"(SEL_CODE64)
-			 : "rax", "memory");
+	__asm__ volatile(
+		"mov %%rsp, %%rax; push %0; push %%rax; pushfq; push %1; push $1f; iretq; 1:"
+		:
+		: "i"(SEL_DATA), "i"(SEL_CODE64)
+		: "rax", "memory");
 	CHECK_EQ(g.vmcb->exit_code, X_VMMCALL);
 	CHECK_EQ(g.vmcb->rip, guest_stub(VEC_NMI));
 	CHECK_EQ(nmis_taken(0), 0);
@@ -319,7 +324,8 @@ static void task_switch(const void *arg)
 		  "TCG does not intercept task switches");
 	CHECK_EQ(g.vmcb->exit_code, X_TASK_SWITCH);
 	CHECK_EQ(g.vmcb->exit_info1 & 0xffff, SEL_TSS32_B);
-	CHECK(g.vmcb->exit_info2 & TASK_BY_JUMP, "exit_info2 0x%x does not say JMP", g.vmcb->exit_info2);
+	CHECK(g.vmcb->exit_info2 & TASK_BY_JUMP, "exit_info2 0x%x does not say JMP",
+	      g.vmcb->exit_info2);
 	CHECK_EQ(g.vmcb->rip, guest_jump_task);
 }
 
@@ -338,7 +344,8 @@ void l1_main(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(exceptions); i++)
 		test_named("intercept-", exceptions[i].name, intercepted, &exceptions[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(exceptions); i++) {
-		if (!exceptions[i].make && exceptions[i].vector != VEC_DF && exceptions[i].vector != VEC_AC)
+		if (!exceptions[i].make && exceptions[i].vector != VEC_DF &&
+		    exceptions[i].vector != VEC_AC)
 			test_named("deliver-", exceptions[i].name, delivered, &exceptions[i]);
 	}
 	test("page-fault-cr2", page_fault_cr2, NULL);

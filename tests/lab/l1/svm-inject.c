@@ -222,7 +222,8 @@ static void fault_in_delivery(const void *arg)
 	g.vmcb->event = EVENT_VALID | EVENT_INTR | 0x40;
 	guest_expect_at(&g, X_EXCEPTION + VEC_NP, guest_stop);
 	CHECK_EQ(g.vmcb->exit_int_info, EVENT_VALID | EVENT_INTR | 0x40);
-	tcg_limit(g.vmcb->exit_info1 == (0x40 << 4 | 2), "TCG's error code has the gate's offset, not its index");
+	tcg_limit(g.vmcb->exit_info1 == (0x40 << 4 | 2),
+		  "TCG's error code has the gate's offset, not its index");
 	CHECK_EQ(g.vmcb->exit_info1 & 0xfffe, 0x40 << 3 | 2);
 }
 
@@ -290,7 +291,8 @@ static void virq_equal_priority(const void *arg)
 	g.vmcb->rflags |= FLAG_IF;
 	virtual_interrupt(&g, 6, 6);
 	guest_run(&g);
-	tcg_limit(g.vmcb->rip == (uint64_t)guest_stub(0x44), "TCG lets V_INTR_PRIO equal to V_TPR through");
+	tcg_limit(g.vmcb->rip == (uint64_t)guest_stub(0x44),
+		  "TCG lets V_INTR_PRIO equal to V_TPR through");
 	CHECK_EQ(g.vmcb->rip, guest_stop);
 }
 
@@ -487,7 +489,8 @@ static void exit_clears_gif(const void *arg)
 	stgi();
 	CHECK_EQ(held, 0);
 	CHECK_EQ(held_nmi, 0);
-	CHECK(WAIT_FOR(interrupts_taken(0, IRQ) == 1 && nmis_taken(0) == 1), "not delivered after STGI");
+	CHECK(WAIT_FOR(interrupts_taken(0, IRQ) == 1 && nmis_taken(0) == 1),
+	      "not delivered after STGI");
 }
 
 /* VMRUN sets GIF for the guest even when it is clear. */

@@ -17,9 +17,9 @@
 #define TIMER_VECTOR 0x60
 
 enum plain {
-	EXECUTES,   /* STOP right after it is reached */
-	RAISES_UD,  /* #UD at the instruction */
-	GOES_ON,    /* anything but the intercept's exit */
+	EXECUTES,  /* STOP right after it is reached */
+	RAISES_UD, /* #UD at the instruction */
+	GOES_ON,   /* anything but the intercept's exit */
 	STOPS_AT_STUB,
 	NEVER, /* must not be run without its intercept */
 };
@@ -40,9 +40,9 @@ struct instruction {
 };
 
 /* A guest with the setup, the instruction between two labels, and STOP. */
-#define CODE(id, setup, instruction)                                                            \
-	GUEST_LABEL(at_##id);                                                                   \
-	GUEST_LABEL(next_##id);                                                                 \
+#define CODE(id, setup, instruction) \
+	GUEST_LABEL(at_##id);        \
+	GUEST_LABEL(next_##id);      \
 	GUEST(code_##id, setup "\nat_" #id ": " instruction "\nnext_" #id ":" STOP)
 
 #define CASE(id, x) .name = #id, .code = code_##id, .at = at_##id, .next = next_##id, .exit = x
@@ -238,7 +238,8 @@ static const struct instruction instructions[] = {
 	{CASE(stgi, X_STGI)},
 	{CASE(clgi, X_CLGI)},
 	{CASE(skinit, X_SKINIT), .plain = NEVER},
-	{CASE(rdtscp, X_RDTSCP), .present = has_rdtscp, .deviation = "TCG reports RDTSCP as RDTSC, or not"},
+	{CASE(rdtscp, X_RDTSCP), .present = has_rdtscp,
+	 .deviation = "TCG reports RDTSCP as RDTSC, or not"},
 	{CASE(icebp, X_ICEBP), .plain = NEVER, .deviation = "TCG has no ICEBP"},
 	{CASE(monitor, X_MONITOR), .present = has_monitor},
 	{CASE(mwait, X_MWAIT), .plain = GOES_ON, .present = has_monitor},

@@ -16,10 +16,10 @@ struct invalid {
 	bool unchecked; /* TCG does not check it */
 };
 
-#define SPOIL(id, ...)                           \
-	static void id(struct vmcb *v)           \
-	{                                        \
-		__VA_ARGS__;                     \
+#define SPOIL(id, ...)                 \
+	static void id(struct vmcb *v) \
+	{                              \
+		__VA_ARGS__;           \
 	}
 
 SPOIL(efer_svme_clear, v->efer &= ~(uint64_t)EFER_SVME)
@@ -53,7 +53,10 @@ SPOIL(event_exception_255, v->event = EVENT_VALID | EVENT_EXCEPTION | 255)
 SPOIL(nested_cr3_beyond_physical, v->nested_cr3 |= BEYOND_PHYSICAL)
 SPOIL(pat_illegal, v->pat = 2)
 
-#define CASE(id, unchecked) {#id, id, unchecked}
+#define CASE(id, unchecked)        \
+	{                          \
+#id, id, unchecked \
+	}
 static const struct invalid invalids[] = {
 	CASE(efer_svme_clear, false),
 	CASE(efer_reserved, false),
@@ -125,8 +128,9 @@ SPOIL(not_clean, v->clean = 0)
 SPOIL(event_not_valid, v->event = 0x7ff)
 SPOIL(data_segments_null, v->ds = (struct vmcb_segment){0}; v->es = v->ds; v->fs = v->ds)
 static const struct invalid valids[] = {
-	CASE(cr0_cd_without_nw, false), CASE(cr0_cd_and_nw, false), CASE(unknown_intercepts, false),
-	CASE(not_clean, false),         CASE(event_not_valid, false), CASE(data_segments_null, false),
+	CASE(cr0_cd_without_nw, false),  CASE(cr0_cd_and_nw, false),
+	CASE(unknown_intercepts, false), CASE(not_clean, false),
+	CASE(event_not_valid, false),    CASE(data_segments_null, false),
 };
 
 static void accepted(const void *arg)

@@ -41,7 +41,8 @@ static uint64_t *leaf(struct guest *g, const void *page)
 static void expect_npf(struct guest *g, uint64_t info1, uint64_t gpa, const void *rip)
 {
 	guest_expect_at(g, X_NPF, rip);
-	CHECK(g->vmcb->exit_info1 == info1, "exit_info1 is 0x%x, not 0x%x", g->vmcb->exit_info1, info1);
+	CHECK(g->vmcb->exit_info1 == info1, "exit_info1 is 0x%x, not 0x%x", g->vmcb->exit_info1,
+	      info1);
 	CHECK(g->vmcb->exit_info2 == gpa, "gpa is 0x%x, not 0x%x", g->vmcb->exit_info2, gpa);
 	CHECK_EQ(g->vmcb->exit_int_info & EVENT_VALID, 0);
 }
@@ -235,7 +236,8 @@ static void large_2m(const void *arg)
 	table_map(own, TEST_VA, gpa & PAGE_MASK, PTE_P | PTE_W);
 	g.vmcb->cr3 = (uint64_t)own;
 	g.r.rbx = TEST_VA;
-	*table_entry(g.nested, gpa, LEVEL_2M) = ALIGN_DOWN((uint64_t)page, 2 * MIB) | PTE_ALL | PTE_LARGE;
+	*table_entry(g.nested, gpa, LEVEL_2M) =
+		ALIGN_DOWN((uint64_t)page, 2 * MIB) | PTE_ALL | PTE_LARGE;
 	guest_expect(&g, X_VMMCALL);
 	CHECK_EQ(g.vmcb->rax, 0x4455);
 	CHECK(*table_entry(g.nested, gpa, LEVEL_2M) & PTE_A, "A is clear in the large leaf");
@@ -272,7 +274,8 @@ static void accessed_and_dirty(const void *arg)
 	g.vmcb->rip = (uint64_t)guest_write;
 	guest_expect(&g, X_VMMCALL);
 	CHECK_EQ(*leaf(&g, page) & (PTE_A | PTE_D), PTE_A | PTE_D);
-	CHECK(*table_entry(g.nested, (uint64_t)page, LEVEL_2M) & PTE_A, "A is clear in the directory");
+	CHECK(*table_entry(g.nested, (uint64_t)page, LEVEL_2M) & PTE_A,
+	      "A is clear in the directory");
 	CHECK(g.nested[0] & PTE_A, "A is clear in the root");
 }
 
@@ -376,7 +379,8 @@ static void bytes(const void *arg)
 		test_skip("no decode assists");
 	*leaf(&g, page) = 0;
 	expect_npf(&g, NPF_FINAL | PF_U | PF_W, g.r.rbx + 0x10, write_at);
-	CHECK((g.vmcb->fetched & 0xf) >= len, "%u bytes, the instruction has %u", U64(g.vmcb->fetched), len);
+	CHECK((g.vmcb->fetched & 0xf) >= len, "%u bytes, the instruction has %u",
+	      U64(g.vmcb->fetched), len);
 	CHECK(!memcmp(g.vmcb->bytes, write_at, len), "the bytes are not the instruction's");
 }
 

@@ -174,7 +174,8 @@ static void ipis(const void *arg)
 	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
 	for (unsigned i = 1; i <= ROUNDS; i++) {
 		apic_send(1, kind);
-		CHECK(WAIT_FOR(interrupts_taken(1, IRQ) + nmis_taken(1) == i), "IPI %u is lost", U64(i));
+		CHECK(WAIT_FOR(interrupts_taken(1, IRQ) + nmis_taken(1) == i), "IPI %u is lost",
+		      U64(i));
 	}
 	wait_finished(1);
 	CHECK_EQ(interrupts_taken(0, IRQ) + nmis_taken(0), 0);
@@ -194,7 +195,8 @@ static void nmi_to_others(const void *arg)
 	}
 	apic_send(0, ICR_NMI | ICR_ALL_BUT_SELF);
 	for (unsigned i = 1; i < cpu_count(); i++)
-		CHECK(WAIT_FOR(nmis_taken(i) == 1), "CPU %u got %u NMIs", U64(i), U64(nmis_taken(i)));
+		CHECK(WAIT_FOR(nmis_taken(i) == 1), "CPU %u got %u NMIs", U64(i),
+		      U64(nmis_taken(i)));
 	CHECK_EQ(nmis_taken(0), 0);
 	for (unsigned i = 1; i < cpu_count(); i++) {
 		start(i, once, &c);
@@ -239,7 +241,8 @@ static void side_by_side(const void *arg)
 	for (unsigned i = 1; i < cpu_count(); i++)
 		wait_finished(i);
 	for (unsigned i = 0; i < cpu_count(); i++)
-		CHECK(cpus[i].result == 1, "CPU %u: exit 0x%x, sums differ", U64(i), cpus[i].g.vmcb->exit_code);
+		CHECK(cpus[i].result == 1, "CPU %u: exit 0x%x, sums differ", U64(i),
+		      cpus[i].g.vmcb->exit_code);
 }
 
 static void run_spinning(void *arg)

@@ -76,7 +76,8 @@ static void nested_change(const void *arg)
 	for (unsigned i = 0; i < ROUNDS && p.g.vmcb->asid < cpuid(0x8000000A, 0).b - 1; i++) {
 		CHECK_EQ(run_from(&p, guest_read), 1 + i % 2);
 		p.g.vmcb->tlb_control = TLB_NOTHING;
-		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second), PTE_ALL);
+		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second),
+			  PTE_ALL);
 		flush(&p.g, how);
 	}
 }
@@ -231,10 +232,12 @@ static void moves_between_cpus(const void *arg)
 	if (cpu_count() < 2)
 		test_skip("one CPU");
 	for (unsigned i = 0; i < 6; i++) {
-		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.second : p.first), PTE_ALL);
+		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.second : p.first),
+			  PTE_ALL);
 		p.g.vmcb->tlb_control = TLB_FLUSH_ALL;
 		CHECK_EQ(run_from(&p, guest_read), 1 + i % 2);
-		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second), PTE_ALL);
+		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second),
+			  PTE_ALL);
 		CHECK(cpu_start(1, run_elsewhere, &p), "CPU 1 does not start");
 		CHECK(WAIT_FOR(cpu_finished(1)), "CPU 1 does not finish");
 		CHECK_EQ(other_cpu_read, 2 - i % 2);

@@ -72,7 +72,9 @@ static inline struct regs4 cpuid(uint32_t leaf, uint32_t sub)
 {
 	struct regs4 r;
 
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub));
+	__asm__ volatile("cpuid"
+			 : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+			 : "a"(leaf), "c"(sub));
 	return r;
 }
 
@@ -86,7 +88,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t v)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
 }
 
 static inline uint64_t rdtsc(void)
@@ -97,16 +102,16 @@ static inline uint64_t rdtsc(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-#define DEFINE_REG(name)                                                       \
-	static inline uint64_t read_##name(void)                               \
-	{                                                                      \
-		uint64_t v;                                                    \
+#define DEFINE_REG(name)                                                        \
+	static inline uint64_t read_##name(void)                                \
+	{                                                                       \
+		uint64_t v;                                                     \
 		__asm__ volatile("mov %%" #name ", %0" : "=r"(v) : : "memory"); \
-		return v;                                                      \
-	}                                                                      \
-	static inline void write_##name(uint64_t v)                            \
-	{                                                                      \
-		__asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory");    \
+		return v;                                                       \
+	}                                                                       \
+	static inline void write_##name(uint64_t v)                             \
+	{                                                                       \
+		__asm__ volatile("mov %0, %%" #name : : "r"(v) : "memory");     \
 	}
 DEFINE_REG(cr0)
 DEFINE_REG(cr2)
@@ -118,12 +123,12 @@ DEFINE_REG(dr6)
 DEFINE_REG(dr7)
 #undef DEFINE_REG
 
-#define DEFINE_SEGMENT(name)                                                       \
-	static inline uint16_t read_##name(void)                                   \
-	{                                                                          \
-		uint16_t v;                                                        \
-		__asm__ volatile("mov %%" #name ", %0" : "=r"(v));                 \
-		return v;                                                          \
+#define DEFINE_SEGMENT(name)                                       \
+	static inline uint16_t read_##name(void)                   \
+	{                                                          \
+		uint16_t v;                                        \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(v)); \
+		return v;                                          \
 	}
 DEFINE_SEGMENT(cs)
 DEFINE_SEGMENT(ds)

@@ -14,11 +14,11 @@
 #define STOP "vmmcall\n"
 #define STOP_SIZE 3
 
-#define GUEST(name, text)                                        \
-	extern const uint8_t name[], name##_end[];               \
-	__asm__(".pushsection .guest, \"ax\"\n.balign 16\n"       \
-		".global " #name ", " #name "_end\n" #name ":\n" text \
-		"\n" #name "_end:\n.code64\n.popsection\n")
+#define GUEST(name, text)                                                        \
+	extern const uint8_t name[], name##_end[];                               \
+	__asm__(".pushsection .guest, \"ax\"\n.balign 16\n"                      \
+		".global " #name ", " #name "_end\n" #name ":\n" text "\n" #name \
+		"_end:\n.code64\n.popsection\n")
 
 /* Declares labels defined in a guest's text. */
 #define GUEST_LABEL(label) extern const uint8_t label[]

@@ -3,8 +3,8 @@
 #ifndef L1_LIB_LAYOUT_H
 #define L1_LIB_LAYOUT_H
 
-#define TRAMPOLINE 0x8000   /* where an AP starts: SIPI vector 8 */
-#define REAL_GUEST 0x10000  /* 64 KiB for guests in real mode */
+#define TRAMPOLINE 0x8000  /* where an AP starts: SIPI vector 8 */
+#define REAL_GUEST 0x10000 /* 64 KiB for guests in real mode */
 #define STACK_SIZE 0x8000
 #define MAX_CPUS 8
 

@@ -5,8 +5,9 @@
 
 struct gate64 gate64(uint64_t offset, uint16_t selector, uint16_t attributes)
 {
-	return (struct gate64){(uint16_t)offset, selector, attributes, (uint16_t)(offset >> 16),
-			       (uint32_t)(offset >> 32), 0};
+	return (struct gate64){
+		(uint16_t)offset,         selector, attributes, (uint16_t)(offset >> 16),
+		(uint32_t)(offset >> 32), 0};
 }
 
 struct gate32 gate32(uint32_t offset, uint16_t selector, uint16_t attributes)

@@ -39,22 +39,22 @@ uint64_t option(const char *name, uint64_t otherwise);
 			test_fail(__VA_ARGS__); \
 	} while (0)
 
-#define CHECK_EQ(got, want)                                                                  \
-	do {                                                                                 \
-		uint64_t got_ = (uint64_t)(got), want_ = (uint64_t)(want);                   \
-		if (got_ != want_)                                                           \
-			test_fail("%s is 0x%x, not 0x%x (%s:%u)", #got, got_, want_,         \
-				  __FILE_NAME__, U64(__LINE__));                             \
+#define CHECK_EQ(got, want)                                                          \
+	do {                                                                         \
+		uint64_t got_ = (uint64_t)(got), want_ = (uint64_t)(want);           \
+		if (got_ != want_)                                                   \
+			test_fail("%s is 0x%x, not 0x%x (%s:%u)", #got, got_, want_, \
+				  __FILE_NAME__, U64(__LINE__));                     \
 	} while (0)
 
 /* True as soon as cond is; false after ten seconds of the TSC at 1 GHz or more. */
-#define WAIT_FOR(cond)                                                                \
-	({                                                                            \
-		uint64_t until_ = rdtsc() + 10000000000u;                             \
-		bool seen_;                                                           \
-		while (!(seen_ = (cond)) && rdtsc() < until_)                         \
-			cpu_pause();                                                  \
-		seen_;                                                                \
+#define WAIT_FOR(cond)                                        \
+	({                                                    \
+		uint64_t until_ = rdtsc() + 10000000000u;     \
+		bool seen_;                                   \
+		while (!(seen_ = (cond)) && rdtsc() < until_) \
+			cpu_pause();                          \
+		seen_;                                        \
 	})
 
 #endif

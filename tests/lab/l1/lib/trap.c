@@ -26,8 +26,8 @@ static volatile unsigned counts[MAX_CPUS][256];
 
 _Noreturn static void unexpected(const struct frame *f)
 {
-	print("exception %u error %x cpu %u rip %x rsp %x flags %x cr2 %x cr3 %x\n", f->vector, f->error,
-	      U64(cpu_index()), f->rip, f->rsp, f->rflags, read_cr2(), read_cr3());
+	print("exception %u error %x cpu %u rip %x rsp %x flags %x cr2 %x cr3 %x\n", f->vector,
+	      f->error, U64(cpu_index()), f->rip, f->rsp, f->rflags, read_cr2(), read_cr3());
 	for (unsigned i = 0; i < ARRAY_SIZE(f->gpr); i++)
 		print(" %x", f->gpr[i]);
 	print("\n");
@@ -50,7 +50,8 @@ void trap_enter(struct frame *f)
 	if (!armed[cpu])
 		unexpected(f);
 	armed[cpu] = false;
-	last[cpu] = (struct fault){true, (uint8_t)f->vector, (uint32_t)f->error, f->rip, read_cr2()};
+	last[cpu] =
+		(struct fault){true, (uint8_t)f->vector, (uint32_t)f->error, f->rip, read_cr2()};
 	jump_to(&recovery[cpu], 1);
 }
 
@@ -86,7 +87,8 @@ void trap_load(void)
 void trap_init(void)
 {
 	for (unsigned i = 0; i < 256; i++)
-		idt[i] = gate64((uint64_t)trap_stubs + (uint64_t)i * STUB_SIZE, SEL_CODE64, GATE_INTERRUPT);
+		idt[i] = gate64((uint64_t)trap_stubs + (uint64_t)i * STUB_SIZE, SEL_CODE64,
+				GATE_INTERRUPT);
 	trap_load();
 }
 

@@ -28,8 +28,8 @@ static void do_call(void *arg)
 	uint64_t rbx = 0;
 
 	__asm__ volatile("vmmcall"
-			 : "+a"(rax), "+b"(rbx), "+r"(r8), "+r"(r9), "+r"(r10), "+r"(r11), "+r"(r12),
-			   "+r"(r13), "+r"(r14)
+			 : "+a"(rax), "+b"(rbx), "+r"(r8), "+r"(r9), "+r"(r10), "+r"(r11),
+			   "+r"(r12), "+r"(r13), "+r"(r14)
 			 : "c"(c->function), "d"(c->rdx), "S"(c->rsi)
 			 : "memory");
 	c->rax = rax;

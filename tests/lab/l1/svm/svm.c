@@ -170,8 +170,8 @@ void guest_expect(struct guest *g, uint64_t exit_code)
 void guest_expect_at(struct guest *g, uint64_t exit_code, const void *rip)
 {
 	guest_expect(g, exit_code);
-	CHECK(g->vmcb->rip == (uint64_t)rip, "exit 0x%x at rip 0x%x, not 0x%x", exit_code, g->vmcb->rip,
-	      U64(rip));
+	CHECK(g->vmcb->rip == (uint64_t)rip, "exit 0x%x at rip 0x%x, not 0x%x", exit_code,
+	      g->vmcb->rip, U64(rip));
 }
 
 static void change(struct guest *g, unsigned code, bool on)
@@ -180,20 +180,25 @@ static void change(struct guest *g, unsigned code, bool on)
 
 	switch (code >> 4) {
 	case X_CR_READ >> 4:
-		v->intercept_cr_read = (uint16_t)((v->intercept_cr_read & ~(1u << code % 16)) | on << code % 16);
+		v->intercept_cr_read =
+			(uint16_t)((v->intercept_cr_read & ~(1u << code % 16)) | on << code % 16);
 		return;
 	case X_CR_WRITE >> 4:
-		v->intercept_cr_write = (uint16_t)((v->intercept_cr_write & ~(1u << code % 16)) | on << code % 16);
+		v->intercept_cr_write =
+			(uint16_t)((v->intercept_cr_write & ~(1u << code % 16)) | on << code % 16);
 		return;
 	case X_DR_READ >> 4:
-		v->intercept_dr_read = (uint16_t)((v->intercept_dr_read & ~(1u << code % 16)) | on << code % 16);
+		v->intercept_dr_read =
+			(uint16_t)((v->intercept_dr_read & ~(1u << code % 16)) | on << code % 16);
 		return;
 	case X_DR_WRITE >> 4:
-		v->intercept_dr_write = (uint16_t)((v->intercept_dr_write & ~(1u << code % 16)) | on << code % 16);
+		v->intercept_dr_write =
+			(uint16_t)((v->intercept_dr_write & ~(1u << code % 16)) | on << code % 16);
 		return;
 	case X_EXCEPTION >> 4:
 	case (X_EXCEPTION >> 4) + 1:
-		v->intercept_exceptions = (v->intercept_exceptions & ~(1u << code % 32)) | (uint32_t)on << code % 32;
+		v->intercept_exceptions =
+			(v->intercept_exceptions & ~(1u << code % 32)) | (uint32_t)on << code % 32;
 		return;
 	case X_INTR >> 4:
 	case (X_INTR >> 4) + 1:

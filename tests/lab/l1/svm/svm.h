@@ -17,11 +17,11 @@ struct guest_regs {
 struct guest {
 	struct vmcb *vmcb;
 	struct guest_regs r;
-	uint64_t *nested;     /* root of its nested table: 4 GiB to themselves */
+	uint64_t *nested;      /* root of its nested table: 4 GiB to themselves */
 	uint8_t *iopm, *msrpm; /* nothing intercepted */
-	uint8_t *stack;       /* its page's end */
-	struct gate64 *idt;   /* long mode: guest_stub(vector) for each vector */
-	void *host;           /* VMSAVE page of the host */
+	uint8_t *stack;        /* its page's end */
+	struct gate64 *idt;    /* long mode: guest_stub(vector) for each vector */
+	void *host;            /* VMSAVE page of the host */
 };
 
 /*

@@ -9,52 +9,7 @@
 #define CR4_LA57 0x1000u
 #define IMAGE_START (2 * MIB)
 #define STUB_SIZE 32
-
-/*
- * RBX is a data page in all of them. They change no control register that matters and touch no
- * port but 0x80 (POST code) and no MSR but STAR.
- */
-#define STUB(text) ".balign 32\n" text "\n"
-__asm__(".pushsection .guest, \"ax\"\n .balign 4096\n"
-	".global wild_stubs, wild_stubs_end, wild_stubs32, wild_stubs32_end\n wild_stubs:\n"
-	STUB("vmmcall; ud2")
-	STUB("xor %eax, %eax; cpuid; vmmcall; ud2")
-	STUB("hlt; vmmcall; ud2")
-	STUB("rdtsc; rdpmc; vmmcall; ud2")
-	STUB("mov %rax, (%rbx); mov (%rbx), %rcx; vmmcall; ud2")
-	STUB("out %al, $0x80; in $0x80, %al; vmmcall; ud2")
-	STUB("mov $0xc0000081, %ecx; rdmsr; wrmsr; vmmcall; ud2")
-	STUB("ud2")
-	STUB("int $0x40; vmmcall; ud2")
-	STUB("int3; vmmcall; ud2")
-	STUB("pause; pause; vmmcall; ud2")
-	STUB("sti; nop; cli; vmmcall; ud2")
-	STUB("invlpg (%rax); vmmcall; ud2")
-	STUB("mov %rbx, %rax; vmrun; ud2")
-	STUB("mov %rbx, %rax; vmsave; vmload; vmmcall; ud2")
-	STUB("stgi; clgi; vmmcall; ud2")
-	STUB("invlpga; vmmcall; ud2")
-	STUB("wbinvd; invd; vmmcall; ud2")
-	STUB("mov %cr0, %rax; mov %rax, %cr0; vmmcall; ud2")
-	STUB("mov %cr2, %rax; mov %rax, %cr2; mov %cr8, %rax; vmmcall; ud2")
-	STUB("mov %dr7, %rax; mov %rax, %dr7; mov %dr6, %rax; vmmcall; ud2")
-	STUB("iretq; ud2")
-	STUB("1: jmp 1b")
-	STUB("pushfq; popfq; vmmcall; ud2")
-	STUB("sgdt -64(%rsp); sidt -64(%rsp); sldt %eax; str %eax; vmmcall; ud2")
-	STUB("rsm; ud2")
-	STUB("mov (%rax), %rax; vmmcall; ud2")
-	STUB("mov %rdi, %rax; mov %rax, (%rdi); vmmcall; ud2")
-	STUB("div %ecx; vmmcall; ud2")
-	STUB("mov %rbx, %rdi; mov $3, %ecx; mov $0x80, %edx; rep insb; vmmcall; ud2")
-	".balign 32\n wild_stubs_end:\n .code32\n wild_stubs32:\n"
-	STUB("vmmcall; ud2")
-	STUB("xor %eax, %eax; cpuid; vmmcall; ud2")
-	STUB("hlt; vmmcall; ud2")
-	STUB("mov %eax, (%ebx); vmmcall; ud2")
-	STUB("mov %eax, %ds; mov %eax, %es; vmmcall; ud2")
-	STUB("int $0x41; vmmcall; ud2")
-	".balign 32\n wild_stubs32_end:\n .code64\n .balign 4096\n .popsection\n");
+#define RESTORE 100 /* entries, on average */
 
 extern const uint8_t wild_stubs[], wild_stubs_end[], wild_stubs32[], wild_stubs32_end[];
 
@@ -79,10 +34,30 @@ static uint64_t *safe_table(const uint8_t *data)
 	pages_range(&start, &end);
 	for (uint64_t a = IMAGE_START; a < end; a += 2 * MIB)
 		*table_entry(root, a, LEVEL_2M) = a | PTE_P | PTE_U | PTE_LARGE | PTE_NX;
-	*table_entry(root, (uint64_t)data, LEVEL_2M) = (uint64_t)data | PTE_ALL | PTE_LARGE | PTE_NX;
+	*table_entry(root, (uint64_t)data, LEVEL_2M) =
+		(uint64_t)data | PTE_ALL | PTE_LARGE | PTE_NX;
 	table_map(root, (uint64_t)wild_stubs, (uint64_t)wild_stubs, PTE_P | PTE_U);
 	table_map(root, (uint64_t)guest_stubs, (uint64_t)guest_stubs, PTE_P | PTE_U);
 	return root;
+}
+
+static void build_tables(struct wild *w)
+{
+	size_t before, after;
+
+	w->safe = safe_table(w->data);
+	w->nested = safe_table(w->data);
+	before = pages_mark();
+	w->own = safe_table(w->data);
+	after = pages_mark();
+	w->own_pages = (after - before) / PAGE_SIZE;
+	for (size_t i = 0; i < w->own_pages; i++) {
+		uint64_t page = (uint64_t)w->own + i * PAGE_SIZE;
+
+		table_map(w->nested, page, page, PTE_ALL | PTE_NX);
+	}
+	w->pristine = pages_alloc(w->own_pages, PAGE_SIZE);
+	memcpy(w->pristine, w->own, w->own_pages * PAGE_SIZE);
 }
 
 static uint64_t data_page(struct wild *w)
@@ -101,8 +76,9 @@ static uint64_t any_page(struct wild *w)
 
 static uint64_t table_of(struct wild *w, enum table_level level)
 {
-	return (uint64_t)w->tables + (((uint64_t)level - 1) * WILD_TABLES + random_below(&w->random, WILD_TABLES)) *
-					     PAGE_SIZE;
+	return (uint64_t)w->tables +
+	       (((uint64_t)level - 1) * WILD_TABLES + random_below(&w->random, WILD_TABLES)) *
+		       PAGE_SIZE;
 }
 
 /*
@@ -119,7 +95,8 @@ static uint64_t random_entry(struct wild *w, enum table_level level)
 	if (random_one_in(&w->random, 16))
 		entry |= r & 0x7ff0000000000000;
 	if (level == LEVEL_4K)
-		return entry | ((entry & PTE_W) ? data_page(w) : any_page(w)) | (entry & PTE_W ? PTE_NX : 0);
+		return entry | ((entry & PTE_W) ? data_page(w) : any_page(w)) |
+		       (entry & PTE_W ? PTE_NX : 0);
 	if (level == LEVEL_2M && (entry & PTE_LARGE))
 		return entry | (uint64_t)w->data | PTE_NX;
 	return (entry & ~(uint64_t)PTE_LARGE) | table_of(w, level - 1);
@@ -150,12 +127,12 @@ void wild_start(struct wild *w, uint64_t seed)
 	w->bases[0] = guest_long(wild_stubs);
 	w->bases[1] = guest_protected(wild_stubs32);
 	w->bases[2] = guest_real(wild_stubs32, wild_stubs32_end);
-	w->safe = safe_table(w->data);
+	build_tables(w);
 	for (unsigned i = 0; i < ARRAY_SIZE(w->bases); i++) {
 		struct vmcb *v = w->bases[i].vmcb;
 
-		v->nested_cr3 = (uint64_t)w->safe;
-		v->cr3 = (uint64_t)w->safe;
+		v->nested_cr3 = (uint64_t)w->nested;
+		v->cr3 = (uint64_t)w->own;
 		v->rsp = (uint64_t)w->data + 2 * MIB - 64;
 		memcpy(w->data, w->bases[0].idt, PAGE_SIZE);
 		v->idtr.base = (uint64_t)w->data;
@@ -176,7 +153,8 @@ static uint64_t any_address(struct wild *w, uint64_t good)
 	case 2:
 		return any_page(w);
 	case 3:
-		return w->monitor ? w->monitor + random_below(&w->random, w->monitor_size) : ~0ull << 12;
+		return w->monitor ? w->monitor + random_below(&w->random, w->monitor_size)
+				  : ~0ull << 12;
 	default:
 		return good;
 	}
@@ -193,7 +171,8 @@ static void random_bytes(struct wild *w, void *p, size_t n)
 static void random_controls(struct wild *w, struct vmcb *v)
 {
 	random_bytes(w, v, offsetof(struct vmcb, reserved_014));
-	v->asid = random_one_in(&w->random, 4) ? (uint32_t)random_next(&w->random) : 1 + w->random.state % 8;
+	v->asid = random_one_in(&w->random, 4) ? (uint32_t)random_next(&w->random)
+					       : 1 + (uint32_t)random_below(&w->random, 8);
 	v->tlb_control = random_one_in(&w->random, 4) ? (uint8_t)random_next(&w->random) : 0;
 	v->int_control = random_next(&w->random) & random_next(&w->random);
 	v->int_shadow = random_next(&w->random) & 3;
@@ -224,14 +203,26 @@ static void contain(struct wild *w, struct vmcb *v)
 	intercept(&w->g, X_NMI);
 	intercept(&w->g, X_SHUTDOWN);
 	v->int_control |= V_INTR_MASKING;
+	/*
+	 * QEMU itself aborts ("invalid tss type") when a guest outside long mode changes rings with
+	 * anything else in TR, even with the busy TSS of a real machine.
+	 */
+	v->tr.attributes = 0x89;
+	/*
+	 * TCG does not restore the host's CR0 if the guest's EFER.LME is set and both CR0.PG and CR4.PAE
+	 * are clear. On a bare machine that host is this program; the monitor has to cope.
+	 */
+	if (!monitor_present() && (v->efer & EFER_LME) && !(v->cr0 & CR0_PG))
+		v->cr4 |= CR4_PAE;
 	if (v->np_control & NP_ENABLE) {
-		v->nested_cr3 = random_one_in(&w->random, 4) ? table_of(w, LEVEL_512G) : (uint64_t)w->safe;
+		v->nested_cr3 = random_one_in(&w->random, 4) ? table_of(w, LEVEL_512G)
+							     : (uint64_t)w->nested;
 		if (random_one_in(&w->random, 16))
 			v->nested_cr3 = random_next(&w->random) | 1ull << 51;
 		return;
 	}
-	/* The guest's own table is all that holds it: long mode, four levels, NX. */
-	v->cr0 |= CR0_PG | CR0_PE;
+	/* The guest's own table is all that holds it: long mode, four levels, NX, write protection. */
+	v->cr0 |= CR0_PG | CR0_PE | CR0_WP;
 	v->cr4 = (v->cr4 | CR4_PAE) & ~(uint64_t)CR4_LA57;
 	v->efer |= EFER_LME | EFER_LMA | EFER_NXE;
 	v->cr3 = (uint64_t)w->safe;
@@ -242,6 +233,8 @@ void wild_next(struct wild *w)
 	struct vmcb *v = w->g.vmcb;
 	unsigned base = (unsigned)random_below(&w->random, 8);
 
+	if (random_one_in(&w->random, RESTORE))
+		memcpy(w->own, w->pristine, w->own_pages * PAGE_SIZE);
 	base = base < 5 ? 0 : base < 7 ? 1 : 2;
 	memcpy(v, w->bases[base].vmcb, PAGE_SIZE);
 	v->rip = base == 0 ? (uint64_t)any_stub(w) : base == 1 ? (uint64_t)any_stub32(w) : 0;
@@ -263,7 +256,8 @@ void wild_next(struct wild *w)
 			mutate(w, v);
 		break;
 	default:
-		random_bytes(w, v, PAGE_SIZE);
+		random_bytes(w, v,
+			     random_one_in(&w->random, 2) ? PAGE_SIZE : offsetof(struct vmcb, es));
 		break;
 	}
 	contain(w, v);
@@ -274,6 +268,6 @@ void wild_run(struct wild *w)
 	clgi();
 	interrupts_on();
 	svm_enter(w->g.vmcb, &w->g.r, w->g.host);
-	interrupts_off();
 	stgi();
+	interrupts_off();
 }

@@ -15,9 +15,16 @@ struct wild {
 	struct guest bases[3]; /* valid guests to mutate: long mode, 32-bit, real mode */
 	struct guest g;        /* the one that runs */
 	uint8_t *data;         /* 2 MiB, the only memory its guests can write */
-	uint64_t *safe;        /* a table with just stubs (read, execute), data, and the rest read-only */
-	uint64_t *tables;      /* WILD_TABLES pages for each of the four levels, random */
-	uint64_t monitor;      /* an address of the monitor's, or 0 */
+	/*
+	 * Tables of just stubs (read, execute), data, and the rest of this program read-only: as the root
+	 * of guests without nested paging, as nested root, and as the guests' own. Walks write to the last
+	 * one's pages (A/D bits), which the nested one therefore allows; so may guests, and it is restored
+	 * now and then.
+	 */
+	uint64_t *safe, *nested, *own, *pristine;
+	size_t own_pages;
+	uint64_t *tables; /* WILD_TABLES pages for each of the four levels, random */
+	uint64_t monitor; /* an address of the monitor's, or 0 */
 	uint64_t monitor_size;
 };
 
