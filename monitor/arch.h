@@ -31,8 +31,11 @@
 #define MSR_EFER 0xc0000080u
 
 #define VECTOR_NMI 2
+#define VECTOR_BP 3
+#define VECTOR_OF 4
 #define VECTOR_UD 6
 #define VECTOR_GP 13
+#define VECTOR_PF 14
 #define VECTOR_SX 30 /* AMD: security exception, what a redirected INIT becomes */
 
 /* General-purpose registers by their number in instruction encodings. */

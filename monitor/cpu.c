@@ -10,7 +10,7 @@
 #include "monitor/panic.h"
 
 #define START_TRIES 2	  /* start-up IPIs */
-#define START_WAIT 200000 /* microseconds until a CPU that does not answer is given up */
+#define START_WAIT 20000000000u /* TSC ticks until a CPU that does not answer is given up */
 
 extern const char trampoline[], trampoline_end[];
 extern uint64_t ap_cr3, ap_stack;
@@ -104,11 +104,9 @@ static bool start_one(struct cpu *cpu, hpa_t low)
 		apic_send(cpu->apic_id, ICR_MODE_SIPI | ICR_ASSERT | (uint32_t)(low.a >> 12));
 		delay(200);
 	}
-	for (int i = 0; i < START_WAIT; i++) {
+	for (uint64_t start = arch_rdtsc(); arch_rdtsc() - start < START_WAIT; arch_pause())
 		if (!__atomic_load_n(&ap_starting, __ATOMIC_ACQUIRE))
 			return true;
-		delay(1);
-	}
 	return false;
 }
 

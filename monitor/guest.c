@@ -131,7 +131,7 @@ static struct guest *guest_create(const struct cpu *cpu, hpa_t root)
 		return NULL;
 	g->id = ++guests.last_id;
 	g->root = root;
-	g->watched = root.a && !host_set(root, PAGE_SIZE, TABLE_R | TABLE_X);
+	g->watched = !page_offset(root.a) && !host_set(root, PAGE_SIZE, TABLE_R | TABLE_X);
 	return g;
 }
 
@@ -258,7 +258,7 @@ int guest_root_write(struct cpu *cpu, hpa_t hpa)
 
 	lock_take(&guests.lock);
 	g = find_guest(root);
-	if (!root.a || !g || !g->watched) {
+	if (!g || !g->watched) {
 		lock_drop(&guests.lock);
 		if (!host_allows(root, TABLE_W))
 			return ERR_NOENT;

@@ -17,7 +17,7 @@
 
 struct guest {
 	uint64_t id;	/* 1.., never reused; 0: record free */
-	hpa_t root;	/* 0 for guests without nested paging, which share one record */
+	hpa_t root;	/* page-aligned, or an odd number for a guest without nested paging */
 	bool watched;	/* the root page is read-only for L1, to learn of the guest's end */
 	unsigned int vcpus; /* vCPU records that point here */
 	uint32_t stop_reason; /* enum stop_reason */
@@ -39,7 +39,8 @@ void guest_init(void);
 
 /*
  * The record of the vCPU that L1 keeps at key, of the guest with this root, for use by this CPU
- * until guest_vcpu_drop(). NULL if another CPU is using it, or if all records are in use.
+ * until guest_vcpu_drop(). root is the page of the nested table's root, or any odd number that names
+ * a guest without one. NULL if another CPU is using the record, or if all records are in use.
  */
 struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root);
 void guest_vcpu_drop(struct guest_vcpu *vcpu);

@@ -12,9 +12,6 @@
 #define ATTR_LONG (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
 #define CR_ASSIST_MOV (1ul << 63)
-#define VECTOR_BP 3
-#define VECTOR_OF 4
-#define VECTOR_PF 14
 
 void svm_space(const struct vmcb *vmcb, struct walk_space *space)
 {
@@ -69,8 +66,13 @@ int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn)
 }
 
 /* Exits for an instruction, which have a next RIP: APM volume 2, 15.7.1. */
-static bool has_next_rip(uint64_t code)
+static bool has_next_rip(const struct vmcb_control *c)
 {
+	uint64_t code = c->exit_code;
+
+	/* An INT whose delivery was cut short, whatever the exit. */
+	if ((c->exit_int_info & EVENT_VALID) && EVENT_TYPE(c->exit_int_info) == EVENT_TYPE_SOFT)
+		return true;
 	if (code < VMEXIT_EXCEPTION)
 		return true;
 	if (code == VMEXIT_EXCEPTION + VECTOR_BP || code == VMEXIT_EXCEPTION + VECTOR_OF)
@@ -130,7 +132,7 @@ void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
 		return;
 	if (code == VMEXIT_IOIO)
 		vmcb->c.next_rip = vmcb->c.exit_info2;
-	else if (has_next_rip(code))
+	else if (has_next_rip(&vmcb->c))
 		next_rip(cpu, vmcb);
 	else
 		vmcb->c.next_rip = 0;

@@ -12,6 +12,14 @@
 #define MSRPM_BYTES 8192
 #define IOPM_BYTES 12288
 
+/* Each byte is a memory type: 0, 1, 4 to 7 (APM volume 2, 7.8.1). */
+static bool pat_valid(uint64_t pat)
+{
+	const uint64_t ones = 0x0101010101010101u;
+
+	return !(pat & 0xf8 * ones) && !(pat >> 1 & ~(pat >> 2) & ones);
+}
+
 static const char *check_registers(const struct vmcb_save *s, uint64_t beyond_phys)
 {
 	bool paging = s->cr0 & CR0_PG;
@@ -54,10 +62,9 @@ static const char *check_event(const struct vmcb *v)
 	case EVENT_TYPE_SOFT:
 		return NULL;
 	case EVENT_TYPE_EXCEPTION:
-		if (vector == VECTOR_NMI || vector > 31)
-			return "an exception with a vector that is none";
-		/* #BP, #OF and #BR are not to be had in 64-bit mode by way of the IDT only: allowed. */
-		return NULL;
+		return vector == VECTOR_NMI || vector > 31
+			       ? "an exception with a vector that is none"
+			       : NULL;
 	default:
 		return "an event of reserved type";
 	}
@@ -81,6 +88,8 @@ const char *svm_check(const struct vmcb *v, const struct svm_features *features)
 	if ((v->c.nested_ctl & NESTED_CTL_NP) &&
 	    (page_offset(v->c.nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) || !phys_host(HPA(v->c.nested_cr3 & PAGE_MASK), PAGE_SIZE)))
 		return "the nested table is not in memory";
+	if ((v->c.nested_ctl & NESTED_CTL_NP) && !pat_valid(v->s.pat))
+		return "G_PAT has an undefined memory type";
 	wrong = check_event(v);
 	return wrong ? wrong : check_registers(&v->s, beyond_phys);
 }

@@ -69,7 +69,6 @@ static void init_controls(struct vmcb_control *c)
 			INTERCEPT1(VMEXIT_SHUTDOWN);
 	c->intercept2 = INTERCEPT2(VMEXIT_VMRUN) | INTERCEPT2(VMEXIT_VMMCALL) |
 			INTERCEPT2(VMEXIT_VMLOAD) | INTERCEPT2(VMEXIT_VMSAVE) |
-			INTERCEPT2(VMEXIT_STGI) | INTERCEPT2(VMEXIT_CLGI) |
 			INTERCEPT2(VMEXIT_SKINIT);
 	c->msrpm_base = mem_hpa(host_msrpm).a;
 	c->asid = ASID_HOST;
@@ -120,11 +119,10 @@ void hw_host_reset(struct cpu *cpu)
 	struct vmcb_save *s = &hw->vmcb->s;
 
 	ASSERT(!hw->running);
-	hw->gif = true;
+	svm_gif_reset(cpu);
 	hw->svme = false;
 	hw->nmi_masked = false;
 	hw->nmi_hold = false;
-	hw->vmcb->c.int_ctl = 0;
 	hw->vmcb->c.int_state = 0;
 	hw->vmcb->c.event_inj = 0;
 	hw->vmcb->c.intercept1 &= ~(INTERCEPT1(VMEXIT_IRET) | INTERCEPT1(VMEXIT_VINTR));

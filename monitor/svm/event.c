@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * L1's global interrupt flag, NMI and INIT. The hardware's GIF is 1 whenever L1 or L2 runs; L1's own
- * GIF = 0 is made of V_INTR_MASKING and RFLAGS.IF = 0 at VMRUN, which hold physical interrupts back
- * whatever L1 does (APM volume 2, 15.17 and 15.21.1), and of the monitor holding NMI and INIT.
- */
+/* NMI, INIT and start-up IPIs for L1, which the monitor holds while L1's GIF is 0. */
 #include "monitor/svm/svm.h"
 
 #define NMI_EVENT (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
@@ -12,36 +8,6 @@
 
 void svm_nmi_window(void);
 void svm_sleep(void);
-
-static uint64_t read_cr8(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("mov %%cr8, %0" : "=r"(v));
-	return v;
-}
-
-static void write_cr8(uint64_t v)
-{
-	__asm__ volatile("mov %0, %%cr8" ::"r"(v));
-}
-
-/* While V_INTR_MASKING is on, CR8 means V_TPR: the task priority moves between the two. */
-void svm_set_gif(struct cpu *cpu, bool gif)
-{
-	uint64_t *int_ctl = &cpu->hw->vmcb->c.int_ctl;
-
-	if (cpu->hw->gif == gif)
-		return;
-	cpu->hw->gif = gif;
-	if (gif) {
-		if ((*int_ctl & V_TPR_MASK) != read_cr8())
-			write_cr8(*int_ctl & V_TPR_MASK);
-		*int_ctl &= ~(V_INTR_MASKING | V_TPR_MASK);
-	} else {
-		*int_ctl = (*int_ctl & ~V_TPR_MASK) | V_INTR_MASKING | read_cr8();
-	}
-}
 
 void hw_take_nmi(struct cpu *cpu)
 {
@@ -127,8 +93,13 @@ void svm_deliver(struct cpu *cpu)
 	cpu_serve(cpu);
 	if (hw->running && (cpu->init_pending || cpu->nmi_pending))
 		svm_interrupt_guest(cpu);
-	if (hw->running || !hw->gif)
+	if (hw->running)
 		return;
+	if (!hw->gif) {
+		if (cpu->init_pending || cpu->nmi_pending)
+			svm_gif_want_exit(cpu);
+		return;
+	}
 	if (cpu->init_pending) {
 		hw_host_reset(cpu);
 		cpu->waiting = true;

@@ -65,12 +65,6 @@ static void invlpga(struct cpu *cpu)
 	complete(cpu);
 }
 
-static void set_gif(struct cpu *cpu, bool gif)
-{
-	svm_set_gif(cpu, gif);
-	complete(cpu);
-}
-
 static void svm_instruction(struct cpu *cpu, uint64_t code)
 {
 	if (!require_svme(cpu))
@@ -86,10 +80,12 @@ static void svm_instruction(struct cpu *cpu, uint64_t code)
 		vmload_vmsave(cpu, true);
 		break;
 	case VMEXIT_STGI:
-		set_gif(cpu, true);
+		svm_gif_set(cpu);
+		complete(cpu);
 		break;
 	case VMEXIT_CLGI:
-		set_gif(cpu, false);
+		svm_gif_clear(cpu, false);
+		complete(cpu);
 		break;
 	case VMEXIT_INVLPGA:
 		invlpga(cpu);
@@ -111,6 +107,9 @@ void svm_host_exit(struct cpu *cpu)
 	};
 
 	switch (c->exit_code) {
+	case VMEXIT_INTR:
+		svm_gif_want_exit(cpu);
+		break;
 	case VMEXIT_NMI:
 		svm_nmi_exit(cpu);
 		break;
@@ -157,8 +156,9 @@ int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 }
 
 /* APM volume 2, 3.1.7. SVME is L1's in name only: the hardware's stays set. */
-static int write_efer(struct hw_cpu *hw, uint64_t value)
+static int write_efer(struct cpu *cpu, uint64_t value)
 {
+	struct hw_cpu *hw = cpu->hw;
 	struct vmcb_save *s = &hw->vmcb->s;
 	struct cpuid ext = arch_cpuid(CPUID_EXTENDED, 0);
 	uint64_t allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_SVME;
@@ -173,6 +173,8 @@ static int write_efer(struct hw_cpu *hw, uint64_t value)
 	if ((value & EFER_SVME) && (hw->vm_cr & VM_CR_SVMDIS))
 		return ERR_INVAL;
 	hw->svme = value & EFER_SVME;
+	if (!hw->svme)
+		svm_gif_want_exit(cpu); /* STGI and CLGI have to raise #UD now */
 	s->efer = (value & ~(uint64_t)EFER_LMA) | (s->efer & EFER_LMA) | EFER_SVME;
 	return 0;
 }
@@ -198,7 +200,7 @@ int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 
 	switch (msr) {
 	case MSR_EFER:
-		return write_efer(hw, value);
+		return write_efer(cpu, value);
 	case MSR_VM_CR:
 		return write_vm_cr(hw, value);
 	case MSR_VM_HSAVE_PA:

@@ -62,7 +62,37 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	c->nested_cr3 = nested ? from->c.nested_cr3 & PAGE_MASK : host_root().a;
 	c->event_inj = from->c.event_inj;
 	c->virt_ext = svm_has(SVM_FEATURE_LBRV) ? from->c.virt_ext & VIRT_EXT_LBR : 0;
-	(void)cpu;
+	cpu->hw->guest_gif = true;
+}
+
+/*
+ * L2 executes CLGI that neither L1 intercepts nor virtual GIF covers: physical interrupts are held
+ * back as for L1 (gif.c), virtual ones by the virtual GIF that L1 did not ask for.
+ */
+static void clear_guest_gif(struct cpu *cpu)
+{
+	struct vmcb_control *c = &svm_current(cpu)->c;
+
+	cpu->hw->guest_gif = false;
+	c->int_ctl = (c->int_ctl & ~V_GIF) | V_INTR_MASKING | V_GIF_ENABLE;
+}
+
+static void set_guest_gif(struct cpu *cpu)
+{
+	struct vmcb_control *c = &svm_current(cpu)->c;
+
+	cpu->hw->guest_gif = true;
+	c->int_ctl &= ~(V_INTR_MASKING | V_GIF_ENABLE | V_GIF);
+	c->int_ctl |= cpu->hw->request->c.int_ctl & V_INTR_MASKING;
+}
+
+/*
+ * QEMU's emulated CPU loses the host's CR0 at a #VMEXIT from a guest with EFER.LME set and paging and
+ * PAE off. PAE means nothing while paging is off, so such a guest gets it.
+ */
+static bool pae_quirk(const struct vmcb_save *s)
+{
+	return (s->efer & EFER_LME) && !(s->cr0 & CR0_PG) && !(s->cr4 & CR4_PAE);
 }
 
 /* What VMRUN loads; FS, GS, TR, LDTR and the system-call MSRs are in the CPU already. */
@@ -71,10 +101,13 @@ static void merge_state(struct cpu *cpu, struct vmcb *to, const struct vmcb *fro
 	to->s = from->s;
 	if (!(from->c.nested_ctl & NESTED_CTL_NP))
 		to->s.pat = cpu->hw->vmcb->s.pat;
+	cpu->hw->pae_forced = pae_quirk(&from->s);
+	if (cpu->hw->pae_forced)
+		to->s.cr4 |= CR4_PAE;
 }
 
 /* L1 goes on behind its VMRUN, in the state that a #VMEXIT leaves: APM volume 2, 15.6. */
-static void return_to_host(struct cpu *cpu, uint64_t cr2)
+static void return_to_host(struct cpu *cpu, uint64_t cr2, bool interrupt_waits)
 {
 	struct vmcb_save *s = &cpu->hw->vmcb->s;
 
@@ -85,7 +118,7 @@ static void return_to_host(struct cpu *cpu, uint64_t cr2)
 	s->cr2 = cr2;
 	s->cpl = 0;
 	cpu->regs.rflags &= ~(uint64_t)RFLAGS_VM;
-	svm_set_gif(cpu, false);
+	svm_gif_clear(cpu, interrupt_waits);
 }
 
 /* VMRUN ends at once: nothing of the guest has been loaded or changed. */
@@ -96,7 +129,7 @@ static void refuse_entry(struct cpu *cpu, struct vmcb *l1, const char *why)
 	if (__atomic_fetch_add(&logged, 1, __ATOMIC_RELAXED) < 50)
 		log_line("entry refused on CPU %u: %s", cpu->index, why);
 	l1->c.exit_code = VMEXIT_INVALID;
-	return_to_host(cpu, cpu->hw->vmcb->s.cr2);
+	return_to_host(cpu, cpu->hw->vmcb->s.cr2, false);
 }
 
 /* Copies what VMRUN reads of L1's VMCB, once. */
@@ -120,6 +153,13 @@ static void start_guest(struct cpu *cpu, struct guest_vcpu *v)
 	merge_state(cpu, v->hw->vmcb, request);
 	hw->running = v;
 	svm_load_regs(cpu);
+}
+
+/* A guest without nested paging has no table of its own: its VMCB names it, at an odd address. */
+static hpa_t guest_root(const struct vmcb *request, uint64_t vmcb_hpa)
+{
+	return HPA(request->c.nested_ctl & NESTED_CTL_NP ? request->c.nested_cr3 & PAGE_MASK
+							 : vmcb_hpa | 1);
 }
 
 void svm_vmrun(struct cpu *cpu)
@@ -150,10 +190,7 @@ void svm_vmrun(struct cpu *cpu)
 		refuse_entry(cpu, l1, wrong);
 		return;
 	}
-	v = guest_vcpu_take(cpu, HPA(hpa),
-			    HPA(hw->request->c.nested_ctl & NESTED_CTL_NP
-					? hw->request->c.nested_cr3 & PAGE_MASK
-					: 0));
+	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(hw->request, hpa));
 	if (!v) {
 		refuse_entry(cpu, l1, "the VMCB is in use on another CPU, or too many are in use");
 		return;
@@ -167,9 +204,12 @@ void svm_vmrun(struct cpu *cpu)
 }
 
 /* What #VMEXIT writes into L1's VMCB: APM volume 2, 15.6 and appendix B. */
-static void write_back(struct vmcb *l1, const struct vmcb *vmcb)
+static void write_back(const struct hw_cpu *hw, struct vmcb *l1, const struct vmcb *vmcb)
 {
-	l1->c.int_ctl = vmcb->c.int_ctl;
+	uint64_t own = has_vgif(hw->request) ? 0 : V_GIF_ENABLE | V_GIF;
+
+	own |= V_INTR_MASKING;
+	l1->c.int_ctl = (vmcb->c.int_ctl & ~own) | (hw->request->c.int_ctl & own);
 	l1->c.int_state = vmcb->c.int_state;
 	l1->c.exit_code = vmcb->c.exit_code;
 	l1->c.exit_info1 = vmcb->c.exit_info1;
@@ -187,7 +227,7 @@ static void write_back(struct vmcb *l1, const struct vmcb *vmcb)
 	l1->s.idtr = vmcb->s.idtr;
 	l1->s.cpl = vmcb->s.cpl;
 	l1->s.efer = vmcb->s.efer;
-	l1->s.cr4 = vmcb->s.cr4;
+	l1->s.cr4 = vmcb->s.cr4 & ~(uint64_t)(hw->pae_forced ? CR4_PAE : 0);
 	l1->s.cr3 = vmcb->s.cr3;
 	l1->s.cr0 = vmcb->s.cr0;
 	l1->s.dr7 = vmcb->s.dr7;
@@ -207,8 +247,10 @@ static void write_back(struct vmcb *l1, const struct vmcb *vmcb)
 void svm_leave_guest(struct cpu *cpu)
 {
 	struct guest_vcpu *v = cpu->hw->running;
+	const struct vmcb *vmcb = v->hw->vmcb;
 
-	return_to_host(cpu, v->hw->vmcb->s.cr2);
+	cpu->hw->gif = true; /* L2's */
+	return_to_host(cpu, vmcb->s.cr2, vmcb->c.exit_code == VMEXIT_INTR);
 	svm_account(cpu);
 	guest_vcpu_drop(v);
 }
@@ -224,7 +266,7 @@ void svm_reflect(struct cpu *cpu)
 		l1->c.exit_code = VMEXIT_INVALID;
 	} else {
 		svm_assist(cpu, vmcb);
-		write_back(l1, vmcb);
+		write_back(cpu->hw, l1, vmcb);
 	}
 	svm_leave_guest(cpu);
 }
@@ -242,7 +284,7 @@ void svm_interrupt_guest(struct cpu *cpu)
 			cpu->nmi_pending = false;
 		} else if (code == VMEXIT_INIT) {
 			svm_leave_guest(cpu);
-			svm_set_gif(cpu, true);
+			svm_gif_set(cpu);
 		}
 		return;
 	}
@@ -370,6 +412,7 @@ static void monitor_exit(struct cpu *cpu)
 		guest_vmload_vmsave(cpu, true);
 		break;
 	case VMEXIT_STGI:
+		set_guest_gif(cpu);
 		complete_guest(cpu);
 		break;
 	case VMEXIT_SKINIT:
@@ -384,6 +427,13 @@ static void monitor_exit(struct cpu *cpu)
 		vmcb->c.exit_code = VMEXIT_SHUTDOWN;
 		svm_reflect(cpu);
 		break;
+	case VMEXIT_CLGI:
+		if (svm_has(SVM_FEATURE_VGIF)) {
+			clear_guest_gif(cpu);
+			complete_guest(cpu);
+			break;
+		}
+		/* fall through */
 	default:
 		guest_stop(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
 		vmcb->c.exit_code = VMEXIT_INVALID;

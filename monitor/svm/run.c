@@ -47,11 +47,22 @@ static void count(struct cpu *cpu, uint64_t tsc)
 	cpu->exit_tsc = tsc;
 }
 
-/* An event whose delivery an exit cut short is delivered again, unless another has taken its place. */
-static void redeliver(struct vmcb *vmcb)
+/*
+ * An event whose delivery an exit cut short is delivered again: an interrupt, an NMI, an exception,
+ * and whatever this entry injected. An INT instruction's is not, since RIP is still at the
+ * instruction and it will be executed again (APM volume 2, 15.7.2).
+ */
+static void redeliver(struct vmcb *vmcb, uint64_t injected)
 {
-	if ((vmcb->c.exit_int_info & EVENT_VALID) && !(vmcb->c.event_inj & EVENT_VALID))
-		vmcb->c.event_inj = vmcb->c.exit_int_info;
+	uint64_t event = vmcb->c.exit_int_info;
+	bool again = EVENT_TYPE(event) == EVENT_TYPE_INTR || EVENT_TYPE(event) == EVENT_TYPE_NMI ||
+		     (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION && EVENT_VECTOR(event) != VECTOR_BP &&
+		      EVENT_VECTOR(event) != VECTOR_OF);
+
+	if (!(event & EVENT_VALID))
+		return;
+	if ((again || event == injected) && !(vmcb->c.event_inj & EVENT_VALID))
+		vmcb->c.event_inj = event;
 	vmcb->c.exit_int_info = 0;
 }
 
@@ -61,9 +72,10 @@ static void enter(struct cpu *cpu)
 	struct vmcb *vmcb = svm_current(cpu);
 	uint64_t hpa = hw->running ? hw->running->hw->vmcb_hpa : hw->vmcb_hpa;
 	/* Physical interrupts during L2 are masked by L1's IF if L1 set V_INTR_MASKING. */
-	bool interrupts = hw->running && (hw->vmcb->s.rflags & RFLAGS_IF);
+	bool interrupts = hw->running && hw->guest_gif && (hw->vmcb->s.rflags & RFLAGS_IF);
 
-	redeliver(vmcb);
+	redeliver(vmcb, hw->injected);
+	hw->injected = vmcb->c.event_inj;
 	svm_store_regs(cpu);
 	vmcb->c.tlb_control = svm_asid_tlb_control(hw);
 	vmcb->c.clean = 0;
@@ -71,6 +83,8 @@ static void enter(struct cpu *cpu)
 	svm_enter(&cpu->regs, hpa, interrupts);
 	count(cpu, arch_rdtsc());
 	svm_load_regs(cpu);
+	if (!hw->running)
+		svm_gif_sync(cpu);
 	/* TCG writes the code of an invalid VMCB as 32 bits. */
 	if ((uint32_t)vmcb->c.exit_code == UINT32_MAX)
 		vmcb->c.exit_code = VMEXIT_INVALID;

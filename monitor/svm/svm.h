@@ -11,6 +11,8 @@
 #define ASID_HOST 1	/* L1's own; L2's follow */
 #define OPENED_MAX 16
 
+enum gif_mode { GIF_OPEN, GIF_WATCH, GIF_HELD }; /* gif.c */
+
 /* State of one physical CPU. */
 struct hw_cpu {
 	struct vmcb *vmcb;     /* L1's */
@@ -21,6 +23,7 @@ struct hw_cpu {
 	struct guest_vcpu *running; /* L2, or NULL for L1 */
 	/* L1's view of SVM */
 	bool gif;
+	enum gif_mode gif_mode;
 	bool svme;
 	uint64_t vm_cr;
 	uint64_t hsave_pa;
@@ -28,6 +31,9 @@ struct hw_cpu {
 	bool nmi_masked;
 	/* L1 is at that IRET, still on the NMI's stack frame: not before its next exit. */
 	bool nmi_hold;
+	bool guest_gif;	   /* false: L2 executed CLGI with L1's leave */
+	bool pae_forced;   /* L2 runs with CR4.PAE although L1 says not */
+	uint64_t injected; /* event_inj of the last entry */
 	/* TLB: asid.c */
 	bool flush;	       /* everything, at the next entry */
 	uint64_t generation;
@@ -106,8 +112,14 @@ const char *svm_check(const struct vmcb *vmcb, const struct svm_features *featur
 /* exits.c: an exit code in neutral words. */
 enum exit_reason svm_reason(const struct vmcb *vmcb);
 
+/* gif.c: STGI, CLGI, and what a #VMEXIT does to GIF (does an interrupt already wait?) */
+void svm_gif_set(struct cpu *cpu);
+void svm_gif_clear(struct cpu *cpu, bool interrupt_waits);
+void svm_gif_reset(struct cpu *cpu);
+void svm_gif_sync(struct cpu *cpu);	 /* after each exit of L1 */
+void svm_gif_want_exit(struct cpu *cpu); /* at L1's next STGI, or a physical interrupt came */
+
 /* event.c */
-void svm_set_gif(struct cpu *cpu, bool gif);
 void svm_nmi_exit(struct cpu *cpu);
 void svm_iret_exit(struct cpu *cpu);
 void svm_window_exit(struct cpu *cpu);
