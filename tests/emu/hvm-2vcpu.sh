@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# An HVM Linux guest with two virtual CPUs uses both.
+# timeout: 900
+. "$(dirname "$0")/lib.sh"
+
+guest_reports hvm2 'nproc=2 '

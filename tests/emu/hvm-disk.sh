@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# An HVM guest boots from its IDE disk by GRUB, and its own driver reads the disk by DMA.
+# timeout: 900
+. "$(dirname "$0")/lib.sh"
+
+guest_reports hvm-disk 'nproc=1 .*disk=lab disk label 1'
