@@ -17,12 +17,10 @@ from .cpio import Cpio
 from .errors import LabError
 
 SOURCE = os.path.join(paths.LAB, "guests")
-GRUB = "/usr/lib/grub/i386-pc"
-GRUB_MODULES = ["biosdisk", "part_msdos", "fat", "linux", "normal", "echo", "serial", "terminal"]
 SECTOR = 512
-PARTITION = 2048           # first sector of the FAT partition
-LABEL = b"lab disk label 1"  # 16 bytes in sector 1024, between GRUB and the partition
+LABEL = b"lab disk label 1"  # 16 bytes in sector 1024
 LABEL_SECTOR = 1024
+FIRST = 2048                 # where the kernel begins
 
 
 def tool(*command):
@@ -53,48 +51,47 @@ def build_initrd(path, modules):
         f.write(gzip.compress(out.getvalue(), 9, mtime=0))
 
 
-def build_bootsector(path, reboots):
-    """A small disk whose first sector is the whole program, and the second says how often it resets."""
+def assemble(name, path, size):
+    """Makes the raw 16-bit program for 0x7c00 from SOURCE/name, of exactly size bytes."""
     obj = path + ".o"
-    tool(os.environ.get("CC", "cc"), "-m32", "-c", "-o", obj, os.path.join(SOURCE, "bootsector.S"))
+    tool(os.environ.get("CC", "cc"), "-m32", "-c", "-o", obj, os.path.join(SOURCE, name))
     tool("ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", path, obj)
     os.unlink(obj)
-    if os.path.getsize(path) != SECTOR:
-        raise LabError(errors.IMAGE, "the boot sector is %d bytes" % os.path.getsize(path))
+    os.chmod(path, 0o644)
+    if os.path.getsize(path) != size:
+        raise LabError(errors.IMAGE, "%s is %d bytes" % (name, os.path.getsize(path)))
+
+
+def build_bootsector(path, reboots):
+    """A small disk whose first sector is the whole program, and the second says how often it resets."""
+    assemble("bootsector.S", path, SECTOR)
     with open(path, "ab") as f:
         f.write(bytes([reboots]))
         f.truncate(1 << 20)
 
 
 def build_disk(path, kernel, initrd):
-    """
-    MBR (GRUB's boot.img, which loads the sectors after it), core.img, the label, and a FAT partition
-    with the kernel and the initramfs.
-    """
-    core = path + ".core"
-    tool("grub-mkimage", "-O", "i386-pc", "-d", GRUB, "-p", "(hd0,msdos1)/", "-o", core,
-         "-c", os.path.join(SOURCE, "grub.cfg"), *GRUB_MODULES)
-    with open(os.path.join(GRUB, "boot.img"), "rb") as f:
-        mbr = bytearray(f.read())
-    with open(core, "rb") as f:
-        core_bytes = f.read()
-    os.unlink(core)
-    if len(core_bytes) > (LABEL_SECTOR - 1) * SECTOR:
-        raise LabError(errors.IMAGE, "GRUB's core.img does not fit before the partition")
-    mib = (os.path.getsize(kernel) + os.path.getsize(initrd) >> 20) + 3
-    sectors = mib * 2048
-    # One active partition of type 0x0e (FAT16, LBA); cylinder numbers say "use the LBA fields".
-    entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x0E, b"\xfe\xff\xff", PARTITION, sectors)
-    mbr[446:] = entry + bytes(48) + b"\x55\xaa"
-    with open(path, "wb") as f:
-        f.write(mbr + core_bytes)
-        f.seek(LABEL_SECTOR * SECTOR)
-        f.write(LABEL)
-        f.truncate((PARTITION + sectors) * SECTOR)
-    fat = "%s@@%d" % (path, PARTITION * SECTOR)
-    tool("mformat", "-i", fat, "-T", str(sectors), "-h", "16", "-s", "63", "-H", str(PARTITION), "::")
-    tool("mcopy", "-i", fat, kernel, "::vmlinuz")
-    tool("mcopy", "-i", fat, initrd, "::initrd")
+    """The loader in sectors 0..3, a label, the kernel's two parts, the initramfs."""
+    assemble("loader.S", path, 4 * SECTOR)
+    with open(kernel, "rb") as f:
+        image_bytes = f.read()
+    with open(initrd, "rb") as f:
+        initrd_bytes = f.read()
+    parts = ((image_bytes[0x1F1] or 4) + 1, -(-len(image_bytes) // SECTOR),
+             -(-len(initrd_bytes) // SECTOR))
+    setup, whole, ramdisk = parts
+    if setup > 64:
+        raise LabError(errors.IMAGE, "the kernel's real-mode part is too large for the loader")
+    initrd_at = FIRST + whole
+    with open(path, "r+b") as f:
+        f.seek(SECTOR)  # `file` in loader.S
+        f.write(struct.pack("<BBHHHQ", 16, 0, setup, 0, 0x9000, FIRST))
+        f.write(struct.pack("<5I", FIRST + setup, whole - setup, initrd_at, ramdisk,
+                            len(initrd_bytes)))
+        for sector, data in ((LABEL_SECTOR, LABEL), (FIRST, image_bytes), (initrd_at, initrd_bytes)):
+            f.seek(sector * SECTOR)
+            f.write(data)
+        f.truncate((initrd_at + ramdisk + 2047) // 2048 * 2048 * SECTOR)
 
 
 def build():
@@ -108,13 +105,12 @@ def build():
     build_initrd(dest("initrd"), [])
     build_bootsector(dest("tiny.img"), 0)
     build_bootsector(dest("reboot.img"), 1)
-    # The disk gets the other kernel: half the size, and it is read sector by sector.
-    build_initrd(dest("initrd-disk"),
-                 image.module_files(image.kernel_version(), image.GUEST_MODULES))
-    build_disk(dest("disk.img"), image.boot_file(image.DOM0_KERNEL), dest("initrd-disk"))
+    modules = image.module_files(image.kernel_version(cloud=True), image.GUEST_MODULES)
+    build_initrd(dest("initrd-disk"), modules)
+    build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
     os.unlink(dest("initrd-disk"))
     for name in os.listdir(SOURCE):
-        if name.endswith(".cfg") and name != "grub.cfg":
+        if name.endswith(".cfg"):
             shutil.copyfile(os.path.join(SOURCE, name), dest(name))
 
 
