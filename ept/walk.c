@@ -25,103 +25,150 @@
 #define LARGE_RESERVED(level) ((table_span(level) - 1) & ~(uint64_t)0x1fff)
 #define PSE_RESERVED ((uint64_t)1 << 21)
 
-static int stopped(struct walk_result *out, enum walk_stop stop, uint32_t error_code)
+/* One walk under way. */
+struct walk {
+	const struct walk_space *s;
+	struct walk_result *out;
+	uint64_t reserved; /* bits above the processor's physical addresses, in any entry */
+	/*
+	 * The nested table of level 2 that was met last: which GiB of gpas it is for, and the rights
+	 * above it. Guest tables lie close together, so most nested walks start here.
+	 */
+	uint64_t gib, table, rights;
+};
+
+static struct walk begin(const struct walk_space *s, struct walk_result *out)
 {
-	out->stop = stop;
-	out->error_code = error_code;
+	uint64_t reserved = TABLE_ADDR_MASK & (UINT64_MAX << s->phys_bits);
+
+	return (struct walk){.s = s, .out = out, .reserved = reserved, .gib = UINT64_MAX};
+}
+
+/* The ways out are kept off the straight path. */
+#define COLD __attribute__((cold, noinline))
+
+static COLD int stopped(const struct walk *w, enum walk_stop stop, uint32_t error_code)
+{
+	w->out->stop = stop;
+	w->out->error_code = error_code;
 	return ERR_FAULT;
 }
 
-/* Bits above the processor's physical addresses, in any entry. */
-static inline uint64_t phys_reserved(const struct walk_space *s)
+static COLD int nested_fault(const struct walk *w, uint64_t gpa, uint32_t error_code)
 {
-	return TABLE_ADDR_MASK & (UINT64_MAX << s->phys_bits);
+	w->out->gpa = GPA(gpa);
+	return stopped(w, WALK_NESTED, error_code | WALK_USER);
 }
 
-static int nested_fault(struct walk_result *out, uint64_t gpa, uint32_t error_code)
+static COLD int no_memory(const struct walk *w, uint64_t hpa)
 {
-	out->gpa = GPA(gpa);
-	return stopped(out, WALK_NESTED, error_code | WALK_USER);
+	w->out->hpa = HPA(hpa);
+	return stopped(w, WALK_MEMORY, 0);
 }
 
-static int no_memory(struct walk_result *out, uint64_t hpa)
-{
-	out->hpa = HPA(hpa);
-	return stopped(out, WALK_MEMORY, 0);
-}
+/* Where a nested walk has come to. */
+struct nested {
+	uint64_t table;  /* to read next */
+	uint64_t rights; /* so far */
+	uint64_t hpa;    /* found */
+};
 
-/* gpa -> *hpa through the nested table, or the same if there is none. */
-static int nested(const struct walk_space *s, uint64_t gpa, uint32_t access, uint64_t *hpa,
-		  struct walk_result *out)
+/*
+ * One level of a nested walk: 0 if the entry maps the page, 1 if it points at the next table, or an
+ * error. The level is a constant where it is called, which makes it a third shorter.
+ */
+static inline __attribute__((always_inline)) int nested_step(const struct walk *w, struct nested *n,
+							     unsigned int level, uint64_t gpa,
+							     uint32_t access)
 {
 	const struct table_format *f = &table_format;
-	uint64_t reserved = phys_reserved(s);
-	uint64_t table = s->nested_root.a;
-	uint64_t rights = UINT64_MAX;
-	unsigned int level = TABLE_LEVELS;
-	uint64_t entry, need;
+	uint64_t at = n->table + table_index(level, gpa) * sizeof(uint64_t);
+	uint64_t entry, bad, need;
 
-	if (!s->nested) {
-		*hpa = gpa;
-		return 0;
+	if (phys_read64(&entry, HPA(at)))
+		return no_memory(w, at);
+	if (!table_present(entry))
+		return nested_fault(w, gpa, access);
+	n->rights &= entry ^ f->invert;
+	if (!table_is_leaf(entry, level)) {
+		n->table = entry & TABLE_ADDR_MASK;
+		bad = entry & (f->reserved_table[level] | w->reserved);
+		return bad ? nested_fault(w, gpa, access | WALK_PRESENT | WALK_RESERVED) : 1;
 	}
-	if (gpa >> TABLE_GPA_BITS)
-		return nested_fault(out, gpa, access);
-	for (;; level--) {
-		uint64_t at = table + table_index(level, gpa) * sizeof(entry);
-		uint64_t bad = reserved;
-		bool leaf;
-
-		if (phys_read64(&entry, HPA(at)))
-			return no_memory(out, at);
-		if (!table_present(entry))
-			return nested_fault(out, gpa, access);
-		leaf = table_is_leaf(entry, level);
-		bad |= leaf ? f->reserved_leaf[level] : f->reserved_table[level];
-		if (entry & bad)
-			return nested_fault(out, gpa, access | WALK_PRESENT | WALK_RESERVED);
-		rights &= entry ^ f->invert;
-		if (leaf)
-			break;
-		table = entry & TABLE_ADDR_MASK;
-	}
+	if (entry & (f->reserved_leaf[level] | w->reserved))
+		return nested_fault(w, gpa, access | WALK_PRESENT | WALK_RESERVED);
 	need = access & WALK_EXEC ? f->exec : access & WALK_WRITE ? f->write : f->read;
-	if ((rights & need) != need)
-		return nested_fault(out, gpa, access | WALK_PRESENT);
-	*hpa = table_hpa(entry, level).a + (gpa & (table_span(level) - 1));
+	if ((n->rights & need) != need)
+		return nested_fault(w, gpa, access | WALK_PRESENT);
+	n->hpa = (entry & TABLE_ADDR_MASK & ~(table_span(level) - 1)) +
+		 (gpa & (table_span(level) - 1));
 	return 0;
 }
 
+/* gpa -> *hpa through the nested table. */
+static int nested(struct walk *w, uint64_t gpa, uint32_t access, uint64_t *hpa)
+{
+	struct nested n = {.table = w->table, .rights = w->rights};
+	int more = 1;
+
+	if (gpa >> 30 != w->gib) {
+		if (gpa >> TABLE_GPA_BITS)
+			return nested_fault(w, gpa, access);
+		n = (struct nested){.table = w->s->nested_root.a, .rights = UINT64_MAX};
+		more = nested_step(w, &n, 4, gpa, access);
+		if (more > 0)
+			more = nested_step(w, &n, 3, gpa, access);
+		if (more > 0) {
+			w->gib = gpa >> 30;
+			w->table = n.table;
+			w->rights = n.rights;
+		}
+	}
+	if (more > 0)
+		more = nested_step(w, &n, 2, gpa, access);
+	if (more > 0)
+		more = nested_step(w, &n, 1, gpa, access);
+	if (!more)
+		*hpa = n.hpa;
+	return more;
+}
+
+/* gpa -> *hpa, the same if there is no nested table. */
+static inline int to_host(struct walk *w, uint64_t gpa, uint32_t access, uint64_t *hpa)
+{
+	*hpa = gpa;
+	return w->s->nested ? nested(w, gpa, access, hpa) : 0;
+}
+
 /* Reads the 8 aligned bytes around an entry of a guest table. */
-static int read_entry(const struct walk_space *s, uint64_t gpa, uint64_t *entry,
-		      struct walk_result *out)
+static inline int read_entry(struct walk *w, uint64_t gpa, uint64_t *entry)
 {
 	uint64_t hpa;
-	int err = nested(s, gpa & ~(uint64_t)7, WALK_READ, &hpa, out);
+	int err = to_host(w, gpa & ~(uint64_t)7, WALK_READ, &hpa);
 
 	if (err) {
-		out->in_table = out->stop == WALK_NESTED;
+		w->out->in_table = w->out->stop == WALK_NESTED;
 		return err;
 	}
-	return phys_read64(entry, HPA(hpa)) ? no_memory(out, hpa) : 0;
+	return phys_read64(entry, HPA(hpa)) ? no_memory(w, hpa) : 0;
 }
 
 /* The error code tells a fetch only where fetches can be forbidden (SDM vol. 3, 4.7). */
-static int page_fault(const struct walk_space *s, uint32_t access, uint32_t why,
-		      struct walk_result *out)
+static int page_fault(const struct walk *w, uint32_t access, uint32_t why)
 {
+	const struct walk_space *s = w->s;
 	bool tells_fetch = (s->cr4 & CR4_SMEP) || ((s->cr4 & CR4_PAE) && (s->efer & EFER_NXE));
 
-	out->canonical = true;
+	w->out->canonical = true;
 	if (!tells_fetch)
 		access &= ~(uint32_t)WALK_EXEC;
-	return stopped(out, WALK_GUEST, access | why | (s->cpl == 3 ? WALK_USER : 0));
+	return stopped(w, WALK_GUEST, access | why | (s->cpl == 3 ? WALK_USER : 0));
 }
 
 /* rights: the AND of all levels' entries, with NX inverted. */
-static int check_rights(const struct walk_space *s, uint64_t rights, uint32_t access,
-			struct walk_result *out)
+static int check_rights(const struct walk *w, uint64_t rights, uint32_t access)
 {
+	const struct walk_space *s = w->s;
 	bool user = s->cpl == 3;
 	bool ok = !user || (rights & PTE_U);
 
@@ -129,127 +176,127 @@ static int check_rights(const struct walk_space *s, uint64_t rights, uint32_t ac
 		ok &= (rights & PTE_W) || (!user && !(s->cr0 & CR0_WP));
 	if (access & WALK_EXEC)
 		ok &= (rights & PTE_NX) && (user || !(rights & PTE_U) || !(s->cr4 & CR4_SMEP));
-	return ok ? 0 : page_fault(s, access, WALK_PRESENT, out);
+	return ok ? 0 : page_fault(w, access, WALK_PRESENT);
 }
 
 /* Tables of 8-byte entries, from one at this level down. */
-static int walk_wide(const struct walk_space *s, uint64_t gva, uint32_t access, uint64_t table,
-		     unsigned int level, uint64_t reserved, struct walk_result *out)
+static int walk_wide(struct walk *w, uint64_t gva, uint32_t access, uint64_t table,
+		     unsigned int level, uint64_t reserved)
 {
 	uint64_t rights = UINT64_MAX;
 	uint64_t entry, in_page;
 	int err;
 
-	reserved |= phys_reserved(s) | (s->efer & EFER_NXE ? 0 : PTE_NX);
+	reserved |= w->reserved | (w->s->efer & EFER_NXE ? 0 : PTE_NX);
 	for (;; level--) {
 		uint64_t bad = reserved;
 
-		err = read_entry(s, table + table_index(level, gva) * sizeof(entry), &entry, out);
+		err = read_entry(w, table + table_index(level, gva) * sizeof(entry), &entry);
 		if (err)
 			return err;
 		if (!(entry & PTE_P))
-			return page_fault(s, access, 0, out);
+			return page_fault(w, access, 0);
 		if (level > 1 && (entry & PTE_PS))
 			bad |= level > 3 ? PTE_PS : LARGE_RESERVED(level);
 		if (entry & bad)
-			return page_fault(s, access, WALK_PRESENT | WALK_RESERVED, out);
+			return page_fault(w, access, WALK_PRESENT | WALK_RESERVED);
 		rights &= entry ^ PTE_NX;
 		if (level == 1 || (entry & PTE_PS))
 			break;
 		table = entry & TABLE_ADDR_MASK;
 	}
 	in_page = table_span(level) - 1;
-	out->gpa = GPA((entry & TABLE_ADDR_MASK & ~in_page) | (gva & in_page));
-	return check_rights(s, rights, access, out);
+	w->out->gpa = GPA((entry & TABLE_ADDR_MASK & ~in_page) | (gva & in_page));
+	return check_rights(w, rights, access);
 }
 
-static int walk_long(const struct walk_space *s, uint64_t gva, uint32_t access,
-		     struct walk_result *out)
+static int walk_long(struct walk *w, uint64_t gva, uint32_t access)
 {
-	unsigned int levels = s->cr4 & CR4_LA57 ? 5 : 4;
+	unsigned int levels = w->s->cr4 & CR4_LA57 ? 5 : 4;
 	unsigned int top = PAGE_SHIFT + levels * TABLE_INDEX_BITS - 1; /* the sign bit */
 	uint64_t sign = gva >> top;
 
 	if (sign && sign != UINT64_MAX >> top)
-		return stopped(out, WALK_GUEST, 0);
-	return walk_wide(s, gva, access, s->cr3 & TABLE_ADDR_MASK, levels, 0, out);
+		return stopped(w, WALK_GUEST, 0);
+	return walk_wide(w, gva, access, w->s->cr3 & TABLE_ADDR_MASK, levels, 0);
 }
 
-static int walk_pae(const struct walk_space *s, uint64_t gva, uint32_t access,
-		    struct walk_result *out)
+static int walk_pae(struct walk *w, uint64_t gva, uint32_t access)
 {
 	uint64_t pdpte;
-	int err = read_entry(s, (s->cr3 & 0xffffffe0u) + (gva >> 30) * sizeof(pdpte), &pdpte, out);
+	int err = read_entry(w, (w->s->cr3 & 0xffffffe0u) + (gva >> 30) * sizeof(pdpte), &pdpte);
 
 	if (err)
 		return err;
 	if (!(pdpte & PTE_P))
-		return page_fault(s, access, 0, out);
-	if (pdpte & (PDPTE_RESERVED | phys_reserved(s)))
-		return page_fault(s, access, WALK_PRESENT | WALK_RESERVED, out);
-	return walk_wide(s, gva, access, pdpte & TABLE_ADDR_MASK, 2, PAE_RESERVED, out);
+		return page_fault(w, access, 0);
+	if (pdpte & (PDPTE_RESERVED | w->reserved))
+		return page_fault(w, access, WALK_PRESENT | WALK_RESERVED);
+	return walk_wide(w, gva, access, pdpte & TABLE_ADDR_MASK, 2, PAE_RESERVED);
 }
 
 /* Reads an entry of 4 bytes. */
-static int read_narrow(const struct walk_space *s, uint64_t gpa, uint32_t access, uint64_t *entry,
-		       struct walk_result *out)
+static int read_narrow(struct walk *w, uint64_t gpa, uint32_t access, uint64_t *entry)
 {
 	uint64_t both;
-	int err = read_entry(s, gpa, &both, out);
+	int err = read_entry(w, gpa, &both);
 
 	if (err)
 		return err;
 	*entry = (uint32_t)(gpa & 4 ? both >> 32 : both);
-	return *entry & PTE_P ? 0 : page_fault(s, access, 0, out);
+	return *entry & PTE_P ? 0 : page_fault(w, access, 0);
 }
 
-static int walk_narrow(const struct walk_space *s, uint64_t gva, uint32_t access,
-		       struct walk_result *out)
+static int walk_narrow(struct walk *w, uint64_t gva, uint32_t access)
 {
+	struct walk_result *out = w->out;
 	uint64_t pde, pte;
-	int err = read_narrow(s, (s->cr3 & 0xfffff000u) + (gva >> 22) * 4, access, &pde, out);
+	int err = read_narrow(w, (w->s->cr3 & 0xfffff000u) + (gva >> 22) * 4, access, &pde);
 
 	if (err)
 		return err;
-	if ((s->cr4 & CR4_PSE) && (pde & PTE_PS)) {
+	if ((w->s->cr4 & CR4_PSE) && (pde & PTE_PS)) {
 		/* Bits 20:13 are bits 39:32 of the address (APM vol. 2, 5.2.2). */
 		out->gpa = GPA((pde & 0xffc00000u) | (pde & 0x1fe000u) << 19 | (gva & 0x3fffffu));
-		if ((pde & PSE_RESERVED) || (out->gpa.a & phys_reserved(s)))
-			return page_fault(s, access, WALK_PRESENT | WALK_RESERVED, out);
-		return check_rights(s, pde | PTE_NX, access, out);
+		if ((pde & PSE_RESERVED) || (out->gpa.a & w->reserved))
+			return page_fault(w, access, WALK_PRESENT | WALK_RESERVED);
+		return check_rights(w, pde | PTE_NX, access);
 	}
-	err = read_narrow(s, (pde & 0xfffff000u) + (gva >> 12 & 1023) * 4, access, &pte, out);
+	err = read_narrow(w, (pde & 0xfffff000u) + (gva >> 12 & 1023) * 4, access, &pte);
 	if (err)
 		return err;
 	out->gpa = GPA((pte & 0xfffff000u) | page_offset(gva));
-	return check_rights(s, (pde & pte) | PTE_NX, access, out);
+	return check_rights(w, (pde & pte) | PTE_NX, access);
 }
 
-static int guest(const struct walk_space *s, uint64_t gva, uint32_t access, struct walk_result *out)
+static int guest(struct walk *w, uint64_t gva, uint32_t access)
 {
-	if (s->efer & EFER_LMA)
-		return walk_long(s, gva, access, out);
+	if (w->s->efer & EFER_LMA)
+		return walk_long(w, gva, access);
 	gva = (uint32_t)gva;
-	if (!(s->cr0 & CR0_PG)) {
-		out->gpa = GPA(gva);
+	if (!(w->s->cr0 & CR0_PG)) {
+		w->out->gpa = GPA(gva);
 		return 0;
 	}
-	return s->cr4 & CR4_PAE ? walk_pae(s, gva, access, out) : walk_narrow(s, gva, access, out);
+	return w->s->cr4 & CR4_PAE ? walk_pae(w, gva, access) : walk_narrow(w, gva, access);
 }
 
 int walk_gpa(const struct walk_space *s, gpa_t gpa, uint32_t access, struct walk_result *out)
 {
+	struct walk w = begin(s, out);
+
 	*out = (struct walk_result){.gpa = gpa};
-	return nested(s, gpa.a, access, &out->hpa.a, out);
+	return to_host(&w, gpa.a, access, &out->hpa.a);
 }
 
 int walk_gva(const struct walk_space *s, gva_t gva, uint32_t access, struct walk_result *out)
 {
+	struct walk w = begin(s, out);
 	int err;
 
 	*out = (struct walk_result){0};
-	err = guest(s, gva.a, access, out);
-	return err ? err : nested(s, out->gpa.a, access, &out->hpa.a, out);
+	err = guest(&w, gva.a, access);
+	return err ? err : to_host(&w, out->gpa.a, access, &out->hpa.a);
 }
 
 size_t walk_copy(const struct walk_space *s, gva_t gva, uint32_t access, void *buf, size_t n)

@@ -149,9 +149,9 @@ static const uint8_t system_0f01[64] = {
 static const struct {
 	uint8_t base, index, seg;
 } narrow_rm[8] = {
-	{REG_RBX, REG_RSI, SEG_DS},  {REG_RBX, REG_RDI, SEG_DS},  {REG_RBP, REG_RSI, SEG_SS},
-	{REG_RBP, REG_RDI, SEG_SS},  {REG_RSI, REG_NONE, SEG_DS}, {REG_RDI, REG_NONE, SEG_DS},
-	{REG_RBP, REG_NONE, SEG_SS}, {REG_RBX, REG_NONE, SEG_DS},
+	{GPR_RBX, GPR_RSI, SEG_DS},  {GPR_RBX, GPR_RDI, SEG_DS},  {GPR_RBP, GPR_RSI, SEG_SS},
+	{GPR_RBP, GPR_RDI, SEG_SS},  {GPR_RSI, GPR_NONE, SEG_DS}, {GPR_RDI, GPR_NONE, SEG_DS},
+	{GPR_RBP, GPR_NONE, SEG_SS}, {GPR_RBX, GPR_NONE, SEG_DS},
 };
 
 #define REX_B 1u
@@ -163,7 +163,7 @@ static const struct {
 struct reader {
 	const uint8_t *bytes;
 	unsigned int n, at;
-	int err; /* sticky; what is read after it is 0 */
+	int err; /* sticky; then nothing is left, and what is read is 0 */
 	uint8_t rex, modrm, seg;
 	bool size66, address67;
 };
@@ -173,8 +173,10 @@ static int64_t take(struct reader *r, unsigned int n)
 {
 	uint64_t v = 0;
 
-	if (!r->err && r->at + n > r->n)
+	if (!r->err && r->at + n > r->n) {
 		r->err = r->at + n > DECODE_MAX ? ERR_INVAL : ERR_NOENT;
+		r->n = r->at;
+	}
 	if (r->err)
 		return 0;
 	for (unsigned int i = 0; i < n; i++)
@@ -185,7 +187,7 @@ static int64_t take(struct reader *r, unsigned int n)
 
 static uint8_t take_byte(struct reader *r)
 {
-	return (uint8_t)take(r, 1);
+	return r->at < r->n ? r->bytes[r->at++] : (uint8_t)take(r, 1);
 }
 
 static void set_prefix(struct reader *r, struct decode_insn *insn, uint8_t byte)
@@ -354,7 +356,7 @@ static void take_memory_narrow(struct reader *r, struct decode_mem *m)
 	m->index = narrow_rm[rm].index;
 	m->seg = narrow_rm[rm].seg;
 	if (mod == 0 && rm == 6) {
-		m->base = REG_NONE;
+		m->base = GPR_NONE;
 		m->seg = SEG_DS;
 		mod = 2;
 	}
@@ -373,17 +375,17 @@ static void take_memory_wide(struct reader *r, bool is64, struct decode_mem *m)
 		m->base = sib & 7;
 		m->index = (sib >> 3 & 7) | (r->rex & REX_X ? 8 : 0);
 		m->shift = sib >> 6;
-		if (m->index == REG_RSP)
-			m->index = REG_NONE;
+		if (m->index == GPR_RSP)
+			m->index = GPR_NONE;
 	}
 	if (mod == 0 && m->base == 5) {
-		m->base = REG_NONE;
+		m->base = GPR_NONE;
 		m->rip = is64 && (r->modrm & 7) == 5;
 		mod = 2;
 	} else if (r->rex & REX_B) {
 		m->base += 8;
 	}
-	if (m->base == REG_RSP || m->base == REG_RBP)
+	if (m->base == GPR_RSP || m->base == GPR_RBP)
 		m->seg = SEG_SS;
 	if (mod)
 		m->disp = take(r, mod == 1 ? 1 : 4);
@@ -393,7 +395,7 @@ static struct decode_mem plain_memory(const struct reader *r, uint8_t base)
 {
 	uint8_t seg = r->seg == NO_OVERRIDE ? SEG_DS : r->seg;
 
-	return (struct decode_mem){.base = base, .index = REG_NONE, .seg = seg};
+	return (struct decode_mem){.base = base, .index = GPR_NONE, .seg = seg};
 }
 
 /* AH, CH, DH, BH are numbers 4..7 of a byte operand without REX. */
@@ -419,7 +421,7 @@ static void take_modrm_operands(struct reader *r, struct decode_insn *insn, uint
 		return;
 	}
 	insn->has_mem = true;
-	insn->mem = plain_memory(r, REG_NONE);
+	insn->mem = plain_memory(r, GPR_NONE);
 	if (insn->addrsize == 2)
 		take_memory_narrow(r, &insn->mem);
 	else
@@ -437,13 +439,13 @@ static void take_memory(struct reader *r, struct decode_insn *insn, uint32_t fla
 		take_modrm_operands(r, insn, flags);
 	} else if (flags & any) {
 		insn->has_mem = true;
-		insn->mem = plain_memory(r, flags & MOFFS ? REG_NONE : REG_RSI);
+		insn->mem = plain_memory(r, flags & MOFFS ? GPR_NONE : GPR_RSI);
 	}
 	if (flags & MOFFS)
 		insn->mem.disp = take(r, insn->addrsize);
 	if (flags & TO_STRING) {
 		insn->mem2 = insn->mem;
-		insn->mem = plain_memory(r, REG_RDI);
+		insn->mem = plain_memory(r, GPR_RDI);
 		insn->mem.seg = SEG_ES;
 	}
 }
@@ -534,9 +536,9 @@ gva_t decode_address(const struct decode_insn *insn, const struct decode_mem *me
 
 	if (mem->rip)
 		a += rip + insn->len;
-	if (mem->base != REG_NONE)
+	if (mem->base != GPR_NONE)
 		a += gpr[mem->base];
-	if (mem->index != REG_NONE)
+	if (mem->index != GPR_NONE)
 		a += gpr[mem->index] << mem->shift;
 	if (insn->op >= OP_BT && insn->op <= OP_BTC && !insn->has_imm)
 		a += bit_string_offset(insn, gpr[insn->reg]);

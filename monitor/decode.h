@@ -12,27 +12,28 @@
 #define DECODE_MAX 15 /* bytes; longer instructions raise #GP */
 
 /* X(NAME). The order means nothing, except ADD..CMP and BT..BTC: the encodings' own. */
-#define DECODE_OPS(X)                                                                              \
-	X(NONE)                                                                                    \
-	/* length is all, or registers are implied */                                              \
-	X(CPUID)                                                                                   \
-	X(HLT) X(RDMSR) X(WRMSR) X(RDTSC) X(RDTSCP) X(RDPMC) X(RDPRU) X(INVD) X(WBINVD)            \
-		X(WBNOINVD) X(PAUSE) X(INVLPGA) X(INVLPGB) X(TLBSYNC) X(VMRUN) X(VMLOAD) X(VMSAVE) \
-			X(VMMCALL) X(VMCALL) X(STGI) X(CLGI) X(SKINIT) X(MONITOR) X(MWAIT)         \
-				X(MONITORX) X(MWAITX) X(XSETBV) X(PUSHF) X(POPF) X(IRET) X(INT3)   \
-					X(INTO) X(ICEBP) X(RSM) X(CLTS) X(INT) /* imm = vector */  \
-		X(IN)                       /* opsize bytes; port = imm if has_imm, else DX */     \
-		X(OUT) X(INS)               /* mem = ES:rDI, port DX */                            \
-		X(OUTS)                     /* mem = seg:rSI */                                    \
-		X(MOV_TO_CR) X(MOV_FROM_CR) /* reg = control register, rm = general register */    \
-		X(MOV_TO_DR) X(MOV_FROM_DR) X(LMSW) X(SMSW) X(SLDT) X(STR) X(LLDT)                 \
-			X(LTR)                            /* rm or mem */                          \
-		X(SGDT) X(SIDT) X(LGDT) X(LIDT) X(INVLPG) /* mem */                                \
-		X(INVPCID)                                /* reg, mem */                           \
-		X(MOV) X(MOVZX) X(MOVSX) X(MOVNTI) X(XCHG) X(CMPXCHG) X(TEST) X(ADD) X(OR) X(ADC)  \
-			X(SBB) X(AND) X(SUB) X(XOR) X(CMP) X(BT) X(BTS) X(BTR)                     \
-				X(BTC) /* bit = imm modulo opsize, or reg: any bit of a string */  \
-		X(STOS)                /* mem = ES:rDI, reg = rAX */                               \
+#define DECODE_OPS(X)                                                                             \
+	X(NONE)                                                                                   \
+	/* length is all, or registers are implied */                                             \
+	X(CPUID)                                                                                  \
+	X(HLT)                                                                                    \
+	X(RDMSR) X(WRMSR) X(RDTSC) X(RDTSCP) X(RDPMC) X(RDPRU) X(INVD) X(WBINVD) X(WBNOINVD)      \
+		X(PAUSE) X(INVLPGA) X(INVLPGB) X(TLBSYNC) X(VMRUN) X(VMLOAD) X(VMSAVE) X(VMMCALL) \
+			X(VMCALL) X(STGI) X(CLGI) X(SKINIT) X(MONITOR) X(MWAIT) X(MONITORX)       \
+				X(MWAITX) X(XSETBV) X(PUSHF) X(POPF) X(IRET) X(INT3) X(INTO)      \
+					X(ICEBP) X(RSM) X(CLTS) X(INT) /* imm = vector */         \
+		X(IN)                       /* opsize bytes; port = imm if has_imm, else DX */    \
+		X(OUT) X(INS)               /* mem = ES:rDI, port DX */                           \
+		X(OUTS)                     /* mem = seg:rSI */                                   \
+		X(MOV_TO_CR) X(MOV_FROM_CR) /* reg = control register, rm = general register */   \
+		X(MOV_TO_DR) X(MOV_FROM_DR) X(LMSW) X(SMSW) X(SLDT) X(STR) X(LLDT)                \
+			X(LTR)                            /* rm or mem */                         \
+		X(SGDT) X(SIDT) X(LGDT) X(LIDT) X(INVLPG) /* mem */                               \
+		X(INVPCID)                                /* reg, mem */                          \
+		X(MOV) X(MOVZX) X(MOVSX) X(MOVNTI) X(XCHG) X(CMPXCHG) X(TEST) X(ADD) X(OR) X(ADC) \
+			X(SBB) X(AND) X(SUB) X(XOR) X(CMP) X(BT) X(BTS) X(BTR)                    \
+				X(BTC) /* bit = imm modulo opsize, or reg: any bit of a string */ \
+		X(STOS)                /* mem = ES:rDI, reg = rAX */                              \
 		X(MOVS)                /* mem = ES:rDI, mem2 = seg:rSI */
 
 enum decode_op {
@@ -50,21 +51,21 @@ enum decode_mode {
 };
 
 /* Numbers as instructions encode them; 8..15 are R8..R15. */
-enum decode_reg {
-	REG_RAX,
-	REG_RCX,
-	REG_RDX,
-	REG_RBX,
-	REG_RSP,
-	REG_RBP,
-	REG_RSI,
-	REG_RDI,
-	REG_NONE = 16
+enum decode_gpr {
+	GPR_RAX,
+	GPR_RCX,
+	GPR_RDX,
+	GPR_RBX,
+	GPR_RSP,
+	GPR_RBP,
+	GPR_RSI,
+	GPR_RDI,
+	GPR_NONE = 16
 };
 enum decode_seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 
 struct decode_mem {
-	uint8_t base, index; /* enum decode_reg */
+	uint8_t base, index; /* enum decode_gpr */
 	uint8_t shift;       /* index is shifted left by 0..3 */
 	uint8_t seg;         /* enum decode_seg; in 64-bit mode only FS and GS have a base */
 	bool rip;            /* disp counts from the next instruction */

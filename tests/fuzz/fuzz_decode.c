@@ -9,8 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_memory(const struct decode_mem *m)
 {
-	ASSERT(m->base < 16 || m->base == REG_NONE);
-	ASSERT(m->index < 16 || m->index == REG_NONE);
+	ASSERT(m->base < 16 || m->base == GPR_NONE);
+	ASSERT(m->index < 16 || m->index == GPR_NONE);
 	ASSERT(m->shift <= 3 && m->seg < SEG_COUNT);
 }
 

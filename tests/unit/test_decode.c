@@ -240,9 +240,9 @@ static void test_source_of_movs(void **state)
 	struct decode_insn insn;
 
 	assert_int_equal(decode(bytes, sizeof(bytes), DECODE_64, &insn), 0);
-	assert_int_equal(decode_address(&insn, &insn.mem, gpr, 0, seg_base).a, gpr[REG_RDI]);
+	assert_int_equal(decode_address(&insn, &insn.mem, gpr, 0, seg_base).a, gpr[GPR_RDI]);
 	assert_int_equal(decode_address(&insn, &insn.mem2, gpr, 0, seg_base).a,
-			 gpr[REG_RSI] + seg_base[SEG_FS]);
+			 gpr[GPR_RSI] + seg_base[SEG_FS]);
 	assert_int_equal(decode(bytes, sizeof(bytes), DECODE_16, &insn), 0);
 	assert_int_equal(decode_address(&insn, &insn.mem, gpr, 0, seg_base).a, 0x100777);
 	assert_int_equal(decode_address(&insn, &insn.mem2, gpr, 0, seg_base).a, 0xff00);

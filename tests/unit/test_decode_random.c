@@ -159,7 +159,7 @@ static bool same_register(csh engine, unsigned int theirs, const char *ours)
 /* In memory operands Capstone names no base as "riz" or not at all, and rip and eip as bases. */
 static bool same_address_register(csh engine, unsigned int theirs, uint8_t ours, unsigned int size)
 {
-	if (ours == REG_NONE)
+	if (ours == GPR_NONE)
 		return theirs == X86_REG_INVALID || theirs == X86_REG_RIZ || theirs == X86_REG_EIZ;
 	return same_register(engine, theirs, register_name(ours, false, size));
 }
@@ -190,7 +190,7 @@ static bool same_memory(csh engine, const struct decode_insn *i, const struct de
 		return false;
 	if (!same_address_register(engine, theirs->index, ours->index, i->addrsize))
 		return false;
-	if (ours->index != REG_NONE && theirs->scale != 1 << ours->shift)
+	if (ours->index != GPR_NONE && theirs->scale != 1 << ours->shift)
 		return false;
 	return ((uint64_t)theirs->disp & mask) == ((uint64_t)ours->disp & mask) &&
 	       same_segment(i, theirs->segment, ours->seg);

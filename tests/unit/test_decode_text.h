@@ -41,9 +41,9 @@ static inline void decode_text_mem(char *text, const struct decode_mem *m)
 	p += snprintf(p, end - p, "[%s", segs[m->seg]);
 	if (m->rip)
 		p += snprintf(p, end - p, "+rip");
-	if (m->base != REG_NONE)
+	if (m->base != GPR_NONE)
 		p += snprintf(p, end - p, "+r%u", m->base);
-	if (m->index != REG_NONE)
+	if (m->index != GPR_NONE)
 		p += snprintf(p, end - p, "+r%u*%u", m->index, 1u << m->shift);
 	if (m->disp)
 		p += snprintf(p, end - p, "%c%" PRIx64, m->disp < 0 ? '-' : '+',

@@ -68,6 +68,10 @@ static void test_narrow_rights(void **state)
 	struct walk_space s = narrow_space();
 	uint32_t va = 3 << 22 | 5 << 12;
 
+	put32(CR3 + 3 * 4, 0xc00000 | PS | P);
+	expect(&s, va, WALK_READ, 0xc05000);
+	expect_page_fault(&s, va, WALK_WRITE, WALK_PRESENT | WALK_WRITE);
+
 	put32(CR3 + 3 * 4, 0x101000 | P | U);
 	put32(0x101000 + 5 * 4, DATA | ALL);
 	expect(&s, va, WALK_READ, DATA);

@@ -55,6 +55,10 @@ static void test_nested(void **state)
 	map(NPT, 4, 3, 0x80000000, 0x1c0000000 | PS | ALL, ALL);
 	guest_put64(0x4000, 0x80abc000 | ALL);
 	expect(&s, 0x123, WALK_READ, 0x1c0000000 + 0xabc123);
+	put64(0xe00000, 0x2000 | ALL); /* tables of one walk in different GiBs */
+	s.cr3 = 0x40000000;
+	guest_put64(0x4000, 0x5000 | ALL);
+	expect(&s, 0x123, WALK_WRITE, NESTED_SHIFT + 0x5123);
 	s.cr0 = 0; /* no paging in the guest: the gpa is the gva */
 	s.efer = 0;
 	expect(&s, 0x123, WALK_READ, NESTED_SHIFT + 0x123);
@@ -112,6 +116,23 @@ static void test_nested_rights_of_upper_levels(void **state)
 	}
 }
 
+/* The same when the guest's tables were read by way of these levels before. */
+static void test_nested_rights_are_kept(void **state)
+{
+	struct walk_space s = nested_guest();
+	uint64_t level_3 = get64(NPT) & 0xffffffffff000;
+
+	put64(NPT, get64(NPT) & ~(uint64_t)W);
+	expect(&s, 0x123, WALK_EXEC, NESTED_SHIFT + 0x5123);
+	expect_nested_fault(&s, 0x123, WALK_WRITE, 0x5123, WALK_PRESENT | WALK_USER | WALK_WRITE,
+			    false);
+	put64(NPT, get64(NPT) | W);
+	put64(level_3, get64(level_3) | NX);
+	expect(&s, 0x123, WALK_WRITE, NESTED_SHIFT + 0x5123);
+	expect_nested_fault(&s, 0x123, WALK_EXEC, 0x5123, WALK_PRESENT | WALK_USER | WALK_EXEC,
+			    false);
+}
+
 static void test_nested_reserved(void **state)
 {
 	static const struct {
@@ -148,6 +169,9 @@ static void test_nested_limits(void **state)
 	guest_put64(0x4000, 0x5000 | ALL);
 	map(NPT, 4, 2, 0x0, HOLE | ALL, ALL);
 	expect_no_memory(&s, 0, HOLE + 8); /* the nested entry of gpa 0x1000 */
+	assert_int_equal(walk_gpa(&s, GPA(0x5123), WALK_READ, &r), ERR_FAULT);
+	assert_int_equal(r.stop, WALK_MEMORY);
+	assert_int_equal(r.hpa.a, HOLE + 5 * 8);
 	s.nested_root = HPA(HOLE);
 	expect_no_memory(&s, 0, HOLE);
 	put64(NPT, NPT | ALL); /* a nested table that contains itself */
@@ -254,6 +278,7 @@ int main(void)
 		TEST(test_nested),
 		TEST(test_nested_faults),
 		TEST(test_nested_rights_of_upper_levels),
+		TEST(test_nested_rights_are_kept),
 		TEST(test_nested_reserved),
 		TEST(test_nested_limits),
 		TEST(test_walk_gpa),
