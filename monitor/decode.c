@@ -171,6 +171,7 @@ struct reader {
 /* A little-endian number of n bytes (1, 2, 4, 8), sign-extended. */
 static int64_t take(struct reader *r, unsigned int n)
 {
+	unsigned int unused = (64 - 8 * n) % 64;
 	uint64_t v = 0;
 
 	if (!r->err && r->at + n > r->n) {
@@ -182,7 +183,7 @@ static int64_t take(struct reader *r, unsigned int n)
 	for (unsigned int i = 0; i < n; i++)
 		v |= (uint64_t)r->bytes[r->at + i] << 8 * i;
 	r->at += n;
-	return (int64_t)(v << (64 - 8 * n)) >> (64 - 8 * n);
+	return (int64_t)(v << unused) >> unused;
 }
 
 static uint8_t take_byte(struct reader *r)

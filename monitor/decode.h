@@ -12,29 +12,35 @@
 #define DECODE_MAX 15 /* bytes; longer instructions raise #GP */
 
 /* X(NAME). The order means nothing, except ADD..CMP and BT..BTC: the encodings' own. */
-#define DECODE_OPS(X)                                                                             \
-	X(NONE)                                                                                   \
-	/* length is all, or registers are implied */                                             \
-	X(CPUID)                                                                                  \
-	X(HLT)                                                                                    \
-	X(RDMSR) X(WRMSR) X(RDTSC) X(RDTSCP) X(RDPMC) X(RDPRU) X(INVD) X(WBINVD) X(WBNOINVD)      \
-		X(PAUSE) X(INVLPGA) X(INVLPGB) X(TLBSYNC) X(VMRUN) X(VMLOAD) X(VMSAVE) X(VMMCALL) \
-			X(VMCALL) X(STGI) X(CLGI) X(SKINIT) X(MONITOR) X(MWAIT) X(MONITORX)       \
-				X(MWAITX) X(XSETBV) X(PUSHF) X(POPF) X(IRET) X(INT3) X(INTO)      \
-					X(ICEBP) X(RSM) X(CLTS) X(INT) /* imm = vector */         \
-		X(IN)                       /* opsize bytes; port = imm if has_imm, else DX */    \
-		X(OUT) X(INS)               /* mem = ES:rDI, port DX */                           \
-		X(OUTS)                     /* mem = seg:rSI */                                   \
-		X(MOV_TO_CR) X(MOV_FROM_CR) /* reg = control register, rm = general register */   \
-		X(MOV_TO_DR) X(MOV_FROM_DR) X(LMSW) X(SMSW) X(SLDT) X(STR) X(LLDT)                \
-			X(LTR)                            /* rm or mem */                         \
-		X(SGDT) X(SIDT) X(LGDT) X(LIDT) X(INVLPG) /* mem */                               \
-		X(INVPCID)                                /* reg, mem */                          \
-		X(MOV) X(MOVZX) X(MOVSX) X(MOVNTI) X(XCHG) X(CMPXCHG) X(TEST) X(ADD) X(OR) X(ADC) \
-			X(SBB) X(AND) X(SUB) X(XOR) X(CMP) X(BT) X(BTS) X(BTR)                    \
-				X(BTC) /* bit = imm modulo opsize, or reg: any bit of a string */ \
-		X(STOS)                /* mem = ES:rDI, reg = rAX */                              \
-		X(MOVS)                /* mem = ES:rDI, mem2 = seg:rSI */
+/* clang-format off */
+#define DECODE_OPS(X)                                                                \
+	X(NONE)                                                                      \
+	/* length is all, or registers are implied */                                \
+	X(CPUID) X(HLT) X(RDMSR) X(WRMSR) X(RDTSC) X(RDTSCP) X(RDPMC) X(RDPRU)       \
+	X(INVD) X(WBINVD) X(WBNOINVD) X(PAUSE) X(INVLPGA) X(INVLPGB) X(TLBSYNC)      \
+	X(VMRUN) X(VMLOAD) X(VMSAVE) X(VMMCALL) X(VMCALL) X(STGI) X(CLGI) X(SKINIT)  \
+	X(MONITOR) X(MWAIT) X(MONITORX) X(MWAITX) X(XSETBV) X(PUSHF) X(POPF) X(IRET) \
+	X(INT3) X(INTO) X(ICEBP) X(RSM) X(CLTS)                                      \
+	/* imm = vector */                                                           \
+	X(INT)                                                                       \
+	/* opsize bytes; port = imm if has_imm, else DX */                           \
+	X(IN) X(OUT)                                                                 \
+	/* port DX; INS: mem = ES:rDI, OUTS: mem = seg:rSI */                        \
+	X(INS) X(OUTS)                                                               \
+	/* reg = control or debug register, rm = general register */                 \
+	X(MOV_TO_CR) X(MOV_FROM_CR) X(MOV_TO_DR) X(MOV_FROM_DR)                      \
+	/* rm or mem */                                                              \
+	X(LMSW) X(SMSW) X(SLDT) X(STR) X(LLDT) X(LTR)                                \
+	/* mem; INVPCID: reg too */                                                  \
+	X(SGDT) X(SIDT) X(LGDT) X(LIDT) X(INVLPG) X(INVPCID)                         \
+	/* reg or imm, and rm or mem */                                              \
+	X(MOV) X(MOVZX) X(MOVSX) X(MOVNTI) X(XCHG) X(CMPXCHG) X(TEST)                \
+	X(ADD) X(OR) X(ADC) X(SBB) X(AND) X(SUB) X(XOR) X(CMP)                       \
+	/* bit = imm, or reg: then any bit of a string in memory */                  \
+	X(BT) X(BTS) X(BTR) X(BTC)                                                   \
+	/* mem = ES:rDI; STOS: reg = rAX, MOVS: mem2 = seg:rSI */                    \
+	X(STOS) X(MOVS)
+/* clang-format on */
 
 enum decode_op {
 #define X(name) OP_##name,

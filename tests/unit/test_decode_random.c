@@ -59,8 +59,10 @@ static bool one_in(unsigned int n)
 
 static bool is_prefix(uint8_t byte, bool is64)
 {
-	return memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", byte, 11) ||
-	       (is64 && (byte & 0xf0) == 0x40);
+	static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
+					   0x66, 0x67, 0xf0, 0xf2, 0xf3};
+
+	return memchr(prefixes, byte, sizeof(prefixes)) || (is64 && (byte & 0xf0) == 0x40);
 }
 
 /*
