@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# An HVM guest boots from its IDE disk by GRUB, and its own driver reads the disk by DMA.
+# An HVM guest boots from its IDE disk by bus-master DMA, and its own driver reads the disk.
 # timeout: 900
 . "$(dirname "$0")/lib.sh"
 

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154 # lib.sh sets test_name, run_name, output
 . "$(dirname "$0")/lib.sh"
 
-python=$(command -v python3)
+python=$(python3 -c 'import sys; print(sys.executable)') # not a wrapper that needs PATH
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
 tests/lab/lab images || fail "the images cannot be built"

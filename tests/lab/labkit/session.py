@@ -65,7 +65,9 @@ class Session:
             self.on_phase(name, self.phases[name])
 
     def last_phase(self):
-        return list(self.phases)[-1] if self.phases else "nothing"
+        """The last phase before the end."""
+        reached = [p for p in self.phases if p != "power_off"]
+        return reached[-1] if reached else "nothing"
 
     def _com1_line(self, line):
         if line.startswith(b"nethervisor"):

@@ -148,7 +148,7 @@ void test_end(const char *broken)
 		print("FAIL program: %s\n", broken);
 	}
 	print("%u skipped\n%u passed, %u failed\n", skipped, passed, failed);
-	outb(DEBUG_EXIT_PORT, failed || !passed ? DEBUG_EXIT_FAIL : DEBUG_EXIT_PASS);
+	outb(DEBUG_EXIT_PORT, failed || !(passed + skipped) ? DEBUG_EXIT_FAIL : DEBUG_EXIT_PASS);
 	outw(PM1A_CONTROL, PM1A_SLEEP_S5);
 	for (;;)
 		__asm__ volatile("cli; hlt");

@@ -174,7 +174,8 @@ static void random_controls(struct wild *w, struct vmcb *v)
 	v->asid = random_one_in(&w->random, 4) ? (uint32_t)random_next(&w->random)
 					       : 1 + (uint32_t)random_below(&w->random, 8);
 	v->tlb_control = random_one_in(&w->random, 4) ? (uint8_t)random_next(&w->random) : 0;
-	v->int_control = random_next(&w->random) & random_next(&w->random);
+	v->int_control = random_next(&w->random);
+	v->int_control &= random_next(&w->random); /* a quarter of the bits */
 	v->int_shadow = random_next(&w->random) & 3;
 	v->np_control = random_one_in(&w->random, 4) ? random_next(&w->random) & 1 : NP_ENABLE;
 	v->lbr_control = random_next(&w->random) & 3;
