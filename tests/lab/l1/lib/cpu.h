@@ -195,6 +195,11 @@ static inline void cpu_pause(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+static inline void cpu_idle(uint64_t turns)
+{
+	__asm__ volatile("1: dec %0; jnz 1b" : "+r"(turns) : : "memory", "cc");
+}
+
 static inline void interrupts_on(void)
 {
 	__asm__ volatile("sti; nop" : : : "memory");
