@@ -135,10 +135,9 @@ static void read_state(void *arg)
 	c->result2 = read_dr7();
 	svm_enable();
 	write_dr7(0x408);
-	clgi();
 }
 
-/* INIT clears EFER.SVME and DR7, and sets GIF. */
+/* INIT clears EFER.SVME and DR7. */
 static void init_resets(const void *arg)
 {
 	struct cpu c = new_cpu(guest_add);
@@ -151,6 +150,44 @@ static void init_resets(const void *arg)
 		CHECK_EQ(c.result & EFER_SVME, 0);
 		CHECK_EQ(c.result2, 0x400);
 	}
+}
+
+static void count_without_gif(void *arg)
+{
+	struct cpu *c = arg;
+
+	svm_enable();
+	clgi();
+	*c->flag = 1;
+	while (*c->flag != 2)
+		cpu_idle(100);
+	c->result = 1;
+	while (*c->flag != 3)
+		cpu_idle(100);
+	stgi();
+	for (;;)
+		c->result2++;
+}
+
+/* While GIF is clear INIT waits (APM 2, 15.17); with STGI it is taken. */
+static void init_waits_for_gif(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add), other = new_cpu(guest_add);
+	uint64_t seen;
+
+	(void)arg;
+	need_two();
+	tcg_lax(true, "TCG takes INIT while GIF is clear");
+	start(1, count_without_gif, &c);
+	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
+	apic_send(1, ICR_INIT);
+	*c.flag = 2;
+	CHECK(WAIT_FOR(c.result == 1), "CPU 1 is gone though its GIF is clear");
+	*c.flag = 3;
+	CHECK(WAIT_FOR((seen = c.result2, cpu_idle(1000000), seen == c.result2)),
+	      "CPU 1 still runs");
+	start(1, once, &other);
+	wait_finished(1);
 }
 
 static void wait_for_irqs(void *arg)
@@ -325,6 +362,7 @@ void l1_main(void)
 	test("restarts-running", restarts_running, NULL);
 	test("init-stops", init_stops, NULL);
 	test("init-resets", init_resets, NULL);
+	test("init-waits-for-gif", init_waits_for_gif, NULL);
 	test("ipi-fixed", ipis, &fixed);
 	test("ipi-nmi", ipis, &nmi);
 	test("nmi-to-others", nmi_to_others, NULL);
