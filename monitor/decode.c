@@ -549,3 +549,20 @@ gva_t decode_address(const struct decode_insn *insn, const struct decode_mem *me
 		return GVA(mem->seg >= SEG_FS ? a + seg_base[mem->seg] : a);
 	return GVA((uint32_t)(a + seg_base[mem->seg]));
 }
+
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode)
+{
+	struct decode_insn insn;
+	int err;
+
+	if (n >= 3 && bytes[0] == 0x0f) {
+		/* CPUID, WRMSR, RDTSC, RDMSR, RDPMC */
+		if (bytes[1] == 0xa2 || (bytes[1] & 0xfc) == 0x30)
+			return 2;
+		/* VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, INVLPGA */
+		if (bytes[1] == 0x01 && (bytes[2] & 0xf8) == 0xd8)
+			return 3;
+	}
+	err = decode(bytes, n, mode, &insn);
+	return err ? err : insn.len;
+}

@@ -106,6 +106,12 @@ struct decode_insn {
 int decode(const uint8_t *bytes, size_t n, enum decode_mode mode, struct decode_insn *out);
 
 /*
+ * The length alone, as decode() would give it in out->len, or decode()'s error. Quick for the
+ * instructions that hypervisors execute all the time, written without prefixes.
+ */
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode);
+
+/*
  * Linear address of mem (insn->mem or insn->mem2), wrapped as the mode wraps it: registers in
  * encoding order, segment bases in SEG_* order (used only where the mode uses them), rip = the
  * instruction's own. For BT* with a register bit offset: of the operand-sized word that holds the

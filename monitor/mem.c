@@ -31,7 +31,6 @@ static struct {
 	uint64_t top;
 	uint64_t cr3;
 	bool sealed;
-	struct range ram[2]; /* the two largest regions of host RAM, looked at first */
 } mem;
 
 void *mem_at(hpa_t hpa)
@@ -192,13 +191,18 @@ int mem_init(struct boot_info *info, const char **why)
 	return 0;
 }
 
-static void note_largest(struct range r)
+struct phys_piece phys_pieces[2];
+
+static void note_largest(const struct region *r)
 {
-	if (r.end - r.start > mem.ram[0].end - mem.ram[0].start) {
-		mem.ram[1] = mem.ram[0];
-		mem.ram[0] = r;
-	} else if (r.end - r.start > mem.ram[1].end - mem.ram[1].start) {
-		mem.ram[1] = r;
+	struct phys_piece piece = {r->start, r->end, mem_at(HPA(r->start))};
+	struct phys_piece *p = phys_pieces;
+
+	if (r->end - r->start > p[0].end - p[0].start) {
+		p[1] = p[0];
+		p[0] = piece;
+	} else if (r->end - r->start > p[1].end - p[1].start) {
+		p[1] = piece;
 	}
 }
 
@@ -208,40 +212,17 @@ void mem_seal(void)
 
 	for (unsigned int i = 0; i < map->count; i++)
 		if (map->region[i].type == REGION_RAM)
-			note_largest((struct range){map->region[i].start, map->region[i].end});
+			note_largest(&map->region[i]);
 	mem.sealed = true;
 }
 
-void *phys_host(hpa_t hpa, size_t len)
+void *phys_host_other(hpa_t hpa, size_t len)
 {
 	struct range r = {hpa.a, hpa.a + len};
 
 	if (r.end < r.start || !mem.sealed)
 		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(mem.ram); i++)
-		if (r.start >= mem.ram[i].start && r.end <= mem.ram[i].end)
-			return mem_at(hpa);
 	return memmap_is_ram(&mem.info->map, r) ? mem_at(hpa) : NULL;
-}
-
-int phys_read(void *dst, hpa_t hpa, size_t len)
-{
-	const void *src = phys_host(hpa, len);
-
-	if (!src)
-		return ERR_FAULT;
-	memcpy(dst, src, len);
-	return 0;
-}
-
-int phys_read64(uint64_t *dst, hpa_t hpa)
-{
-	const uint64_t *src = phys_host(hpa, sizeof(*dst));
-
-	if (!src)
-		return ERR_FAULT;
-	*dst = __atomic_load_n(src, __ATOMIC_RELAXED);
-	return 0;
 }
 
 /* The first MiB counts as memory: the BIOS area, EBDA and option ROMs are not all in the map. */

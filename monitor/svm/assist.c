@@ -49,20 +49,32 @@ uint64_t svm_segment(const struct vmcb *vmcb, unsigned int seg)
 	return svm_mode(vmcb) == DECODE_64 ? 0 : in_vmcb[seg]->base;
 }
 
-static size_t fetch(const struct vmcb *vmcb, uint8_t bytes[DECODE_MAX])
+static size_t fetch(const struct vmcb *vmcb, enum decode_mode mode, uint8_t bytes[DECODE_MAX])
 {
+	uint64_t base = mode == DECODE_64 ? 0 : vmcb->s.cs.base;
 	struct walk_space space;
 
 	svm_space(vmcb, &space);
-	return walk_fetch(&space, GVA(svm_segment(vmcb, SEG_CS) + vmcb->s.rip), bytes, DECODE_MAX);
+	return walk_fetch(&space, GVA(base + vmcb->s.rip), bytes, DECODE_MAX);
 }
 
 int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn)
 {
+	enum decode_mode mode = svm_mode(vmcb);
 	uint8_t bytes[DECODE_MAX];
-	size_t n = fetch(vmcb, bytes);
+	size_t n = fetch(vmcb, mode, bytes);
 
-	return decode(bytes, n, svm_mode(vmcb), insn);
+	return decode(bytes, n, mode, insn);
+}
+
+int svm_insn_len(const struct vmcb *vmcb)
+{
+	enum decode_mode mode = svm_mode(vmcb);
+	uint8_t bytes[DECODE_MAX];
+
+	if (svm_has(SVM_FEATURE_NRIPS) && vmcb->c.next_rip)
+		return (int)(vmcb->c.next_rip - vmcb->s.rip);
+	return decode_length(bytes, fetch(vmcb, mode, bytes), mode);
 }
 
 /* Exits for an instruction, which have a next RIP: APM volume 2, 15.7.1. */
@@ -106,16 +118,29 @@ static void decode_assist(struct cpu *cpu, struct vmcb *vmcb, const struct decod
 		vmcb->c.exit_info1 = insn->imm & 0xff;
 }
 
+/* Exits whose information L1 was promised more of. */
+static bool has_assist(uint64_t code)
+{
+	return code < VMEXIT_EXCEPTION || code == VMEXIT_INVLPG || code == VMEXIT_SWINT;
+}
+
 static void next_rip(struct cpu *cpu, struct vmcb *vmcb)
 {
 	struct decode_insn insn;
+	int len;
 
 	vmcb->c.next_rip = 0;
-	if (svm_decode(vmcb, &insn))
-		return;
-	vmcb->c.next_rip = vmcb->s.rip + insn.len;
-	if (!svm_has(SVM_FEATURE_DECODE_ASSISTS))
-		decode_assist(cpu, vmcb, &insn);
+	if (svm_has(SVM_FEATURE_DECODE_ASSISTS) || !has_assist(vmcb->c.exit_code)) {
+		len = svm_insn_len(vmcb);
+	} else {
+		len = svm_decode(vmcb, &insn);
+		if (!len) {
+			len = insn.len;
+			decode_assist(cpu, vmcb, &insn);
+		}
+	}
+	if (len > 0)
+		vmcb->c.next_rip = vmcb->s.rip + (unsigned int)len;
 }
 
 void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
@@ -126,7 +151,7 @@ void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
 
 	if (!svm_has(SVM_FEATURE_DECODE_ASSISTS)) {
 		memset(vmcb->c.insn_bytes, 0, sizeof(vmcb->c.insn_bytes));
-		vmcb->c.insn_len = data_fault ? (uint8_t)fetch(vmcb, vmcb->c.insn_bytes) : 0;
+		vmcb->c.insn_len = data_fault ? (uint8_t)fetch(vmcb, svm_mode(vmcb), vmcb->c.insn_bytes) : 0;
 	}
 	if (svm_has(SVM_FEATURE_NRIPS))
 		return;

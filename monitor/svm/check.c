@@ -20,10 +20,13 @@ static bool pat_valid(uint64_t pat)
 	return !(pat & 0xf8 * ones) && !(pat >> 1 & ~(pat >> 2) & ones);
 }
 
-static const char *check_registers(const struct vmcb_save *s, uint64_t beyond_phys)
+const char *svm_check_state(const struct vmcb_save *s, const struct svm_features *features)
 {
+	uint64_t beyond_phys = ~(((uint64_t)1 << features->phys_bits) - 1);
 	bool paging = s->cr0 & CR0_PG;
 
+	if (!pat_valid(s->pat))
+		return "G_PAT has an undefined memory type";
 	if (!(s->efer & EFER_SVME))
 		return "EFER.SVME is clear";
 	if (s->efer & ~(uint64_t)EFER_DEFINED)
@@ -49,9 +52,8 @@ static const char *check_registers(const struct vmcb_save *s, uint64_t beyond_ph
 	return NULL;
 }
 
-static const char *check_event(const struct vmcb *v)
+static const char *check_event(uint64_t e)
 {
-	uint64_t e = v->c.event_inj;
 	unsigned int vector = EVENT_VECTOR(e);
 
 	if (!(e & EVENT_VALID))
@@ -70,26 +72,20 @@ static const char *check_event(const struct vmcb *v)
 	}
 }
 
-const char *svm_check(const struct vmcb *v, const struct svm_features *features)
+const char *svm_check_controls(const struct vmcb_control *c)
 {
-	uint64_t beyond_phys = ~(((uint64_t)1 << features->phys_bits) - 1);
-	const char *wrong;
-
-	if (!(v->c.intercept2 & INTERCEPT2(VMEXIT_VMRUN)))
+	if (!(c->intercept2 & INTERCEPT2(VMEXIT_VMRUN)))
 		return "VMRUN is not intercepted";
-	if (!v->c.asid)
+	if (!c->asid)
 		return "ASID is 0";
-	if (v->c.nested_ctl & ~NESTED_CTL_NP)
+	if (c->nested_ctl & ~NESTED_CTL_NP)
 		return "a nested control that is not offered (SEV, GMET, shadow stacks)";
-	if (!phys_host(HPA(v->c.msrpm_base & PAGE_MASK), MSRPM_BYTES))
+	if (!phys_host(HPA(c->msrpm_base & PAGE_MASK), MSRPM_BYTES))
 		return "the MSR permission map is not in memory";
-	if (!phys_host(HPA(v->c.iopm_base & PAGE_MASK), IOPM_BYTES))
+	if (!phys_host(HPA(c->iopm_base & PAGE_MASK), IOPM_BYTES))
 		return "the I/O permission map is not in memory";
-	if ((v->c.nested_ctl & NESTED_CTL_NP) &&
-	    (page_offset(v->c.nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) || !phys_host(HPA(v->c.nested_cr3 & PAGE_MASK), PAGE_SIZE)))
+	if ((c->nested_ctl & NESTED_CTL_NP) &&
+	    (page_offset(c->nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) || !phys_host(HPA(c->nested_cr3 & PAGE_MASK), PAGE_SIZE)))
 		return "the nested table is not in memory";
-	if ((v->c.nested_ctl & NESTED_CTL_NP) && !pat_valid(v->s.pat))
-		return "G_PAT has an undefined memory type";
-	wrong = check_event(v);
-	return wrong ? wrong : check_registers(&v->s, beyond_phys);
+	return check_event(c->event_inj);
 }

@@ -88,7 +88,6 @@ void hw_cpu_prepare(struct cpu *cpu)
 	hw->vmcb = mem_pages(1);
 	hw->vmcb_hpa = mem_hpa(hw->vmcb).a;
 	hw->host_save = mem_hpa(mem_pages(1)).a;
-	hw->request = mem_pages(1);
 	svm_asid_init(hw);
 }
 
@@ -192,14 +191,7 @@ uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg)
 
 int hw_host_insn_len(struct cpu *cpu)
 {
-	const struct vmcb *vmcb = cpu->hw->vmcb;
-	struct decode_insn insn;
-	int err;
-
-	if (svm_has(SVM_FEATURE_NRIPS) && vmcb->c.next_rip)
-		return (int)(vmcb->c.next_rip - vmcb->s.rip);
-	err = svm_decode(vmcb, &insn);
-	return err ? err : insn.len;
+	return svm_insn_len(cpu->hw->vmcb);
 }
 
 void hw_host_complete(struct cpu *cpu, unsigned int len)

@@ -90,20 +90,20 @@ static void sync(uint8_t *map, struct opened *list, unsigned int *count, bool in
 	}
 }
 
-static bool msr_intercepted(const struct vmcb *request)
+static bool msr_intercepted(const struct vmcb_control *request)
 {
-	return request->c.intercept1 & INTERCEPT1(VMEXIT_MSR);
+	return request->intercept1 & INTERCEPT1(VMEXIT_MSR);
 }
 
-static bool port_intercepted(const struct vmcb *request)
+static bool port_intercepted(const struct vmcb_control *request)
 {
-	return request->c.intercept1 & INTERCEPT1(VMEXIT_IOIO);
+	return request->intercept1 & INTERCEPT1(VMEXIT_IOIO);
 }
 
-void svm_maps_sync(struct hw_vcpu *v, const struct vmcb *request)
+void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request)
 {
-	sync(v->msrpm, v->msr, &v->msr_count, msr_intercepted(request), request->c.msrpm_base);
-	sync(v->iopm, v->io, &v->io_count, port_intercepted(request), request->c.iopm_base);
+	sync(v->msrpm, v->msr, &v->msr_count, msr_intercepted(request), request->msrpm_base);
+	sync(v->iopm, v->io, &v->io_count, port_intercepted(request), request->iopm_base);
 }
 
 /* When the list is full, all of it is closed: what is still used comes back by itself. */
@@ -118,7 +118,7 @@ static void open_bits(uint8_t *map, struct opened *list, unsigned int *count, st
 	map[o.byte] &= (uint8_t)~o.mask;
 }
 
-bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb *request, uint32_t msr, bool write,
+bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr, bool write,
 		       bool *opened)
 {
 	struct opened o;
@@ -128,7 +128,7 @@ bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb *request, uint32_t m
 	if (!msr_place(msr, &o.byte, &shift))
 		return !msr_intercepted(request);
 	o.mask = (uint8_t)((write ? MSR_WRITE_BIT : MSR_READ_BIT) << shift);
-	if (msr_intercepted(request) && (l1_byte(request->c.msrpm_base, o.byte) & o.mask))
+	if (msr_intercepted(request) && (l1_byte(request->msrpm_base, o.byte) & o.mask))
 		return false;
 	*opened = !msr_reserved(msr, write);
 	if (*opened)
@@ -136,7 +136,7 @@ bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb *request, uint32_t m
 	return true;
 }
 
-bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb *request, uint32_t info, bool *opened)
+bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info, bool *opened)
 {
 	uint16_t port = IOIO_PORT(info);
 	uint32_t mask = ((1u << IOIO_SIZE(info)) - 1) << (port % 8);
@@ -144,8 +144,8 @@ bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb *request, uint32_t 
 
 	*opened = false;
 	if (port_intercepted(request) &&
-	    ((l1_byte(request->c.iopm_base, byte) & mask) ||
-	     (l1_byte(request->c.iopm_base, (uint16_t)(byte + 1)) & mask >> 8)))
+	    ((l1_byte(request->iopm_base, byte) & mask) ||
+	     (l1_byte(request->iopm_base, (uint16_t)(byte + 1)) & mask >> 8)))
 		return false;
 	*opened = true;
 	if (mask & 0xff)

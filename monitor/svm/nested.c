@@ -11,9 +11,7 @@
 #include "monitor/log.h"
 #include "monitor/svm/svm.h"
 
-#define SAVE_FIRST offsetof(struct vmcb, s)
-#define SAVE_BYTES (offsetof(struct vmcb, s.reserved7) - SAVE_FIRST)
-#define CONTROL_BYTES offsetof(struct vmcb, c.reserved2)
+#define CONTROL_BYTES offsetof(struct vmcb_control, reserved2)
 
 /* Always intercepted in L2, whatever L1 wants. */
 #define L2_INTERCEPT1                                                                            \
@@ -28,40 +26,41 @@
 #define INT_CTL_PASSED                                                                          \
 	(V_TPR_MASK | V_IRQ | V_INTR_PRIO_MASK | V_IGN_TPR | V_INTR_MASKING | V_INTR_VECTOR_MASK)
 #define DR7_FIXED 0x400
+#define LBR_BYTES (5 * sizeof(uint64_t)) /* from dbgctl on */
 
-static bool has_vgif(const struct vmcb *vmcb)
+static bool has_vgif(const struct vmcb_control *c)
 {
-	return svm_has(SVM_FEATURE_VGIF) && (vmcb->c.int_ctl & V_GIF_ENABLE);
+	return svm_has(SVM_FEATURE_VGIF) && (c->int_ctl & V_GIF_ENABLE);
 }
 
-static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb *from)
+static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb_control *from)
 {
 	struct vmcb_control *c = &v->vmcb->c;
-	bool nested = from->c.nested_ctl & NESTED_CTL_NP;
+	bool nested = from->nested_ctl & NESTED_CTL_NP;
 
-	c->cr_read = from->c.cr_read;
-	c->cr_write = from->c.cr_write;
-	c->dr_read = from->c.dr_read;
-	c->dr_write = from->c.dr_write;
-	c->exceptions = from->c.exceptions;
-	c->intercept1 = from->c.intercept1 | L2_INTERCEPT1;
-	c->intercept2 = from->c.intercept2 | L2_INTERCEPT2 | (has_vgif(from) ? 0 : L2_GIF);
-	c->intercept3 = from->c.intercept3;
-	c->pause_threshold = from->c.pause_threshold;
-	c->pause_count = from->c.pause_count;
+	c->cr_read = from->cr_read;
+	c->cr_write = from->cr_write;
+	c->dr_read = from->dr_read;
+	c->dr_write = from->dr_write;
+	c->exceptions = from->exceptions;
+	c->intercept1 = from->intercept1 | L2_INTERCEPT1;
+	c->intercept2 = from->intercept2 | L2_INTERCEPT2 | (has_vgif(from) ? 0 : L2_GIF);
+	c->intercept3 = from->intercept3;
+	c->pause_threshold = from->pause_threshold;
+	c->pause_count = from->pause_count;
 	c->iopm_base = v->vmcb_hpa + 3 * PAGE_SIZE;
 	c->msrpm_base = v->vmcb_hpa + PAGE_SIZE;
-	c->tsc_offset = from->c.tsc_offset;
+	c->tsc_offset = from->tsc_offset;
 	c->asid = v->asid;
-	c->int_ctl = from->c.int_ctl & INT_CTL_PASSED;
+	c->int_ctl = from->int_ctl & INT_CTL_PASSED;
 	if (has_vgif(from))
-		c->int_ctl |= from->c.int_ctl & (V_GIF_ENABLE | V_GIF);
-	c->int_state = from->c.int_state & INT_STATE_SHADOW;
+		c->int_ctl |= from->int_ctl & (V_GIF_ENABLE | V_GIF);
+	c->int_state = from->int_state & INT_STATE_SHADOW;
 	c->exit_int_info = 0;
 	c->nested_ctl = NESTED_CTL_NP;
-	c->nested_cr3 = nested ? from->c.nested_cr3 & PAGE_MASK : host_root().a;
-	c->event_inj = from->c.event_inj;
-	c->virt_ext = svm_has(SVM_FEATURE_LBRV) ? from->c.virt_ext & VIRT_EXT_LBR : 0;
+	c->nested_cr3 = nested ? from->nested_cr3 & PAGE_MASK : host_root().a;
+	c->event_inj = from->event_inj;
+	c->virt_ext = svm_has(SVM_FEATURE_LBRV) ? from->virt_ext & VIRT_EXT_LBR : 0;
 	cpu->hw->guest_gif = true;
 }
 
@@ -83,7 +82,7 @@ static void set_guest_gif(struct cpu *cpu)
 
 	cpu->hw->guest_gif = true;
 	c->int_ctl &= ~(V_INTR_MASKING | V_GIF_ENABLE | V_GIF);
-	c->int_ctl |= cpu->hw->request->c.int_ctl & V_INTR_MASKING;
+	c->int_ctl |= cpu->hw->request.int_ctl & V_INTR_MASKING;
 }
 
 /*
@@ -95,15 +94,42 @@ static bool pae_quirk(const struct vmcb_save *s)
 	return (s->efer & EFER_LME) && !(s->cr0 & CR0_PG) && !(s->cr4 & CR4_PAE);
 }
 
-/* What VMRUN loads; FS, GS, TR, LDTR and the system-call MSRs are in the CPU already. */
-static void merge_state(struct cpu *cpu, struct vmcb *to, const struct vmcb *from)
+/*
+ * Copies what VMRUN loads, once: what follows looks at the copy alone. FS, GS, TR, LDTR and the
+ * system-call MSRs are in the CPU already.
+ */
+static void copy_state(struct vmcb_save *to, const struct vmcb_save *from)
 {
-	to->s = from->s;
-	if (!(from->c.nested_ctl & NESTED_CTL_NP))
-		to->s.pat = cpu->hw->vmcb->s.pat;
-	cpu->hw->pae_forced = pae_quirk(&from->s);
-	if (cpu->hw->pae_forced)
-		to->s.cr4 |= CR4_PAE;
+	to->es = from->es;
+	to->cs = from->cs;
+	to->ss = from->ss;
+	to->ds = from->ds;
+	to->gdtr = from->gdtr;
+	to->idtr = from->idtr;
+	to->cpl = from->cpl;
+	to->efer = from->efer;
+	to->cr4 = from->cr4;
+	to->cr3 = from->cr3;
+	to->cr0 = from->cr0;
+	to->dr7 = from->dr7;
+	to->dr6 = from->dr6;
+	to->rflags = from->rflags;
+	to->rip = from->rip;
+	to->rsp = from->rsp;
+	to->rax = from->rax;
+	to->cr2 = from->cr2;
+	to->pat = from->pat;
+	memcpy(&to->dbgctl, &from->dbgctl, LBR_BYTES);
+	__asm__ volatile("" ::: "memory");
+}
+
+static void adjust_state(struct hw_cpu *hw, struct vmcb_save *s)
+{
+	if (!(hw->request.nested_ctl & NESTED_CTL_NP))
+		s->pat = hw->vmcb->s.pat;
+	hw->pae_forced = pae_quirk(s);
+	if (hw->pae_forced)
+		s->cr4 |= CR4_PAE;
 }
 
 /* L1 goes on behind its VMRUN, in the state that a #VMEXIT leaves: APM volume 2, 15.6. */
@@ -132,34 +158,37 @@ static void refuse_entry(struct cpu *cpu, struct vmcb *l1, const char *why)
 	return_to_host(cpu, cpu->hw->vmcb->s.cr2, false);
 }
 
-/* Copies what VMRUN reads of L1's VMCB, once. */
-static void copy_request(struct hw_cpu *hw, const struct vmcb *l1)
-{
-	memcpy(&hw->request->c, &l1->c, CONTROL_BYTES);
-	memcpy(&hw->request->s, &l1->s, SAVE_BYTES);
-}
-
-static void start_guest(struct cpu *cpu, struct guest_vcpu *v)
+/* NULL, or why the guest can't be entered. */
+static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const struct vmcb *l1)
 {
 	struct hw_cpu *hw = cpu->hw;
-	const struct vmcb *request = hw->request;
+	const struct vmcb_control *request = &hw->request;
+	struct vmcb_save *state = &v->hw->vmcb->s;
+	const char *wrong;
 
-	svm_asid_assign(cpu, v, request->c.asid, (uint8_t)request->c.tlb_control);
+	if (v->guest->stop_reason != STOP_NONE)
+		return "the guest was stopped";
+	copy_state(state, &l1->s);
+	adjust_state(hw, state);
+	wrong = svm_check_state(state, &svm_features);
+	if (wrong)
+		return wrong;
+	svm_asid_assign(cpu, v, request->asid, (uint8_t)request->tlb_control);
 	if (v->fresh)
 		svm_maps_reset(v->hw);
 	v->fresh = false;
 	svm_maps_sync(v->hw, request);
 	merge_controls(cpu, v->hw, request);
-	merge_state(cpu, v->hw->vmcb, request);
 	hw->running = v;
 	svm_load_regs(cpu);
+	return NULL;
 }
 
 /* A guest without nested paging has no table of its own: its VMCB names it, at an odd address. */
-static hpa_t guest_root(const struct vmcb *request, uint64_t vmcb_hpa)
+static hpa_t guest_root(const struct vmcb_control *request, uint64_t vmcb_hpa)
 {
-	return HPA(request->c.nested_ctl & NESTED_CTL_NP ? request->c.nested_cr3 & PAGE_MASK
-							 : vmcb_hpa | 1);
+	return HPA(request->nested_ctl & NESTED_CTL_NP ? request->nested_cr3 & PAGE_MASK
+						       : vmcb_hpa | 1);
 }
 
 void svm_vmrun(struct cpu *cpu)
@@ -181,35 +210,33 @@ void svm_vmrun(struct cpu *cpu)
 	hw_host_complete(cpu, (unsigned int)len);
 	svm_store_regs(cpu);
 	hw->request_hpa = HPA(hpa);
-	copy_request(hw, l1);
-	wrong = svm_check(hw->request, &svm_features);
-	if (!wrong && (hw->request->c.nested_ctl & NESTED_CTL_NP) &&
-	    !(hw->vmcb->s.efer & EFER_LMA))
+	memcpy(&hw->request, &l1->c, CONTROL_BYTES);
+	wrong = svm_check_controls(&hw->request);
+	if (!wrong && (hw->request.nested_ctl & NESTED_CTL_NP) && !(hw->vmcb->s.efer & EFER_LMA))
 		wrong = "nested paging with L1 outside long mode";
 	if (wrong) {
 		refuse_entry(cpu, l1, wrong);
 		return;
 	}
-	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(hw->request, hpa));
+	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(&hw->request, hpa));
 	if (!v) {
 		refuse_entry(cpu, l1, "the VMCB is in use on another CPU, or too many are in use");
 		return;
 	}
-	if (v->guest->stop_reason != STOP_NONE) {
+	wrong = start_guest(cpu, v, l1);
+	if (wrong) {
 		guest_vcpu_drop(v);
-		refuse_entry(cpu, l1, "the guest was stopped");
-		return;
+		refuse_entry(cpu, l1, wrong);
 	}
-	start_guest(cpu, v);
 }
 
 /* What #VMEXIT writes into L1's VMCB: APM volume 2, 15.6 and appendix B. */
 static void write_back(const struct hw_cpu *hw, struct vmcb *l1, const struct vmcb *vmcb)
 {
-	uint64_t own = has_vgif(hw->request) ? 0 : V_GIF_ENABLE | V_GIF;
+	uint64_t own = has_vgif(&hw->request) ? 0 : V_GIF_ENABLE | V_GIF;
 
 	own |= V_INTR_MASKING;
-	l1->c.int_ctl = (vmcb->c.int_ctl & ~own) | (hw->request->c.int_ctl & own);
+	l1->c.int_ctl = (vmcb->c.int_ctl & ~own) | (hw->request.int_ctl & own);
 	l1->c.int_state = vmcb->c.int_state;
 	l1->c.exit_code = vmcb->c.exit_code;
 	l1->c.exit_info1 = vmcb->c.exit_info1;
@@ -240,7 +267,7 @@ static void write_back(const struct hw_cpu *hw, struct vmcb *l1, const struct vm
 	if (vmcb->c.nested_ctl & NESTED_CTL_NP)
 		l1->s.pat = vmcb->s.pat;
 	if (vmcb->c.virt_ext & VIRT_EXT_LBR)
-		memcpy(&l1->s.dbgctl, &vmcb->s.dbgctl, 5 * sizeof(uint64_t));
+		memcpy(&l1->s.dbgctl, &vmcb->s.dbgctl, LBR_BYTES);
 }
 
 /* Leaves L2 without telling L1. */
@@ -274,11 +301,11 @@ void svm_reflect(struct cpu *cpu)
 /* INIT or NMI for this CPU while L2 runs: L1 gets the exit if it asked for it, the event then. */
 void svm_interrupt_guest(struct cpu *cpu)
 {
-	const struct vmcb *request = cpu->hw->request;
+	const struct vmcb_control *request = &cpu->hw->request;
 	uint64_t code = cpu->init_pending ? VMEXIT_INIT : VMEXIT_NMI;
 	struct vmcb *vmcb = svm_current(cpu);
 
-	if (!(request->c.intercept1 & INTERCEPT1(code))) {
+	if (!(request->intercept1 & INTERCEPT1(code))) {
 		if (code == VMEXIT_NMI && !(vmcb->c.event_inj & EVENT_VALID)) {
 			vmcb->c.event_inj = EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI;
 			cpu->nmi_pending = false;
@@ -299,11 +326,8 @@ void svm_interrupt_guest(struct cpu *cpu)
 }
 
 /* Whether L1 asked for the exit that just happened in its guest. */
-static bool l1_wants(const struct vmcb *request, const struct vmcb *vmcb)
+static bool l1_wants(const struct vmcb_control *c, uint64_t code)
 {
-	uint64_t code = vmcb->c.exit_code;
-	const struct vmcb_control *c = &request->c;
-
 	if (code < VMEXIT_CR_WRITE)
 		return c->cr_read >> code & 1;
 	if (code < VMEXIT_DR_READ)
@@ -331,13 +355,13 @@ static void inject_guest(struct cpu *cpu, unsigned int vector)
 static void complete_guest(struct cpu *cpu)
 {
 	struct vmcb *vmcb = svm_current(cpu);
-	struct decode_insn insn;
+	int len = svm_insn_len(vmcb);
 
-	if (svm_decode(vmcb, &insn)) {
+	if (len <= 0) {
 		inject_guest(cpu, VECTOR_GP);
 		return;
 	}
-	cpu->regs.rip += insn.len;
+	cpu->regs.rip += (unsigned int)len;
 	vmcb->c.int_state &= ~INT_STATE_SHADOW;
 }
 
@@ -446,7 +470,7 @@ static bool permitted(struct cpu *cpu)
 {
 	struct vmcb *vmcb = svm_current(cpu);
 	struct hw_vcpu *v = cpu->hw->running->hw;
-	const struct vmcb *request = cpu->hw->request;
+	const struct vmcb_control *request = &cpu->hw->request;
 	bool opened = false;
 	bool open;
 
@@ -472,7 +496,7 @@ void svm_guest_exit(struct cpu *cpu)
 	}
 	if ((code == VMEXIT_MSR || code == VMEXIT_IOIO) && permitted(cpu))
 		return;
-	if (l1_wants(cpu->hw->request, vmcb))
+	if (l1_wants(&cpu->hw->request, code))
 		svm_reflect(cpu);
 	else
 		monitor_exit(cpu);

@@ -18,7 +18,7 @@ struct hw_cpu {
 	struct vmcb *vmcb;     /* L1's */
 	uint64_t vmcb_hpa;
 	uint64_t host_save;    /* hpa of the page VMRUN keeps the monitor's state in */
-	struct vmcb *request;  /* L1's VMCB for a guest, copied once */
+	struct vmcb_control request; /* the controls of L1's VMCB for L2, copied once */
 	hpa_t request_hpa;     /* where L1 keeps it */
 	struct guest_vcpu *running; /* L2, or NULL for L1 */
 	/* L1's view of SVM */
@@ -85,6 +85,7 @@ void svm_store_regs(struct cpu *cpu);
 void svm_space(const struct vmcb *vmcb, struct walk_space *space);
 enum decode_mode svm_mode(const struct vmcb *vmcb);
 uint64_t svm_segment(const struct vmcb *vmcb, unsigned int seg);
+int svm_insn_len(const struct vmcb *vmcb); /* or an error */
 int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn);
 
 /* Fills in what L1 was promised and the hardware lacks: next RIP and decode assists. */
@@ -98,16 +99,17 @@ uint32_t svm_asid_tlb_control(struct hw_cpu *hw);
 
 /* maps.c */
 void svm_maps_reset(struct hw_vcpu *v);
-void svm_maps_sync(struct hw_vcpu *v, const struct vmcb *request);
+void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request);
 /* Whether L1 leaves what the guest just did open. *opened: run it again, it will pass now. */
-bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb *request, uint32_t msr, bool write,
+bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr, bool write,
 		       bool *opened);
-bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb *request, uint32_t info, bool *opened);
+bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info, bool *opened);
 /* L1's own MSR map. */
 void svm_maps_host(uint8_t *msrpm);
 
-/* check.c: what hardware would refuse, by the fields alone. NULL, or what is wrong. */
-const char *svm_check(const struct vmcb *vmcb, const struct svm_features *features);
+/* check.c: what VMRUN is to refuse. NULL, or what is wrong. G_PAT counts in every guest. */
+const char *svm_check_controls(const struct vmcb_control *c);
+const char *svm_check_state(const struct vmcb_save *s, const struct svm_features *features);
 
 /* exits.c: an exit code in neutral words. */
 enum exit_reason svm_reason(const struct vmcb *vmcb);
