@@ -36,6 +36,7 @@ PACKAGES = [
     "qemu-system-xen", "seabios", "linux-image-amd64", "linux-image-cloud-amd64",
     "busybox-static", "bash", "kmod",
 ]
+XEN_FILE = r"xen-4\.17-amd64\.gz"
 DOM0_KERNEL = r"vmlinuz-[\d.]+-\d+-amd64"
 CLOUD_KERNEL = r"vmlinuz-[\d.]+-\d+-cloud-amd64"
 XEN_BIN = "usr/lib/xen-4.17/bin"
@@ -227,7 +228,7 @@ def build_l1():
     """Xen and the dom0 kernel, decompressed, and a record of what they came from."""
     record = {}
     for pattern, package, unpack, dest in (
-            (r"xen-4\.17-amd64\.gz", "xen-hypervisor-4.17-amd64", gzip.decompress, paths.XEN),
+            (XEN_FILE, "xen-hypervisor-4.17-amd64", gzip.decompress, paths.XEN),
             (DOM0_KERNEL, "linux-image-" + kernel_version(), kernel_payload,
              paths.KERNEL)):
         path = boot_file(pattern)

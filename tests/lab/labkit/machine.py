@@ -63,10 +63,10 @@ class Qemu:
         more = ", counting instructions" if self.icount else ""
         return "%s, -cpu %s, %d CPUs, %d MB%s" % (how, self.cpu, self.cpus, self.mem, more)
 
-    def command(self, boot, folder, console, debug_exit=False):
+    def command(self, boot, folder, console, debug_exit=False, iso=None):
         """
         The command line. console: com1 is the terminal instead of a file only. debug_exit: a write
-        to port 0xf4 ends QEMU.
+        to port 0xf4 ends QEMU. iso: a CD image that boots what QEMU would load by itself.
         """
         com1 = os.path.join(folder, "xen.log")
         args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -85,6 +85,9 @@ class Qemu:
             args += ["-icount", "shift=0,sleep=off"]
         if self.gdb:
             args += ["-s", "-S"]
+        if iso:
+            return args + ["-drive", "if=none,id=cd,format=raw,readonly=on,file=" + doubled(iso),
+                           "-device", "ide-cd,drive=cd", "-boot", "d"]
         args += ["-kernel", boot.kernel, "-append", boot.args]
         modules = [doubled(path + (" " + text if text else "")) for path, text in boot.modules]
         return args + (["-initrd", ",".join(modules)] if modules else [])

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import errors, guests, image, paths
+from . import errors, grub, guests, image, paths
 from .cpio import Cpio
 from .errors import LabError
 from .machine import Boot, Qemu
@@ -35,6 +35,12 @@ def parser(sub):
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
+    p.add_argument("--boot", choices=("direct", "grub1", "grub2"), default="direct",
+                   help="by QEMU's own loader, or GRUB's multiboot or multiboot2")
+    p.add_argument("--packed", action="store_true",
+                   help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
+    p.add_argument("--boot-root", metavar="DIR",
+                   help="GRUB boots DIR/boot by DIR/grub.cfg, with our initrd as its initrd.img-*")
     p.add_argument("--l1", metavar="ELF", help="a multiboot program instead of Xen")
     p.add_argument("--l1-args", default="", metavar="S")
     p.add_argument("--module", action="append", default=[], metavar="FILE[,args]")
@@ -66,6 +72,12 @@ def check(o):
         raise LabError(errors.USAGE, "--l1 boots no dom0: no --exec, --overlay or --guests with it")
     if o.module and not o.l1:
         raise LabError(errors.USAGE, "--module needs --l1")
+    if o.packed and (o.boot == "direct" or o.l1):
+        raise LabError(errors.USAGE, "--packed needs --boot grub1 or grub2, and Xen")
+    if o.boot_root and (o.l1 or o.boot != "direct" or o.no_monitor):
+        raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
+    if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
+        raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
     monitor = paths.monitor(o.hw)
     if not os.path.exists(monitor) and (o.hw == "vmx" or not o.no_monitor):
         raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
@@ -119,13 +131,22 @@ def xen_boot(o, folder, nonce):
     image.ensure(say)
     args = XEN_ARGS + (" console_timestamps=raw" if o.icount else "")
     args = " ".join(filter(None, [args, o.xen_args]))
-    return Boot(paths.XEN, args, [(paths.KERNEL, DOM0_ARGS), (write_initrd(o, folder, nonce), "")])
+    xen, kernel = (image.boot_file(image.XEN_FILE), image.boot_file(image.DOM0_KERNEL)) \
+        if o.packed else (paths.XEN, paths.KERNEL)
+    return Boot(xen, args, [(kernel, DOM0_ARGS), (write_initrd(o, folder, nonce), "")])
 
 
 def below(o, boot):
     """The same with the monitor under it: L1 becomes the monitor's first module."""
     monitor = must_exist(paths.monitor(o.hw), "the monitor")
     return Boot(monitor, o.monitor_args, [(boot.kernel, boot.args)] + boot.modules)
+
+
+def boot_iso(o, boot, folder):
+    """The CD image to boot from, or None."""
+    if o.boot_root:
+        return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
+    return None if o.boot == "direct" else grub.iso(boot, o.boot, folder)
 
 
 def outcome(o, session):
@@ -151,7 +172,8 @@ def outcome(o, session):
 
 def summary(o, session, command, status, failure):
     facts = {"name": os.path.basename(session.folder), "hw": o.hw, "monitor": not o.no_monitor,
-             "l1": o.l1 or "xen", "exec": o.command, "status": status, "failure": failure,
+             "boot": "root" if o.boot_root else o.boot, "l1": o.l1 or "xen", "exec": o.command,
+             "status": status, "failure": failure,
              **session.machine.info, "phases_s": session.phases, "command_line": command}
     if session.protocol:
         tsc = dict(session.protocol.tsc)
@@ -179,8 +201,9 @@ def run(o, on_phase, on_output=emit):
     folder = run_folder(o.name)
     nonce = secrets.token_hex(16)
     boot = l1_boot(o) if o.l1 else xen_boot(o, folder, nonce)
-    command = machine.command(boot if o.no_monitor else below(o, boot), folder, interactive,
-                              debug_exit=bool(o.l1))
+    whole = boot if o.no_monitor else below(o, boot)
+    command = machine.command(whole, folder, interactive, debug_exit=bool(o.l1),
+                              iso=boot_iso(o, whole, folder))
     limit = o.timeout or (None if interactive or o.gdb else 600)
     session = Session(folder, machine, limit, on_phase)
     session.echo = bool(o.l1)
@@ -204,8 +227,9 @@ def run(o, on_phase, on_output=emit):
         session.look()
         facts = summary(o, session, command, status, failure)
         session.write_summary(facts)
-        if os.path.exists(os.path.join(folder, "initrd")):
-            os.unlink(os.path.join(folder, "initrd"))
+        for name in ("initrd", "boot.iso"):
+            if os.path.exists(os.path.join(folder, name)):
+                os.unlink(os.path.join(folder, name))
     return status, facts
 
 

@@ -13,7 +13,7 @@ from .errors import LabError
 POLL = 0.05          # seconds between two looks at the logs
 OFF_GRACE = 20       # seconds for an L1 program to power off after its result line
 TAIL = 30            # lines of each log shown after a failure
-PANIC = b"nethervisor: PANIC"
+PANIC = (b"nethervisor: PANIC", b"nethervisor: FATAL")
 RESULT = re.compile(rb"^(\d+) passed, (\d+) failed\s*$")
 XEN_TSC = re.compile(rb"^\(XEN\) \[([0-9a-f]{16})\]")
 
