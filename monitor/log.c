@@ -41,6 +41,12 @@ void log_console(bool on)
 	log.quiet = !on;
 }
 
+void log_seize(void)
+{
+	log.quiet = false;
+	lock_drop(&log.lock);
+}
+
 size_t log_read(uint64_t *pos, void *buf, size_t n)
 {
 	char *out = buf;

@@ -19,6 +19,9 @@ void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Whether lines also go to the console (on at start). */
 void log_console(bool on);
 
+/* The monitor is dying: lines go to the console from now on, whoever held the log. */
+void log_seize(void);
+
 /*
  * Copies up to n bytes from position *pos (bytes since boot). Moves *pos forward to the oldest
  * byte still kept if it is gone. Returns how many bytes were copied.

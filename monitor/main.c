@@ -17,6 +17,7 @@
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
 #define VGA_TEXT 0xb8000
+#define XAPIC_ID_MAX 254
 #define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa);
@@ -53,6 +54,8 @@ static void find_cpus(void)
 	for (unsigned int i = 0; i < acpi.cpu_count; i++) {
 		if (!acpi.cpu[i].enabled || acpi.cpu[i].apic_id == self)
 			continue;
+		if (acpi.cpu[i].apic_id > XAPIC_ID_MAX)
+			die("a CPU has an APIC id above 254: the monitor starts CPUs in xAPIC mode");
 		if (n == CPU_MAX)
 			die("more CPUs than this build can hold (64): raise CPU_MAX in cpu.h");
 		id[n++] = acpi.cpu[i].apic_id;

@@ -43,17 +43,17 @@ _Noreturn void die(const char *text)
 	stop();
 }
 
-/* True for the first CPU that gets here; the log's lock may be held by one that died. */
-static bool take_over(void)
+/* Only the first CPU that gets here goes on. */
+static void take_over(void)
 {
-	return !__atomic_test_and_set(&dying, __ATOMIC_ACQ_REL);
+	if (__atomic_test_and_set(&dying, __ATOMIC_ACQ_REL))
+		stop();
+	log_seize();
 }
 
 _Noreturn void panic(const char *text)
 {
-	if (!take_over())
-		stop();
-	log_console(true);
+	take_over();
 	log_line("PANIC: %s", text);
 	cpu_halt_others();
 	stop();
@@ -61,9 +61,7 @@ _Noreturn void panic(const char *text)
 
 _Noreturn void assert_failed(const char *what, const char *file, int line)
 {
-	if (!take_over())
-		stop();
-	log_console(true);
+	take_over();
 	log_line("PANIC: %s:%d: assertion failed: %s", file, line, what);
 	cpu_halt_others();
 	stop();
@@ -104,9 +102,7 @@ void trap(struct trap_frame *frame)
 		frame->rip = (uint64_t)msr_try_failed;
 		return;
 	}
-	if (!take_over())
-		stop();
-	log_console(true);
+	take_over();
 	dump(frame);
 	cpu_halt_others();
 	stop();

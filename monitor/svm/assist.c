@@ -143,6 +143,18 @@ static void next_rip(struct cpu *cpu, struct vmcb *vmcb)
 		vmcb->c.next_rip = vmcb->s.rip + (unsigned int)len;
 }
 
+/* Address size and segment of a string instruction: APM volume 2, 15.10.2. */
+static void string_assist(struct vmcb *vmcb)
+{
+	struct decode_insn insn;
+
+	if (svm_decode(vmcb, &insn) || (insn.op != OP_INS && insn.op != OP_OUTS))
+		return;
+	vmcb->c.exit_info1 &= ~(uint64_t)(IOIO_ADDRESS_MASK | IOIO_SEGMENT_MASK);
+	vmcb->c.exit_info1 |= (uint64_t)insn.addrsize << IOIO_ADDRESS_SHIFT;
+	vmcb->c.exit_info1 |= (uint64_t)insn.mem.seg << IOIO_SEGMENT_SHIFT;
+}
+
 void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
 {
 	uint64_t code = vmcb->c.exit_code;
@@ -151,6 +163,8 @@ void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
 
 	if (!svm_has(SVM_FEATURE_DECODE_ASSISTS)) {
 		memset(vmcb->c.insn_bytes, 0, sizeof(vmcb->c.insn_bytes));
+		if (code == VMEXIT_IOIO && (vmcb->c.exit_info1 & IOIO_STRING))
+			string_assist(vmcb);
 		vmcb->c.insn_len = data_fault ? (uint8_t)fetch(vmcb, svm_mode(vmcb), vmcb->c.insn_bytes) : 0;
 	}
 	if (svm_has(SVM_FEATURE_NRIPS))
