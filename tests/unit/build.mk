@@ -5,8 +5,10 @@
 
 # What needs the machine, or what monitor/fake or the C library stands in for. Other sources are
 # linked only into tests that call them.
-HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/uart.c monitor/panic.c \
+HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/panic.c \
 	monitor/console.c monitor/lib.c ept/ept.c
+# The parts of a backend that execute nothing.
+HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c asid.c)
 
 FAKE_CC := clang
 # -Wcast-align: clang warns on every cast from bytes; the sanitizer sees the real misalignments.
@@ -14,8 +16,8 @@ FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
 	-fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard ept/*.c monitor/*.c monitor/boot/*.c)) \
-	$(wildcard monitor/fake/*.c)
-FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o)
+	$(wildcard monitor/fake/*.c) $(HW_POLICY)
+FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o
 FAKE_LIB := $(B)/fake/machine.a
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -24,10 +26,17 @@ UNIT += $(UNIT_TESTS)
 DEPS += libcapstone-dev
 $(B)/deps.mk: tests/unit/build.mk
 
-$(FAKE_OBJS): $(B)/fake/%.o: % | $(B)/version.h
+$(FAKE_SRCS:%=$(B)/fake/%.o): $(B)/fake/%.o: % | $(B)/version.h
 	@mkdir -p $(@D)
 	$(say) CC $< "(fake)"
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+# The INT 15h handler that is copied to low memory; the rest of the file is at home in the image only.
+$(B)/fake/monitor/boot/trampoline.S.o: monitor/boot/trampoline.S
+	@mkdir -p $(@D)
+	$(say) CC $< "(fake)"
+	$(Q)$(FAKE_CC) $(CPPFLAGS) -c -o $@ $<
+	$(Q)objcopy --remove-relocations=.rodata --strip-unneeded $@
 
 $(FAKE_LIB): $(FAKE_OBJS)
 	@rm -f $@
