@@ -61,3 +61,29 @@ guest_reports() {
 	in_dom0 "guest-up /guests/$1.cfg 700 && guest-destroy-all" --timeout 840
 	expect "^LAB-GUEST up $2" "the guest's own report"
 }
+
+# boot_by_grub OPTIONS..: dom0 must come up, and Xen's own memory map must leave out the monitor
+boot_by_grub() {
+	in_dom0 'netherctl version; netherctl stat | head -n 20; netherctl log | grep " for the monitor"
+		echo "total $(xl info total_memory)"
+		xl dmesg | grep -E "Bootloader:|RAM map:|\((usable|reserved)\)"' --timeout 360 --mem 3072 "$@"
+	expect '^monitor .*, backend ' "the monitor's version"
+	expect '^\(XEN\) Bootloader: GRUB 2' "the boot loader"
+	expect '^\(XEN\) Xen-e820 RAM map:' "where Xen has its memory map from"
+
+	# Its block is a region of its own, to the byte, and so is one page below 1 MiB.
+	mib=$(printf '%s\n' "$output" | sed -En 's/.* ([0-9]+) MiB for the monitor at .*/\1/p')
+	start=$(printf '%s\n' "$output" | sed -En 's/.* MiB for the monitor at ([0-9a-f]+),.*/0x\1/p')
+	[ -n "$mib" ] && [ -n "$start" ] || fail "the monitor does not say where it is"
+	block=$(printf '%016x, %016x' $((start)) $((start + (mib << 20) - 1)))
+	expect "^\\(XEN\\)  \\[$block\\] \\(reserved\\)" "the monitor's block in Xen's map"
+	expect '^\(XEN\)  \[00000000000([0-9a-f]{2})000, 00000000000\1fff\] \(reserved\)' \
+		"the monitor's low page in Xen's map"
+
+	# The block, the page and what the BIOS keeps are missing, and nothing else.
+	total=$(printf '%s\n' "$output" | sed -n 's/^total //p')
+	lost=$((3072 - mib - total))
+	if [ $lost -lt 0 ] || [ $lost -gt 4 ]; then
+		fail "Xen has $total MiB of 3072, the monitor $mib"
+	fi
+}
