@@ -204,8 +204,8 @@ int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 	case MSR_VM_CR:
 		return write_vm_cr(hw, value);
 	case MSR_VM_HSAVE_PA:
-		/* Kept for L1 to read back; the monitor saves L1's state in its own memory. */
-		if (page_offset(value) || value >> svm_features.phys_bits)
+		/* Kept for L1 to read back; the monitor saves L1's state in its own memory (R18). */
+		if (page_offset(value) || !phys_host(HPA(value), PAGE_SIZE))
 			return ERR_INVAL;
 		hw->hsave_pa = value;
 		return 0;

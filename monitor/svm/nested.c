@@ -345,11 +345,21 @@ static bool l1_wants(const struct vmcb_control *c, uint64_t code)
 	return code == VMEXIT_NPF ? c->nested_ctl & NESTED_CTL_NP : code == VMEXIT_INVALID;
 }
 
-static void inject_guest(struct cpu *cpu, unsigned int vector)
+/* L2 raises an exception, which exits to L1 if L1 intercepts it. */
+static void raise_in_guest(struct cpu *cpu, unsigned int vector)
 {
-	uint64_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
+	struct vmcb_control *c = &svm_current(cpu)->c;
 
-	svm_current(cpu)->c.event_inj = event | (vector == VECTOR_GP ? EVENT_ERROR_VALID : 0);
+	if (cpu->hw->request.exceptions >> vector & 1) {
+		c->exit_code = VMEXIT_EXCEPTION + vector;
+		c->exit_info1 = 0;
+		c->exit_info2 = 0;
+		svm_reflect(cpu);
+		return;
+	}
+	c->event_inj = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
+	if (vector == VECTOR_GP)
+		c->event_inj |= EVENT_ERROR_VALID;
 }
 
 static void complete_guest(struct cpu *cpu)
@@ -358,7 +368,7 @@ static void complete_guest(struct cpu *cpu)
 	int len = svm_insn_len(vmcb);
 
 	if (len <= 0) {
-		inject_guest(cpu, VECTOR_GP);
+		raise_in_guest(cpu, VECTOR_GP);
 		return;
 	}
 	cpu->regs.rip += (unsigned int)len;
@@ -373,7 +383,7 @@ static void guest_msr(struct cpu *cpu, bool write)
 	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
 
 	if (write ? msr_write(cpu, msr, value) : msr_read(cpu, msr, &value)) {
-		inject_guest(cpu, VECTOR_GP);
+		raise_in_guest(cpu, VECTOR_GP);
 		return;
 	}
 	if (!write) {
@@ -389,7 +399,7 @@ static void guest_vmload_vmsave(struct cpu *cpu, bool save)
 	uint64_t hpa = cpu->regs.r[RAX];
 
 	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE)) {
-		inject_guest(cpu, VECTOR_GP);
+		raise_in_guest(cpu, VECTOR_GP);
 		return;
 	}
 	if (save)
@@ -403,7 +413,7 @@ static void guest_vmload_vmsave(struct cpu *cpu, bool save)
 static void guest_host_fault(struct cpu *cpu, hpa_t hpa)
 {
 	if (host_map_device(hpa))
-		inject_guest(cpu, VECTOR_GP);
+		raise_in_guest(cpu, VECTOR_GP);
 }
 
 /* Exits that only the monitor wanted: as if L1's own setting were in force. */
@@ -440,7 +450,7 @@ static void monitor_exit(struct cpu *cpu)
 		complete_guest(cpu);
 		break;
 	case VMEXIT_SKINIT:
-		inject_guest(cpu, VECTOR_UD);
+		raise_in_guest(cpu, VECTOR_UD);
 		break;
 	case VMEXIT_NPF:
 		guest_host_fault(cpu, HPA(vmcb->c.exit_info2));
