@@ -15,7 +15,8 @@ from .errors import LabError
 COMMANDS = {"grub1": ("multiboot", "module"), "grub2": ("multiboot2", "module2")}
 PLATFORM = "/usr/lib/grub/i386-pc"
 # All that the entries need; fewer modules make a smaller image, and one that boots sooner.
-MODULES = "multiboot multiboot2 gzio iso9660 serial terminal normal echo test search_fs_uuid"
+MODULES = "multiboot multiboot2 gzio iso9660 serial terminal normal echo test" \
+          " search search_fs_uuid"
 UUID_DATE = "2026010203040506"  # GRUB calls this image 2026-01-02-03-04-05-06
 
 HEADER = """\

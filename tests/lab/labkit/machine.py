@@ -87,7 +87,7 @@ class Qemu:
             args += ["-s", "-S"]
         if iso:
             return args + ["-drive", "if=none,id=cd,format=raw,readonly=on,file=" + doubled(iso),
-                           "-device", "ide-cd,drive=cd", "-boot", "d"]
+                           "-device", "ide-cd,drive=cd", "-boot", "d", "-device", "VGA"]
         args += ["-kernel", boot.kernel, "-append", boot.args]
         modules = [doubled(path + (" " + text if text else "")) for path, text in boot.modules]
         return args + (["-initrd", ",".join(modules)] if modules else [])
