@@ -14,8 +14,8 @@
 #define GIB ((uint64_t)1 << 30)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a) - 1))
-#define ALIGN_UP(x, a) (((x) + (uint64_t)(a) - 1) & ~((uint64_t)(a) - 1))
+#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a)-1))
+#define ALIGN_UP(x, a) (((x) + (uint64_t)(a)-1) & ~((uint64_t)(a)-1))
 
 /* Errors are negative, with Linux's numbers, since hypercalls hand them to Linux programs. */
 enum error {
@@ -34,9 +34,9 @@ enum error {
  */
 _Noreturn void assert_failed(const char *what, const char *file, int line);
 
-#define ASSERT(cond)                                                  \
-	do {                                                          \
-		if (!(cond))                                          \
+#define ASSERT(cond)                                                   \
+	do {                                                           \
+		if (!(cond))                                           \
 			assert_failed(#cond, __FILE_NAME__, __LINE__); \
 	} while (0)
 

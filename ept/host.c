@@ -34,9 +34,10 @@ static int split(uint64_t *entry, unsigned int level)
 		uint64_t *child = phys_table(table);
 
 		for (size_t i = 0; i < TABLE_ENTRIES; i++)
-			child[i] = table_leaf(HPA(table_hpa(old, level).a + i * table_span(level - 1)),
-					      level - 1, table_rights(old),
-					      old & table_format.leaf_type);
+			child[i] =
+				table_leaf(HPA(table_hpa(old, level).a + i * table_span(level - 1)),
+					   level - 1, table_rights(old),
+					   old & table_format.leaf_type);
 	}
 	__atomic_store_n(entry, table_entry(table), __ATOMIC_RELEASE);
 	return 0;
@@ -115,7 +116,8 @@ bool host_allows(hpa_t hpa, unsigned int rights)
 	const uint64_t *table = phys_table(host.root);
 
 	for (unsigned int level = TABLE_LEVELS;; level--) {
-		uint64_t entry = __atomic_load_n(&table[table_index(level, hpa.a)], __ATOMIC_ACQUIRE);
+		uint64_t entry =
+			__atomic_load_n(&table[table_index(level, hpa.a)], __ATOMIC_ACQUIRE);
 
 		if (!table_present(entry))
 			return false;

@@ -9,7 +9,7 @@
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 
-#define START_TRIES 2	  /* start-up IPIs */
+#define START_TRIES 2           /* start-up IPIs */
 #define START_WAIT 20000000000u /* TSC ticks until a CPU that does not answer is given up */
 
 extern const char trampoline[], trampoline_end[];
@@ -180,7 +180,7 @@ static bool flushed(const struct cpu *cpu, uint32_t ticket)
 void cpu_flush_all(void)
 {
 	struct cpu *self = cpu_this();
-	uint32_t ticket[CPU_MAX];
+	uint32_t ticket[CPU_MAX] = {0};
 
 	for (unsigned int i = 0; i < count; i++) {
 		ticket[i] = __atomic_add_fetch(&cpus[i].flush_wanted, 1, __ATOMIC_SEQ_CST);

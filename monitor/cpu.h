@@ -36,24 +36,24 @@ struct cpu {
 	struct hw_cpu *hw;
 	unsigned int index;
 	uint32_t apic_id;
-	uint32_t requests;    /* enum cpu_request; atomic, set by any CPU, cleared by this one */
+	uint32_t requests;     /* enum cpu_request; atomic, set by any CPU, cleared by this one */
 	uint32_t flush_wanted; /* counts calls of cpu_flush_all(); atomic */
 	uint32_t flush_done;   /* the call up to which this CPU has forgotten its translations */
 	uint8_t sipi_vector;
-	bool waiting;	      /* L1's CPU is in the wait-for-SIPI state */
+	bool waiting; /* L1's CPU is in the wait-for-SIPI state */
 	bool sipi_pending;
-	bool nmi_seen;	      /* an NMI was taken while the monitor let NMIs in */
-	bool kicked;	      /* one of ours is on its way; atomic, set by the sender */
-	bool nmi_pending;     /* an NMI for L1 that could not be delivered yet */
-	bool init_pending;    /* an INIT for L1 that could not be delivered yet */
+	bool nmi_seen;                /* an NMI was taken while the monitor let NMIs in */
+	bool kicked;                  /* one of ours is on its way; atomic, set by the sender */
+	bool nmi_pending;             /* an NMI for L1 that could not be delivered yet */
+	bool init_pending;            /* an INIT for L1 that could not be delivered yet */
 	struct guest_vcpu *last_vcpu; /* guest.c: entered last on this CPU */
-	uint64_t exit_tsc;    /* when the CPU came out last */
-	uint64_t *charge;     /* where the time since then goes; NULL: charged already */
-	struct exit_stats stats; /* L1's exits on this CPU */
+	uint64_t exit_tsc;            /* when the CPU came out last */
+	uint64_t *charge;             /* where the time since then goes; NULL: charged already */
+	struct exit_stats stats;      /* L1's exits on this CPU */
 };
 
-/* Sets up *count CPUs (1..CPU_MAX) by their APIC ids; the caller runs on apic_id[0]. */
-void cpu_init(const uint32_t *apic_id, unsigned int count);
+/* Sets up n CPUs (1..CPU_MAX) by their APIC ids; the caller runs on apic_id[0]. */
+void cpu_init(const uint32_t *apic_id, unsigned int n);
 
 unsigned int cpu_count(void);
 struct cpu *cpu_at(unsigned int index);

@@ -16,8 +16,8 @@
 #include "monitor/reset.h"
 
 #define CPUID_OSXSAVE (1u << 27) /* leaf 1, ECX */
-#define CPUID_OSPKE (1u << 4)	 /* leaf 7, ECX */
-#define REFUSALS_LOGGED 100 /* the log is small and L1 can provoke any number */
+#define CPUID_OSPKE (1u << 4)    /* leaf 7, ECX */
+#define REFUSALS_LOGGED 100      /* the log is small and L1 can provoke any number */
 
 static void refuse(struct cpu *cpu, const char *what, uint64_t where)
 {

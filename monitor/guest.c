@@ -167,8 +167,7 @@ static struct guest_vcpu *find_vcpu(hpa_t key)
 }
 
 /* Ties a record that this CPU has taken to the guest with this root. */
-static bool bind(const struct cpu *cpu, struct guest_vcpu *v, hpa_t key, hpa_t root,
-		 bool *created)
+static bool bind(const struct cpu *cpu, struct guest_vcpu *v, hpa_t key, hpa_t root, bool *created)
 {
 	struct guest *g = find_guest(root);
 

@@ -16,20 +16,20 @@
 #define GUEST_VCPU_MAX 128
 
 struct guest {
-	uint64_t id;	/* 1.., never reused; 0: record free */
-	hpa_t root;	/* page-aligned, or an odd number for a guest without nested paging */
-	bool watched;	/* the root page is read-only for L1, to learn of the guest's end */
-	unsigned int vcpus; /* vCPU records that point here */
+	uint64_t id;          /* 1.., never reused; 0: record free */
+	hpa_t root;           /* page-aligned, or an odd number for a guest without nested paging */
+	bool watched;         /* the root page is read-only for L1, to learn of the guest's end */
+	unsigned int vcpus;   /* vCPU records that point here */
 	uint32_t stop_reason; /* enum stop_reason */
 	struct exit_stats retired; /* of vCPU records dropped */
 };
 
 struct guest_vcpu {
-	uint32_t cpu;	     /* index of the CPU that is using it, plus one; 0: none. Atomic. */
-	hpa_t key;	     /* L1's control structure */
+	uint32_t cpu;        /* index of the CPU that is using it, plus one; 0: none. Atomic. */
+	hpa_t key;           /* L1's control structure */
 	struct guest *guest; /* NULL: record free */
-	uint64_t used;	     /* TSC when last taken */
-	bool fresh;	     /* taken for the first time: the backend has no state for it yet */
+	uint64_t used;       /* TSC when last taken */
+	bool fresh;          /* taken for the first time: the backend has no state for it yet */
 	struct hw_vcpu *hw;  /* the backend's, one per record, for ever */
 	struct exit_stats stats;
 };

@@ -39,16 +39,16 @@ enum hypercall {
 };
 
 /* Why the monitor will not enter a guest any more. X(NAME, "text"); append only. */
-#define STOP_REASONS(X)                                                  \
-	X(NONE, "running")                                               \
-	X(UNKNOWN_EXIT, "an exit that the monitor does not know")        \
+#define STOP_REASONS(X)                                           \
+	X(NONE, "running")                                        \
+	X(UNKNOWN_EXIT, "an exit that the monitor does not know") \
 	X(BAD_EVENT, "an interrupted event that cannot be delivered again")
 
 enum stop_reason {
 #define X(name, text) STOP_##name,
 	STOP_REASONS(X)
 #undef X
-	STOP_REASON_COUNT
+		STOP_REASON_COUNT
 };
 
 #endif

@@ -67,8 +67,9 @@ bool icr_page_write(struct cpu *cpu, hpa_t hpa)
 	if (ALIGN_DOWN(hpa.a, PAGE_SIZE) != page.a)
 		return false;
 	if (store_decode(cpu, hpa, &store) || store.size != sizeof(uint32_t)) {
-		log_line("refused: a write to the local APIC at offset %lx that is not a 32-bit MOV",
-			 page_offset(hpa.a));
+		log_line(
+			"refused: a write to the local APIC at offset %lx that is not a 32-bit MOV",
+			page_offset(hpa.a));
 		hw_host_inject(cpu, VECTOR_GP, 0);
 		return true;
 	}

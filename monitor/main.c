@@ -56,10 +56,12 @@ static void find_cpus(void)
 			continue;
 		if (acpi.cpu[i].apic_id > XAPIC_ID_MAX)
 			die("a CPU has an APIC id above 254: the monitor starts CPUs in xAPIC mode");
-		if (n == CPU_MAX)
-			die("more CPUs than this build can hold (64): raise CPU_MAX in cpu.h");
-		id[n++] = acpi.cpu[i].apic_id;
+		if (n < CPU_MAX)
+			id[n] = acpi.cpu[i].apic_id;
+		n++;
 	}
+	if (n > CPU_MAX)
+		die("more CPUs than this build can hold (64): raise CPU_MAX in cpu.h");
 	cpu_init(id, n);
 }
 

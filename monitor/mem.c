@@ -10,9 +10,9 @@
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
 #define BLOCK_ALIGN (2 * MIB)
-#define BLOCK_FIXED (8 * MIB)	    /* image, stacks, guests, log */
-#define BLOCK_RAM_SHARE 1024	    /* and one byte in so many of RAM, for tables */
-#define BLOCK_FLOOR (32 * MIB)	    /* below it the image was loaded and L1 wants to be */
+#define BLOCK_FIXED (8 * MIB)  /* image, stacks, guests, log */
+#define BLOCK_RAM_SHARE 1024   /* and one byte in so many of RAM, for tables */
+#define BLOCK_FLOOR (32 * MIB) /* below it the image was loaded and L1 wants to be */
 
 #define PTE_P 0x1u
 #define PTE_W 0x2u
@@ -26,7 +26,7 @@ static struct {
 	struct lock lock;
 	struct boot_info *info;
 	struct range block;
-	uint64_t next;	 /* hpa of the first page not handed out */
+	uint64_t next;   /* hpa of the first page not handed out */
 	uint64_t direct; /* 0 until the final tables are in use */
 	uint64_t top;
 	uint64_t cr3;

@@ -115,8 +115,9 @@ void trap_init(void)
 	for (unsigned int i = 0; i < VECTORS; i++) {
 		uint64_t stub = (uint64_t)trap_stubs + i * STUB_SIZE;
 
-		idt[i] = (struct gate){(uint16_t)stub, CODE_SELECTOR, GATE_INTERRUPT,
-				       (uint16_t)(stub >> 16), (uint32_t)(stub >> 32), 0};
+		idt[i] = (struct gate){(uint16_t)stub,         CODE_SELECTOR,
+				       GATE_INTERRUPT,         (uint16_t)(stub >> 16),
+				       (uint32_t)(stub >> 32), 0};
 	}
 	__asm__ volatile("lgdt %0; lidt %1" ::"m"(boot_gdtr), "m"(idtr));
 }

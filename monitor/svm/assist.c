@@ -165,7 +165,8 @@ void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
 		memset(vmcb->c.insn_bytes, 0, sizeof(vmcb->c.insn_bytes));
 		if (code == VMEXIT_IOIO && (vmcb->c.exit_info1 & IOIO_STRING))
 			string_assist(vmcb);
-		vmcb->c.insn_len = data_fault ? (uint8_t)fetch(vmcb, svm_mode(vmcb), vmcb->c.insn_bytes) : 0;
+		vmcb->c.insn_len =
+			data_fault ? (uint8_t)fetch(vmcb, svm_mode(vmcb), vmcb->c.insn_bytes) : 0;
 	}
 	if (svm_has(SVM_FEATURE_NRIPS))
 		return;

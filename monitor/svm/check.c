@@ -6,7 +6,7 @@
 
 #define HIGH32 0xffffffff00000000u
 #define EFER_DEFINED 0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
-#define CR3_CACHE_BITS 0x18 /* PWT, PCD */
+#define CR3_CACHE_BITS 0x18    /* PWT, PCD */
 #define ATTR_LONG (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
 #define MSRPM_BYTES 8192
@@ -85,7 +85,8 @@ const char *svm_check_controls(const struct vmcb_control *c)
 	if (!phys_host(HPA(c->iopm_base & PAGE_MASK), IOPM_BYTES))
 		return "the I/O permission map is not in memory";
 	if ((c->nested_ctl & NESTED_CTL_NP) &&
-	    (page_offset(c->nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) || !phys_host(HPA(c->nested_cr3 & PAGE_MASK), PAGE_SIZE)))
+	    (page_offset(c->nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) ||
+	     !phys_host(HPA(c->nested_cr3 & PAGE_MASK), PAGE_SIZE)))
 		return "the nested table is not in memory";
 	return check_event(c->event_inj);
 }

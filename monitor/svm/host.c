@@ -14,10 +14,10 @@
 #define EFER_FFXSR (1u << 14)
 #define EFER_TCE (1u << 15)
 /* Offered to L1 where the hardware has it; everything else in 8000000Ah is hidden (R16, R18). */
-#define SVM_FEATURES_PASSED                                                                    \
-	(SVM_FEATURE_NP | SVM_FEATURE_LBRV | 1u << 5 /* clean bits */ | 1u << 6 /* flush by ASID */ | \
-	 1u << 10 /* pause filter */ | 1u << 12 /* its threshold */ | SVM_FEATURE_VGIF |         \
-	 1u << 28 /* VMRUN address check */)
+#define SVM_FEATURES_PASSED                                             \
+	(SVM_FEATURE_NP | SVM_FEATURE_LBRV | 1u << 5 /* clean bits */ | \
+	 1u << 6 /* flush by ASID */ | 1u << 10 /* pause filter */ |    \
+	 1u << 12 /* its threshold */ | SVM_FEATURE_VGIF | 1u << 28 /* VMRUN address check */)
 
 static void complete(struct cpu *cpu)
 {

@@ -118,8 +118,8 @@ static void open_bits(uint8_t *map, struct opened *list, unsigned int *count, st
 	map[o.byte] &= (uint8_t)~o.mask;
 }
 
-bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr, bool write,
-		       bool *opened)
+bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr,
+		       bool write, bool *opened)
 {
 	struct opened o;
 	unsigned int shift;
@@ -136,7 +136,8 @@ bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, ui
 	return true;
 }
 
-bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info, bool *opened)
+bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info,
+			bool *opened)
 {
 	uint16_t port = IOIO_PORT(info);
 	uint32_t mask = ((1u << IOIO_SIZE(info)) - 1) << (port % 8);

@@ -14,16 +14,16 @@
 #define CONTROL_BYTES offsetof(struct vmcb_control, reserved2)
 
 /* Always intercepted in L2, whatever L1 wants. */
-#define L2_INTERCEPT1                                                                            \
-	(INTERCEPT1(VMEXIT_NMI) | INTERCEPT1(VMEXIT_INIT) | INTERCEPT1(VMEXIT_IOIO) |            \
-	 INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_SHUTDOWN) | INTERCEPT1(VMEXIT_INVD) |        \
+#define L2_INTERCEPT1                                                                     \
+	(INTERCEPT1(VMEXIT_NMI) | INTERCEPT1(VMEXIT_INIT) | INTERCEPT1(VMEXIT_IOIO) |     \
+	 INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_SHUTDOWN) | INTERCEPT1(VMEXIT_INVD) | \
 	 INTERCEPT1(VMEXIT_INVLPGA))
-#define L2_INTERCEPT2                                                                            \
-	(INTERCEPT2(VMEXIT_VMRUN) | INTERCEPT2(VMEXIT_VMLOAD) | INTERCEPT2(VMEXIT_VMSAVE) |      \
+#define L2_INTERCEPT2                                                                       \
+	(INTERCEPT2(VMEXIT_VMRUN) | INTERCEPT2(VMEXIT_VMLOAD) | INTERCEPT2(VMEXIT_VMSAVE) | \
 	 INTERCEPT2(VMEXIT_SKINIT))
 #define L2_GIF (INTERCEPT2(VMEXIT_STGI) | INTERCEPT2(VMEXIT_CLGI))
 
-#define INT_CTL_PASSED                                                                          \
+#define INT_CTL_PASSED \
 	(V_TPR_MASK | V_IRQ | V_INTR_PRIO_MASK | V_IGN_TPR | V_INTR_MASKING | V_INTR_VECTOR_MASK)
 #define DR7_FIXED 0x400
 #define LBR_BYTES (5 * sizeof(uint64_t)) /* from dbgctl on */
@@ -316,8 +316,8 @@ void svm_interrupt_guest(struct cpu *cpu)
 		return;
 	}
 	/* An event that was to be injected and now waits goes back as interrupted. */
-	vmcb->c.exit_int_info = vmcb->c.event_inj & EVENT_VALID ? vmcb->c.event_inj
-								: vmcb->c.exit_int_info;
+	vmcb->c.exit_int_info =
+		vmcb->c.event_inj & EVENT_VALID ? vmcb->c.event_inj : vmcb->c.exit_int_info;
 	vmcb->c.event_inj = 0;
 	vmcb->c.exit_code = code;
 	vmcb->c.exit_info1 = 0;

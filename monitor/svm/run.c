@@ -56,8 +56,8 @@ static void redeliver(struct vmcb *vmcb, uint64_t injected)
 {
 	uint64_t event = vmcb->c.exit_int_info;
 	bool again = EVENT_TYPE(event) == EVENT_TYPE_INTR || EVENT_TYPE(event) == EVENT_TYPE_NMI ||
-		     (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION && EVENT_VECTOR(event) != VECTOR_BP &&
-		      EVENT_VECTOR(event) != VECTOR_OF);
+		     (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION &&
+		      EVENT_VECTOR(event) != VECTOR_BP && EVENT_VECTOR(event) != VECTOR_OF);
 
 	if (!(event & EVENT_VALID))
 		return;

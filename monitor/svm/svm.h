@@ -8,19 +8,19 @@
 #include "monitor/msr.h"
 #include "monitor/svm/vmcb.h"
 
-#define ASID_HOST 1	/* L1's own; L2's follow */
+#define ASID_HOST 1 /* L1's own; L2's follow */
 #define OPENED_MAX 16
 
 enum gif_mode { GIF_OPEN, GIF_WATCH, GIF_HELD }; /* gif.c */
 
 /* State of one physical CPU. */
 struct hw_cpu {
-	struct vmcb *vmcb;     /* L1's */
+	struct vmcb *vmcb; /* L1's */
 	uint64_t vmcb_hpa;
-	uint64_t host_save;    /* hpa of the page VMRUN keeps the monitor's state in */
+	uint64_t host_save;          /* hpa of the page VMRUN keeps the monitor's state in */
 	struct vmcb_control request; /* the controls of L1's VMCB for L2, copied once */
-	hpa_t request_hpa;     /* where L1 keeps it */
-	struct guest_vcpu *running; /* L2, or NULL for L1 */
+	hpa_t request_hpa;           /* where L1 keeps it */
+	struct guest_vcpu *running;  /* L2, or NULL for L1 */
 	/* L1's view of SVM */
 	bool gif;
 	enum gif_mode gif_mode;
@@ -31,11 +31,11 @@ struct hw_cpu {
 	bool nmi_masked;
 	/* L1 is at that IRET, still on the NMI's stack frame: not before its next exit. */
 	bool nmi_hold;
-	bool guest_gif;	   /* false: L2 executed CLGI with L1's leave */
+	bool guest_gif;    /* false: L2 executed CLGI with L1's leave */
 	bool pae_forced;   /* L2 runs with CR4.PAE although L1 says not */
 	uint64_t injected; /* event_inj of the last entry */
 	/* TLB: asid.c */
-	bool flush;	       /* everything, at the next entry */
+	bool flush; /* everything, at the next entry */
 	uint64_t generation;
 	uint32_t next_asid;
 };
@@ -50,11 +50,11 @@ struct opened {
 struct hw_vcpu {
 	struct vmcb *vmcb; /* what the hardware runs */
 	uint64_t vmcb_hpa;
-	uint8_t *msrpm;	   /* 8 KiB */
-	uint8_t *iopm;	   /* 12 KiB */
+	uint8_t *msrpm; /* 8 KiB */
+	uint8_t *iopm;  /* 12 KiB */
 	unsigned int msr_count, io_count;
 	struct opened msr[OPENED_MAX], io[OPENED_MAX];
-	unsigned int cpu;  /* where asid is valid, and while generation is that CPU's */
+	unsigned int cpu; /* where asid is valid, and while generation is that CPU's */
 	uint64_t generation;
 	uint32_t asid;
 	uint32_t l1_asid;
@@ -101,9 +101,10 @@ uint32_t svm_asid_tlb_control(struct hw_cpu *hw);
 void svm_maps_reset(struct hw_vcpu *v);
 void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request);
 /* Whether L1 leaves what the guest just did open. *opened: run it again, it will pass now. */
-bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr, bool write,
-		       bool *opened);
-bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info, bool *opened);
+bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr,
+		       bool write, bool *opened);
+bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info,
+			bool *opened);
 /* L1's own MSR map. */
 void svm_maps_host(uint8_t *msrpm);
 
@@ -118,7 +119,7 @@ enum exit_reason svm_reason(const struct vmcb *vmcb);
 void svm_gif_set(struct cpu *cpu);
 void svm_gif_clear(struct cpu *cpu, bool interrupt_waits);
 void svm_gif_reset(struct cpu *cpu);
-void svm_gif_sync(struct cpu *cpu);	 /* after each exit of L1 */
+void svm_gif_sync(struct cpu *cpu);      /* after each exit of L1 */
 void svm_gif_want_exit(struct cpu *cpu); /* at L1's next STGI, or a physical interrupt came */
 
 /* event.c */

@@ -187,7 +187,7 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "APM table B-2");
 #define IOIO_STRING (1u << 2)
 #define IOIO_REP (1u << 3)
 #define IOIO_SIZE(i) (((i) >> 4) & 7) /* bytes */
-#define IOIO_ADDRESS_SHIFT 6	   /* bits 9:7 are the size in bytes, 2, 4 or 8, shifted */
+#define IOIO_ADDRESS_SHIFT 6          /* bits 9:7 are the size in bytes, 2, 4 or 8, shifted */
 #define IOIO_ADDRESS_MASK (7u << 7)
 #define IOIO_SEGMENT_SHIFT 10 /* with decode assists */
 #define IOIO_SEGMENT_MASK (7u << 10)
