@@ -145,7 +145,9 @@ static void the_local_apic_stays_where_it_is(void **state)
 	const uint64_t wrong[] = {
 		(uint64_t)APIC_AT - PAGE_SIZE + APIC_BASE_ENABLE, /* elsewhere */
 		BLOCK | APIC_BASE_ENABLE,
-		now | 1ull << 35, /* the address's topmost bit */
+		now | 1ull << 35, /* more memory than the first such CPUs had */
+		now | 1ull << 36,
+		now | 1ull << 51, /* the architecture's topmost bit (APM volume 2, 16.3.1) */
 		APIC_AT,          /* off */
 		APIC_AT | APIC_BASE_X2APIC,
 	};

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hypercalls: registers in, registers out. */
+#include "monitor/call.h"
+#include "tests/unit/test_machine.h"
+#include "version.h"
+
+#define CPUS 3u
+#define UNTOUCHED 0x5a5a5a5a5a5a5a5au
+#define ROOT 0x200000u
+
+static uint64_t before[16]; /* the registers of the last call */
+
+static const uint64_t *call(uint64_t function, uint64_t rdx, uint64_t rsi)
+{
+	struct exit exit = {.reason = EXIT_HYPERCALL};
+	uint64_t *r = cpu->regs.r;
+
+	code(hw_hypercall_insn, sizeof(hw_hypercall_insn));
+	for (unsigned int i = 0; i < 16; i++)
+		r[i] = UNTOUCHED + i;
+	r[RAX] = HYPERCALL_MAGIC;
+	r[RCX] = function;
+	r[RDX] = rdx;
+	r[RSI] = rsi;
+	memcpy(before, r, sizeof(before));
+	leave(&exit);
+	expect_done(3);
+	return r;
+}
+
+/* All registers but RAX and those of the mask are as they were. */
+static void expect_unchanged_but(unsigned int mask)
+{
+	for (unsigned int i = 0; i < 16; i++)
+		if (i != RAX && !(mask >> i & 1))
+			assert_int_equal(cpu->regs.r[i], before[i]);
+}
+
+static void expect_error(int64_t err)
+{
+	assert_int_equal(cpu->regs.r[RAX], (uint64_t)err);
+	expect_unchanged_but(0);
+}
+
+#define R(n) (1u << (n))
+
+static void version(void **state)
+{
+	char text[33] = {0}, name[9] = {0};
+	const uint64_t *r;
+
+	machine(CPUS);
+	r = call(HYPERCALL_VERSION, 0, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], HYPERCALL_ABI);
+	memcpy(text, &r[R8], 32);
+	memcpy(name, &r[R12], 8);
+	assert_string_equal(text, NETHERVISOR_VERSION);
+	assert_string_equal(name, "fake");
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12));
+}
+
+static void info(void **state)
+{
+	uint64_t early = arch_rdtsc();
+	const uint64_t *r;
+
+	machine(CPUS);
+	hypercall_init();
+	r = call(HYPERCALL_INFO, 0, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], RAM_SIZE);
+	assert_int_equal(r[R8], BLOCK_SIZE);
+	assert_int_equal(r[R9], BLOCK);
+	assert_int_equal(r[R10], CPUS);
+	assert_int_equal(r[R11], GUEST_MAX + 1);
+	assert_true(r[R12] > early && r[R12] < arch_rdtsc());
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12));
+}
+
+static void the_host_itself(void **state)
+{
+	const uint64_t *r;
+
+	machine(CPUS);
+	cpu_at(0)->stats.count[EXIT_CPUID] = 10;
+	cpu_at(2)->stats.count[EXIT_CPUID] = 200;
+	cpu_at(1)->stats.count[EXIT_OTHER] = 3000;
+	cpu_at(1)->stats.cycles[EXIT_CPUID] = 5;
+	cpu_at(2)->stats.cycles[EXIT_CPUID] = 60;
+	r = call(HYPERCALL_GUEST, 0, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	assert_int_equal(r[R8], 0);
+	assert_int_equal(r[R9], CPUS);
+	assert_int_equal(r[R10], 0);
+	assert_int_equal(r[R11], STOP_NONE);
+	assert_int_equal(r[R12], 3210);
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12));
+	r = call(HYPERCALL_EXITS, 0, EXIT_CPUID);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 210);
+	assert_int_equal(r[R8], 65);
+	expect_unchanged_but(R(RBX) | R(R8));
+	r = call(HYPERCALL_EXITS, 0, EXIT_REASON_COUNT - 1);
+	assert_int_equal(r[RBX], 3000);
+}
+
+static void a_guest(void **state)
+{
+	struct guest_vcpu *a, *b;
+	const uint64_t *r;
+
+	machine(CPUS);
+	a = guest_vcpu_take(cpu_at(0), HPA(0x5000), HPA(ROOT));
+	b = guest_vcpu_take(cpu_at(1), HPA(0x6000), HPA(ROOT));
+	a->stats.count[EXIT_HLT] = 7;
+	b->stats.count[EXIT_HLT] = 30;
+	b->stats.count[EXIT_PORT] = 100;
+	b->stats.cycles[EXIT_HLT] = 11;
+	r = call(HYPERCALL_GUEST, 1, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 1);
+	assert_int_equal(r[R8], ROOT);
+	assert_int_equal(r[R9], 2);
+	assert_int_equal(r[R10], 0);
+	assert_int_equal(r[R11], STOP_NONE);
+	assert_int_equal(r[R12], 137);
+	r = call(HYPERCALL_EXITS, 1, EXIT_HLT);
+	assert_int_equal(r[RBX], 37);
+	assert_int_equal(r[R8], 11);
+	guest_stop(a->guest, STOP_BAD_EVENT);
+	r = call(HYPERCALL_GUEST, 1, 0);
+	assert_int_equal(r[R10], 1);
+	assert_int_equal(r[R11], STOP_BAD_EVENT);
+}
+
+static void bad_arguments(void **state)
+{
+	machine(CPUS);
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT)));
+	call(HYPERCALL_GUEST, 2, 0); /* a record without a guest */
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_GUEST, GUEST_MAX, 0);
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_EXITS, GUEST_MAX, 0);
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_GUEST, GUEST_MAX + 1, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_GUEST, UINT64_MAX, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_GUEST, 1ull << 32 | 1, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EXITS, 0, EXIT_REASON_COUNT);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EXITS, 1, EXIT_REASON_COUNT);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EXITS, 1, 1ull << 32);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EXITS, GUEST_MAX + 1, 0);
+	expect_error(ERR_INVAL);
+}
+
+static void unknown_functions(void **state)
+{
+	const uint64_t function[] = {HYPERCALL_LOG + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+
+	machine(CPUS);
+	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {
+		call(function[i], 0, 0);
+		expect_error(ERR_NOSYS);
+	}
+}
+
+static void without_the_magic_it_is_undefined(void **state)
+{
+	const uint64_t wrong[] = {0, HYPERCALL_MAGIC + 1, HYPERCALL_MAGIC - 1, 0x40000000,
+				  (uint64_t)HYPERCALL_MAGIC << 32};
+	struct exit exit = {.reason = EXIT_HYPERCALL};
+
+	machine(CPUS);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		code(hw_hypercall_insn, sizeof(hw_hypercall_insn));
+		cpu->regs.r[RAX] = wrong[i];
+		leave(&exit);
+		expect_fault(VECTOR_UD);
+		assert_int_equal(cpu->regs.r[RAX], wrong[i]);
+	}
+}
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+/* As netherctl does it: from *pos until nothing comes any more. */
+static size_t read_all(uint64_t *pos, char *text, size_t max)
+{
+	size_t n = 0;
+
+	for (;;) {
+		const uint64_t *r = call(HYPERCALL_LOG, *pos, 0);
+
+		assert_int_equal(r[RAX], 0);
+		assert_true(r[R8] <= 48 && r[RBX] >= *pos);
+		expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12) | R(R13) |
+				     R(R14));
+		*pos = r[RBX] + r[R8];
+		assert_true(n + r[R8] < max);
+		memcpy(text + n, &r[R9], r[R8]);
+		n += r[R8];
+		text[n] = 0;
+		if (!r[R8])
+			return n;
+	}
+}
+
+static void the_log(void **state)
+{
+	static char text[2 * LOG_SIZE];
+	uint64_t pos;
+	const uint64_t *r;
+
+	machine(CPUS);
+	pos = log_end();
+	log_line("one %d", 1);
+	log_line("%s", "a line of more than 48 characters, so that two calls are needed for it");
+	read_all(&pos, text, sizeof(text));
+	assert_string_equal(text, "nethervisor: one 1\nnethervisor: a line of more than 48 "
+				  "characters, so that two calls are needed for it\n");
+	r = call(HYPERCALL_LOG, pos, 0); /* nothing new */
+	assert_int_equal(r[RBX], pos);
+	assert_int_equal(r[R8], 0);
+	r = call(HYPERCALL_LOG, UINT64_MAX, 0); /* from the future */
+	assert_int_equal(r[RBX], pos);
+	assert_int_equal(r[R8], 0);
+}
+
+static void the_log_wraps(void **state)
+{
+	static char text[2 * LOG_SIZE];
+	uint64_t pos = 0, end;
+	unsigned int number = 0;
+	const char *at;
+
+	machine(CPUS);
+	while (log_end() < 3 * LOG_SIZE + 7)
+		log_line("line %u", number++);
+	end = log_end();
+	assert_int_equal(read_all(&pos, text, sizeof(text)), LOG_SIZE);
+	assert_int_equal(pos, end);
+	/* The first line is cut somewhere; from the second on each is there, up to the last. */
+	at = strchr(text, '\n') + 1;
+	number = (unsigned int)strtoul(at + strlen("nethervisor: line "), NULL, 10);
+	for (; *at; number++) {
+		char want[48];
+
+		snprintf(want, sizeof(want), "nethervisor: line %u\n", number);
+		assert_memory_equal(at, want, strlen(want));
+		at += strlen(want);
+	}
+	pos = end - LOG_SIZE;
+	assert_int_equal(call(HYPERCALL_LOG, pos, 0)[RBX], pos);
+	assert_int_equal(call(HYPERCALL_LOG, pos - 1, 0)[RBX], pos);
+	assert_int_equal(call(HYPERCALL_LOG, pos + 1, 0)[RBX], pos + 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(version),
+		cmocka_unit_test(info),
+		cmocka_unit_test(the_host_itself),
+		cmocka_unit_test(a_guest),
+		cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(unknown_functions),
+		cmocka_unit_test(without_the_magic_it_is_undefined),
+		cmocka_unit_test(the_log),
+		cmocka_unit_test(the_log_wraps),
+	};
+
+	return RUN_APART(tests);
+}
