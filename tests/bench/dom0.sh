@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs in dom0: dom0.sh NAME... Prints "RESULT name t0 t1 ticks status" (dom0's TSC before and after,
+# the guest's own ticks) and, above the monitor, "STAT name before|after JSON" (see parse in run).
+# It waits by blocking reads only: polling would take the CPU that the guest needs.
+tsc() { /usr/lib/lab/tsc; }
+
+stat_now() {
+	[ -x /usr/bin/netherctl ] || return 0
+	netherctl stat --json >"/tmp/stat-$1-$2" || exit 3
+}
+
+# measured NAME FUNCTION: calls it between the readings; it sets ticks and status.
+measured() {
+	ticks=0 status=0
+	stat_now "$1" before
+	t0=$(tsc)
+	"$2" "$1"
+	t1=$(tsc)
+	stat_now "$1" after
+	echo "RESULT $1 $t0 $t1 $ticks $status" >>/tmp/results
+}
+
+# The guest's answer "BENCH name ticks status"; other lines are its kernel's.
+answer() {
+	while read -r word name ticks status <&3; do
+		[ "$word $name" = "BENCH $1" ] && status=${status%[!0-9]} && return
+	done
+	echo "the guest's console ended" && exit 4
+}
+
+ask() {
+	echo "$1" >&3
+	answer "$1"
+}
+
+tty_of() { # of the guest's console, once its daemon has made it
+	case $kind in pvh) node=console/tty ;; *) node=serial/0/tty ;; esac
+	until tty=$(xenstore-read "/local/domain/$(xl domid "$kind")/$node" 2>/dev/null) &&
+		[ -c "$tty" ]; do
+		usleep 10000
+	done
+	stty -F "$tty" raw -echo
+	exec 3<>"$tty"
+}
+
+start_guest() {
+	xl create -q -p "/bench/$kind.cfg" || exit 5
+	tty_of
+	xl unpause "$kind" || exit 5
+	answer ready
+}
+
+storm() {
+	i=0
+	while [ $i -lt 300 ]; do
+		/bin/true
+		i=$((i + 1))
+	done
+}
+
+nothing() { :; }
+
+for name in "$@"; do
+	case $name in
+	nothing) measured nothing nothing ;;
+	storm) measured storm storm ;;
+	pvh-boot | hvm-boot)
+		kind=${name%-boot}
+		measured "$name" start_guest
+		;;
+	end) exec 3>&- && xl destroy "$kind" ;;
+	*) measured "$name" ask ;;
+	esac
+done
+cat /tmp/results
+for file in /tmp/stat-*; do
+	[ -f "$file" ] || continue
+	name=${file#/tmp/stat-}
+	echo "STAT ${name%-*} ${name##*-} $(tr -d '\n' <"$file")"
+done
