@@ -15,30 +15,32 @@ records() {
 		echo -
 	fi
 }
-one() { # CFG COUNT: a round
-	cp /guests/reboot.img.orig /guests/reboot.img
-	guest-up "/guests/$1.cfg" 300 "$2" || return 1
+one() { # CFG [COUNT [KEY]]: a round
+	cfg=/guests/$1.cfg
+	shift
+	guest-up "$cfg" 300 "$@" || return 1
 	during=$(records) # must grow, or comparing it later would prove nothing
 	guest-destroy-all && { [ "$during" = - ] || [ "$during" -gt "$(records)" ]; }
 }
-cp /guests/reboot.img /guests/reboot.img.orig # hvm-reboot counts down on it
-one hvm-tiny 1 >/dev/null || exit 1 # what dom0 and Xen allocate once
+# What dom0 and Xen allocate once; and an HVM guest that resets itself through its devices.
+one pvh-tiny && one hvm-reboot 2 || exit 1
 echo "start: free $(free) records $(records)"
 round=0
 while [ $round -lt 20 ]; do
 	round=$((round + 1))
 	if [ $((round % 2)) = 0 ]; then
-		one hvm-reboot 2 # its second life after it has reset itself
+		one pvh-tiny 2 r # destroyed in its second life
 	else
-		one hvm-tiny 1
+		one pvh-tiny
 	fi >/tmp/round 2>&1 || { echo "round $round:"; cat /tmp/round; exit 1; }
 	echo "round $round: free $(free) records $(records)"
 done
+one hvm-tiny || exit 1
 echo "end: free $(free) records $(records)"
 END
 )" --timeout 1400
 
-# start|end FIELD: 3 is Xen's free memory in MiB, 5 the monitor's records
+# field start|end N: 3 is Xen's free memory in MiB, 5 the monitor's records
 field() { printf '%s\n' "$output" | awk -v w="$1:" -v n="$2" '$1 == w { print $n }'; }
 [ "$(printf '%s\n' "$output" | grep -c '^round')" = 20 ] || fail "not 20 rounds"
 [ "$(field start 5)" = "$(field end 5)" ] || fail "the monitor's guest records grew"
