@@ -36,7 +36,7 @@ static _Thread_local struct cpu *this_cpu;
 
 void fake_cpus(unsigned int n)
 {
-	uint32_t id[FAKE_CPUS_MAX];
+	uint32_t id[FAKE_CPUS_MAX] = {0};
 
 	ASSERT(n <= FAKE_CPUS_MAX);
 	memset(&m, 0, sizeof(m));
@@ -266,7 +266,9 @@ bool hw_host_real_mode(const struct cpu *cpu)
 uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg)
 {
 	ASSERT(seg < SEG_COUNT);
-	return cpu->hw->mode == DECODE_64 && seg < SEG_FS ? 0 : cpu->hw->segment[seg];
+	if (cpu->hw->mode == DECODE_64 && seg != SEG_FS && seg != SEG_GS)
+		return 0;
+	return cpu->hw->segment[seg];
 }
 
 int hw_host_insn_len(struct cpu *cpu)
