@@ -9,6 +9,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 from . import errors
@@ -56,6 +57,7 @@ class Qemu:
             self.accel, self.cpu = "tcg,thread=" + ("single" if icount else "multi"), TCG_CPU
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
                      "cpus": cpus, "mem_mb": mem, "icount": icount}
+        self.socket = "/tmp/lab-%d.sock" % os.getpid()
         self.process = None
 
     def describe(self):
@@ -76,7 +78,8 @@ class Qemu:
             args += ["-chardev", "stdio,id=com1,signal=off,logfile=" + doubled(com1)]
         else:
             args += ["-chardev", "file,id=com1,path=" + doubled(com1)]
-        args += ["-serial", "chardev:com1",
+        args += ["-monitor", "unix:%s,server=on,wait=off" % self.socket,
+                 "-serial", "chardev:com1",
                  "-chardev", "file,id=com2,path=" + doubled(os.path.join(folder, "dom0.log")),
                  "-serial", "chardev:com2"]
         if debug_exit:
@@ -110,8 +113,23 @@ class Qemu:
     def exit_status(self):
         return self.process.returncode
 
+    def registers(self):
+        """All CPUs' registers as QEMU's own monitor prints them, for a machine that hangs."""
+        text = b""
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(5)
+                s.connect(self.socket)
+                s.sendall(b"info registers -a\ninfo pic\n")
+                while True:
+                    text += s.recv(65536)
+        except OSError:  # also the end: QEMU waits for more commands
+            return text.decode("utf-8", "replace").replace("\r", "")
+
     def stop(self):
         """Ends the emulator, if it still runs."""
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
         if self.process and self.running():
             self.process.terminate()
             try:

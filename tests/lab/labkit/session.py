@@ -118,6 +118,9 @@ class Session:
                 if time.monotonic() - self.result_at > OFF_GRACE:
                     return
             if self.timeout and self.elapsed() > self.timeout:
+                with open(os.path.join(self.folder, "cpus.log"), "w") as f:
+                    for _ in range(3):  # do they move?
+                        f.write(self.machine.registers())
                 raise LabError(errors.TIMEOUT, "timeout after %d s; reached: %s (at %.1f s)" % (
                     self.timeout, self.last_phase(), self.phases.get(self.last_phase(), 0)))
             time.sleep(POLL)
