@@ -147,8 +147,8 @@ static int choose_block(const struct boot_info *info, const char **why)
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;
 	if (memmap_find_top(&info->map, &want, avoid, info->module_count, &mem.block.start)) {
-		*why = "not enough free memory below 4 GiB for the monitor: it needs 10 MiB and "
-		       "more with much RAM";
+		*why = "not enough free memory below 4 GiB for the monitor: it needs 10 MiB in one "
+		       "piece above 32 MiB, besides the modules: use a machine with more";
 		return ERR_NOMEM;
 	}
 	mem.block.end = mem.block.start + want.size;

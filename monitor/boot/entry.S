@@ -44,7 +44,9 @@ entry:
 	jb no_long_mode
 	movl $0x80000001, %eax
 	cpuid
-	btl $29, %edx
+	btl $29, %edx /* long mode */
+	jnc no_long_mode
+	btl $20, %edx /* no-execute */
 	jnc no_long_mode
 	call build_tables
 	call long_mode
@@ -155,7 +157,7 @@ ap_entry64:
 
 	.section .rodata
 no_long_mode_text:
-	.asciz "nethervisor: this CPU has no 64-bit mode; Nethervisor can not run on it.\r\n"
+	.asciz "nethervisor: FATAL: this CPU has no 64-bit mode, or no-execute is switched off in the firmware: enable it there, or use another machine\r\n"
 
 	.data
 	.balign 8

@@ -37,13 +37,13 @@ int hw_check(const char **why)
 	*why = "SVM is switched off by the firmware: enable it in the firmware's set-up";
 	if (arch_rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		return ERR_NOSYS;
-	*why = "this CPU has no nested paging";
+	*why = "this CPU has no nested paging: it can not run the monitor (QEMU: -cpu max)";
 	if (!(arch_cpuid(CPUID_SVM, 0).d & SVM_FEATURE_NP))
 		return ERR_NOSYS;
 	svm_features.edx = arch_cpuid(CPUID_SVM, 0).d;
 	svm_features.asids = arch_cpuid(CPUID_SVM, 0).b;
 	svm_features.phys_bits = (uint8_t)arch_cpuid(0x80000008, 0).a;
-	*why = "this CPU has fewer than 4 ASIDs";
+	*why = "this CPU has fewer than 4 ASIDs: it can not run the monitor";
 	return svm_features.asids < 4 ? ERR_NOSYS : 0;
 }
 
