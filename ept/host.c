@@ -16,6 +16,12 @@ static unsigned int largest_level(uint64_t hpa, uint64_t len)
 {
 	unsigned int level = host.leaf_1g ? 3 : 2;
 
+	/* Large pages do not cross regions of different memory types: ROMs and VGA, devices. */
+	if (hpa < 2 * MIB)
+		level = 1;
+	else if (hpa < 4 * GIB)
+		level = 2;
+
 	while (level > 1 && (hpa % table_span(level) || len < table_span(level)))
 		level--;
 	return level;
@@ -115,6 +121,8 @@ bool host_allows(hpa_t hpa, unsigned int rights)
 {
 	const uint64_t *table = phys_table(host.root);
 
+	if (hpa.a >> TABLE_GPA_BITS)
+		return false;
 	for (unsigned int level = TABLE_LEVELS;; level--) {
 		uint64_t entry =
 			__atomic_load_n(&table[table_index(level, hpa.a)], __ATOMIC_ACQUIRE);
@@ -129,7 +137,10 @@ bool host_allows(hpa_t hpa, unsigned int rights)
 
 int host_map_device(hpa_t hpa)
 {
+	unsigned int level;
+
 	if (hpa.a < host.top || hpa.a >> TABLE_GPA_BITS)
 		return ERR_FAULT;
-	return host_set(HPA(ALIGN_DOWN(hpa.a, table_span(2))), table_span(2), TABLE_RWX);
+	level = host.leaf_1g ? 3 : 2;
+	return host_set(HPA(ALIGN_DOWN(hpa.a, table_span(level))), table_span(level), TABLE_RWX);
 }

@@ -28,8 +28,8 @@ int host_set(hpa_t start, uint64_t len, unsigned int rights);
 bool host_allows(hpa_t hpa, unsigned int rights);
 
 /*
- * L1 touched an address that no one has mapped yet: device memory above the RAM. Maps the 2 MiB
- * around it. Returns 0; ERR_FAULT if something below decided that it stays absent; ERR_NOMEM.
+ * L1 touched an address that no one has mapped yet: device memory above the RAM. Maps the largest
+ * page around it. Returns 0; ERR_FAULT if something below decided that it stays absent; ERR_NOMEM.
  */
 int host_map_device(hpa_t hpa);
 

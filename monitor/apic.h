@@ -5,7 +5,7 @@
 
 #include "ept/addr.h"
 
-#define APIC_BASE_MASK 0xffffff000ul
+#define APIC_BASE_MASK 0x000ffffffffff000ul
 #define APIC_BASE_X2APIC (1u << 10)
 #define APIC_BASE_ENABLE (1u << 11)
 

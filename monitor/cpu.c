@@ -4,6 +4,7 @@
 #include "monitor/apic.h"
 #include "monitor/arch.h"
 #include "monitor/hw.h"
+#include "monitor/icr.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -46,6 +47,14 @@ struct cpu *cpu_this(void)
 	uint64_t sp = (uint64_t)__builtin_frame_address(0);
 
 	return *(struct cpu **)ALIGN_DOWN(sp, CPU_STACK_SIZE);
+}
+
+bool cpu_on_own_stack(void)
+{
+	uint64_t sp = (uint64_t)__builtin_frame_address(0);
+
+	return count && sp >= (uint64_t)stacks[0] &&
+	       sp <= (uint64_t)stacks[count - 1] + CPU_STACK_SIZE;
 }
 
 void cpu_init(const uint32_t *apic_id, unsigned int n)
@@ -219,8 +228,5 @@ void cpu_serve(struct cpu *cpu)
 	requests = __atomic_exchange_n(&cpu->requests, 0, __ATOMIC_ACQ_REL);
 	if (requests & CPU_HALT)
 		halt_for_ever();
-	if (requests & CPU_INIT)
-		cpu->init_pending = true;
-	if (requests & CPU_SIPI)
-		cpu->sipi_pending = cpu->waiting || cpu->init_pending;
+	icr_arrived(cpu, requests);
 }

@@ -62,6 +62,9 @@ struct cpu *cpu_by_apic_id(uint32_t apic_id); /* NULL if there is none */
 /* The CPU that executes this. */
 struct cpu *cpu_this(void);
 
+/* False while the boot CPU still runs on the loader's stack: cpu_this() means nothing there. */
+bool cpu_on_own_stack(void);
+
 /* Runs fn(cpu) on the CPU's own stack, for ever. */
 _Noreturn void cpu_on_stack(struct cpu *cpu, void (*fn)(struct cpu *));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/exit.h"
 
+#include "ept/format.h"
 #include "ept/host.h"
 #include "monitor/apic.h"
 #include "monitor/bios_call.h"
@@ -100,8 +101,14 @@ static void do_fault(struct cpu *cpu, const struct exit *exit)
 		       exit->fault.a);
 		return;
 	}
-	if (exit->write && !exit->in_walk) {
-		if (icr_page_write(cpu, exit->fault) || !guest_root_write(cpu, exit->fault))
+	if (exit->write && host_allows(exit->fault, TABLE_W)) {
+		hw_flush(cpu); /* another CPU gave it back after this one faulted */
+		return;
+	}
+	if (exit->write) {
+		if (!exit->in_walk && icr_page_write(cpu, exit->fault))
+			return;
+		if (!guest_root_write(cpu, exit->fault, exit->in_walk))
 			return;
 	}
 	if (host_map_device(exit->fault))

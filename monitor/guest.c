@@ -7,6 +7,7 @@
 #include "ept/phys.h"
 #include "monitor/arch.h"
 #include "monitor/hw.h"
+#include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/store.h"
 
@@ -78,9 +79,10 @@ static bool forget_guest(const struct cpu *cpu, struct guest *g)
 		forget_vcpu(v);
 		guest_vcpu_drop(v);
 	}
-	unwatch(g);
-	if (all)
+	if (all) {
+		unwatch(g);
 		*g = (struct guest){0};
+	}
 	return all;
 }
 
@@ -102,6 +104,15 @@ static struct guest *find_guest(hpa_t root)
 	return NULL;
 }
 
+static bool in_use(const struct guest *g)
+{
+	for (size_t i = 0; i < GUEST_VCPU_MAX; i++)
+		if (guests.vcpu[i].guest == g &&
+		    __atomic_load_n(&guests.vcpu[i].cpu, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
 /* A free record, or that of the guest that has not run for the longest time. */
 static struct guest *guest_place(const struct cpu *cpu)
 {
@@ -114,7 +125,7 @@ static struct guest *guest_place(const struct cpu *cpu)
 
 		if (!g->id)
 			return g;
-		if (used < oldest_used) {
+		if (used < oldest_used && !in_use(g)) {
 			oldest = g;
 			oldest_used = used;
 		}
@@ -171,13 +182,20 @@ static bool bind(const struct cpu *cpu, struct guest_vcpu *v, hpa_t key, hpa_t r
 {
 	struct guest *g = find_guest(root);
 
+	/* Of a root that could not be watched, a record without vCPUs tells of an earlier guest. */
+	if (g && !g->watched && !g->vcpus && forget_guest(cpu, g))
+		g = NULL;
 	if (!g) {
 		g = guest_create(cpu, root);
 		*created = g && g->watched;
 	}
 	if (!g)
 		return false;
-	*v = (struct guest_vcpu){.cpu = v->cpu, .key = key, .guest = g, .fresh = true, .hw = v->hw};
+	/* Field by field: cpu must not change for a moment, other CPUs try to take the record. */
+	v->key = key;
+	v->guest = g;
+	v->fresh = true;
+	memset(&v->stats, 0, sizeof(v->stats));
 	g->vcpus++;
 	return true;
 }
@@ -210,8 +228,10 @@ struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root)
 
 	if (v && v->key.a == key.a && try_take(v, cpu)) {
 		/* Only its user changes a record's key and guest, so this look is final. */
-		if (v->guest && v->key.a == key.a && v->guest->root.a == root.a)
+		if (v->guest && v->key.a == key.a && v->guest->root.a == root.a) {
+			v->used = cpu->exit_tsc;
 			return v;
+		}
 		guest_vcpu_drop(v);
 	}
 	lock_take(&guests.lock);
@@ -235,7 +255,7 @@ void guest_stop(struct guest *guest, enum stop_reason reason)
 	};
 
 	guest->stop_reason = reason;
-	log_line("guest %lu stopped: %s", guest->id, text[reason]);
+	log_provoked("guest %lu stopped: %s", guest->id, text[reason]);
 }
 
 static bool table_empty(hpa_t root)
@@ -248,7 +268,7 @@ static bool table_empty(hpa_t root)
 	return true;
 }
 
-int guest_root_write(struct cpu *cpu, hpa_t hpa)
+int guest_root_write(struct cpu *cpu, hpa_t hpa, bool in_walk)
 {
 	hpa_t root = HPA(ALIGN_DOWN(hpa.a, PAGE_SIZE));
 	struct store store;
@@ -259,17 +279,14 @@ int guest_root_write(struct cpu *cpu, hpa_t hpa)
 	g = find_guest(root);
 	if (!g || !g->watched) {
 		lock_drop(&guests.lock);
-		if (!host_allows(root, TABLE_W))
-			return ERR_NOENT;
-		/* Another CPU gave it back after this one faulted. */
-		hw_flush(cpu);
-		return 0;
+		return ERR_NOENT;
 	}
-	understood = !store_decode(cpu, hpa, &store);
+	understood = !in_walk && !store_decode(cpu, hpa, &store);
 	if (understood)
 		store_perform(cpu, &store, phys_host(store.hpa, store.size));
 	if (!understood || table_empty(root)) {
-		forget_guest(cpu, g);
+		if (!forget_guest(cpu, g))
+			unwatch(g);
 		hw_flush(cpu);
 	}
 	lock_drop(&guests.lock);

@@ -49,11 +49,11 @@ void guest_vcpu_drop(struct guest_vcpu *vcpu);
 void guest_stop(struct guest *guest, enum stop_reason reason);
 
 /*
- * L1 wrote to a page that it may only read, at hpa. Returns 0 if it was a watched root: the store
- * was done and the instruction completed, or the page given back so that L1 can repeat it.
- * ERR_NOENT if it is something else.
+ * L1 wrote to a page that it may only read, at hpa; in_walk: its CPU did, setting bits in what it
+ * takes for a page table. Returns 0 if it was a watched root: the store was done and the instruction
+ * completed, or the page given back so that L1 can repeat it. ERR_NOENT if it is something else.
  */
-int guest_root_write(struct cpu *cpu, hpa_t hpa);
+int guest_root_write(struct cpu *cpu, hpa_t hpa, bool in_walk);
 
 /* What HYPERCALL_GUEST tells of record `index` (0..GUEST_MAX-1), or ERR_NOENT. */
 struct guest_summary {

@@ -14,10 +14,13 @@
 /* Makes the register page read-only in the host table. At boot. */
 int icr_init(void);
 
+/* INIT or SIPI (bits of enum cpu_request) has come to this CPU, which executes this. */
+void icr_arrived(struct cpu *cpu, uint32_t requests);
+
 /* L1 wrote to the register page at hpa. False if hpa is not in that page. */
 bool icr_page_write(struct cpu *cpu, hpa_t hpa);
 
-/* L1 wrote the x2APIC interrupt command register. */
-void icr_msr_write(struct cpu *cpu, uint64_t value);
+/* L1 wrote the x2APIC interrupt command register: 0, or ERR_INVAL where it is to take #GP. */
+int icr_msr_write(struct cpu *cpu, uint64_t value);
 
 #endif

@@ -6,6 +6,7 @@
 #include "ept/lock.h"
 
 #define LINE_MAX 200
+#define PROVOKED_MAX 200
 
 static struct {
 	struct lock lock;
@@ -14,17 +15,14 @@ static struct {
 	char ring[LOG_SIZE];
 } log;
 
-void log_line(const char *fmt, ...)
+static void log_args(const char *fmt, va_list ap)
 {
 	static const char prefix[] = "nethervisor: ";
 	char line[LINE_MAX + sizeof(prefix)];
 	size_t n = sizeof(prefix) - 1;
-	va_list ap;
 
 	memcpy(line, prefix, n);
-	va_start(ap, fmt);
 	vsnprintf(line + n, LINE_MAX, fmt, ap);
-	va_end(ap);
 	n = strlen(line);
 	line[n++] = '\n';
 
@@ -34,6 +32,27 @@ void log_line(const char *fmt, ...)
 	if (!log.quiet)
 		console_write(line, n);
 	lock_drop(&log.lock);
+}
+
+void log_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_args(fmt, ap);
+	va_end(ap);
+}
+
+void log_provoked(const char *fmt, ...)
+{
+	static uint32_t lines;
+	va_list ap;
+
+	if (__atomic_add_fetch(&lines, 1, __ATOMIC_RELAXED) > PROVOKED_MAX)
+		return;
+	va_start(ap, fmt);
+	log_args(fmt, ap);
+	va_end(ap);
 }
 
 void log_console(bool on)

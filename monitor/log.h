@@ -16,6 +16,9 @@
 /* Adds one line; a newline is added here. Lines over 200 characters are cut. Any CPU, any time. */
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for what L1 can provoke without end: only the first 200 lines of this kind are kept. */
+void log_provoked(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* Whether lines also go to the console (on at start). */
 void log_console(bool on);
 

@@ -10,8 +10,9 @@
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
 #define BLOCK_ALIGN (2 * MIB)
-#define BLOCK_FIXED (8 * MIB)  /* image, stacks, guests, log */
-#define BLOCK_RAM_SHARE 1024   /* and one byte in so many of RAM, for tables */
+#define BLOCK_FIXED (8 * MIB) /* image, stacks, guests, log */
+#define BLOCK_RAM_MAX (256 * MIB)
+#define BLOCK_RAM_SHARE 512    /* and one byte in so many of RAM, for tables */
 #define BLOCK_FLOOR (32 * MIB) /* below it the image was loaded and L1 wants to be */
 
 #define PTE_P 0x1u
@@ -125,24 +126,30 @@ static int map_image(void)
 static int map_direct(void)
 {
 	bool large = arch_cpuid(0x80000001, 0).d & (1u << 26);
-	uint64_t span = large ? GIB : 2 * MIB;
+	uint64_t span;
 
-	for (uint64_t a = 0; a < mem.top; a += span)
+	for (uint64_t a = 0; a < mem.top; a += span) {
+		/* Not across device memory, which is of another type. */
+		span = large && a >= 4 * GIB ? GIB : 2 * MIB;
 		if (map_page(DIRECT_BASE + a, a | PTE_P | PTE_W | PTE_NX, span))
 			return ERR_NOMEM;
+	}
 	return 0;
 }
 
 static int choose_block(const struct boot_info *info, const char **why)
 {
+	uint64_t share = memmap_ram_bytes(&info->map) / BLOCK_RAM_SHARE;
 	struct range avoid[BOOT_MODULES_MAX];
 	struct memmap_want want = {
-		.size = BLOCK_FIXED + memmap_ram_bytes(&info->map) / BLOCK_RAM_SHARE,
+		.size = BLOCK_FIXED + share,
 		.align = BLOCK_ALIGN,
 		.floor = BLOCK_FLOOR,
 		.limit = 4 * GIB,
 	};
 
+	if (share > BLOCK_RAM_MAX)
+		want.size = BLOCK_FIXED + BLOCK_RAM_MAX;
 	want.size = ALIGN_UP(want.size, BLOCK_ALIGN);
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;

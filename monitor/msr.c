@@ -12,11 +12,11 @@ static int write_apic_base(uint64_t value)
 	uint64_t now = arch_rdmsr(MSR_APIC_BASE);
 
 	if ((value ^ now) & APIC_BASE_MASK) {
-		log_line("refused: moving the local APIC to %lx", value & APIC_BASE_MASK);
+		log_provoked("refused: moving the local APIC to %lx", value & APIC_BASE_MASK);
 		return ERR_INVAL;
 	}
 	if (!(value & APIC_BASE_ENABLE)) {
-		log_line("refused: switching the local APIC off");
+		log_provoked("refused: switching the local APIC off");
 		return ERR_INVAL;
 	}
 	return msr_try_write(MSR_APIC_BASE, value);
@@ -38,8 +38,7 @@ int msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 	if (msr == MSR_X2APIC_ICR) {
 		if (!(arch_rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC))
 			return ERR_INVAL;
-		icr_msr_write(cpu, value);
-		return 0;
+		return icr_msr_write(cpu, value);
 	}
 	err = hw_host_msr_write(cpu, msr, value);
 	return err == ERR_NOENT ? msr_try_write(msr, value) : err;

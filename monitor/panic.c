@@ -88,7 +88,8 @@ void trap(struct trap_frame *frame)
 	uint64_t rip = frame->rip;
 
 	if (frame->vector == VECTOR_NMI) {
-		cpu_this()->nmi_seen = true;
+		if (cpu_on_own_stack())
+			cpu_this()->nmi_seen = true;
 		if (rip >= (uint64_t)wait_start && rip < (uint64_t)wait_end)
 			frame->rip = (uint64_t)wait_end;
 		return;

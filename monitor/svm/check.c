@@ -5,8 +5,7 @@
 #include "monitor/svm/svm.h"
 
 #define HIGH32 0xffffffff00000000u
-#define EFER_DEFINED 0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
-#define CR3_CACHE_BITS 0x18    /* PWT, PCD */
+#define CR3_CACHE_BITS 0x18 /* PWT, PCD */
 #define ATTR_LONG (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
 #define MSRPM_BYTES 8192
@@ -29,7 +28,7 @@ const char *svm_check_state(const struct vmcb_save *s, const struct svm_features
 		return "G_PAT has an undefined memory type";
 	if (!(s->efer & EFER_SVME))
 		return "EFER.SVME is clear";
-	if (s->efer & ~(uint64_t)EFER_DEFINED)
+	if (s->efer & ~(uint64_t)SVM_EFER_DEFINED)
 		return "EFER has reserved bits";
 	if ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD))
 		return "CR0.NW without CR0.CD";

@@ -94,11 +94,12 @@ void hw_cpu_prepare(struct cpu *cpu)
 void hw_cpu_enable(struct cpu *cpu)
 {
 	struct hw_cpu *hw = cpu->hw;
-	uint64_t vm_cr = arch_rdmsr(MSR_VM_CR);
 
-	/* An INIT that slips through becomes #SX where the CPU can do that (APM volume 2, 15.28). */
-	if (!(vm_cr & VM_CR_LOCK))
-		msr_try_write(MSR_VM_CR, vm_cr | VM_CR_R_INIT);
+	/* An INIT that a device sends becomes #SX where the CPU can do that (APM volume 2, 15.28). */
+	msr_try_write(MSR_VM_CR, arch_rdmsr(MSR_VM_CR) | VM_CR_R_INIT);
+	if (!(arch_rdmsr(MSR_VM_CR) & VM_CR_R_INIT))
+		log_line("CPU %u: an INIT from a device would take it from the monitor",
+			 cpu->index);
 	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
 	arch_wrmsr(MSR_VM_HSAVE_PA, hw->host_save);
 	__asm__ volatile("clgi");
@@ -124,6 +125,7 @@ void hw_host_reset(struct cpu *cpu)
 	hw->nmi_hold = false;
 	hw->vmcb->c.int_state = 0;
 	hw->vmcb->c.event_inj = 0;
+	hw->vmcb->c.exit_int_info = 0;
 	hw->vmcb->c.intercept1 &= ~(INTERCEPT1(VMEXIT_IRET) | INTERCEPT1(VMEXIT_VINTR));
 	s->cs = real_segment(0xf000, 0xffff0000, ATTR_REAL_CODE);
 	s->ds = s->es = s->ss = s->fs = s->gs = real_segment(0, 0, ATTR_REAL_DATA);

@@ -70,7 +70,6 @@ static void deliver_nmi(struct cpu *cpu)
 static void wait_for_sipi(struct cpu *cpu)
 {
 	cpu->waiting = true;
-	cpu->sipi_pending = false;
 	for (;;) {
 		cpu_serve(cpu);
 		cpu->init_pending = false;

@@ -3,7 +3,7 @@
 #include "ept/phys.h"
 #include "monitor/exit.h"
 #include "monitor/log.h"
-#include "monitor/panic.h"
+#include "monitor/reset.h"
 #include "monitor/svm/svm.h"
 
 #define CPUID_EXTENDED 0x80000001u
@@ -95,6 +95,25 @@ static void svm_instruction(struct cpu *cpu, uint64_t code)
 	}
 }
 
+/*
+ * QEMU's emulated CPU ends VMRUN as invalid where the manual wants #GP: a MOV to a control register
+ * with reserved bits. Anything else is a state that no CPU can run, which L1 has brought about.
+ */
+static void invalid_state(struct cpu *cpu)
+{
+	struct decode_insn insn;
+	bool again = (cpu->hw->injected & EVENT_VALID) && cpu->hw->invalid_rip == cpu->regs.rip;
+
+	cpu->hw->invalid_rip = cpu->regs.rip;
+	if (!again && !svm_decode(cpu->hw->vmcb, &insn) && insn.op == OP_MOV_TO_CR) {
+		hw_host_inject(cpu, VECTOR_GP, 0);
+		return;
+	}
+	log_line("L1 is in a state that the CPU refuses, at rip %lx: resetting the machine",
+		 cpu->regs.rip);
+	reset_machine();
+}
+
 void svm_host_exit(struct cpu *cpu)
 {
 	const struct vmcb_control *c = &cpu->hw->vmcb->c;
@@ -107,6 +126,9 @@ void svm_host_exit(struct cpu *cpu)
 	};
 
 	switch (c->exit_code) {
+	case VMEXIT_INVALID:
+		invalid_state(cpu);
+		break;
 	case VMEXIT_INTR:
 		svm_gif_want_exit(cpu);
 		break;

@@ -55,8 +55,8 @@ void svm_maps_host(uint8_t *msrpm)
 /* Those must never reach the hardware from a guest, whatever L1 thinks. */
 static bool msr_reserved(uint32_t msr, bool write)
 {
-	return msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA || (msr == MSR_APIC_BASE && write) ||
-	       (msr == MSR_X2APIC_ICR && write);
+	return (msr == MSR_EFER && write) || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA ||
+	       (msr == MSR_APIC_BASE && write) || (msr == MSR_X2APIC_ICR && write);
 }
 
 void svm_maps_reset(struct hw_vcpu *v)

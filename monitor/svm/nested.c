@@ -4,6 +4,7 @@
  * L1's is copied once at each entry, and the copy is checked and used (L1 on another CPU may be
  * rewriting it). While L2 runs, L1's state waits in the VMCB that the monitor keeps for L1.
  */
+#include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/exit.h"
@@ -60,6 +61,7 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	c->nested_ctl = NESTED_CTL_NP;
 	c->nested_cr3 = nested ? from->nested_cr3 & PAGE_MASK : host_root().a;
 	c->event_inj = from->event_inj;
+	c->next_rip = from->next_rip;
 	c->virt_ext = svm_has(SVM_FEATURE_LBRV) ? from->virt_ext & VIRT_EXT_LBR : 0;
 	cpu->hw->guest_gif = true;
 }
@@ -123,8 +125,27 @@ static void copy_state(struct vmcb_save *to, const struct vmcb_save *from)
 	__asm__ volatile("" ::: "memory");
 }
 
+/*
+ * L1 was promised that an INT it injects returns to next_rip, with RIP still at the instruction (APM
+ * volume 2, 15.20). A CPU without that returns to RIP, which is moved for it.
+ */
+static void move_to_next_rip(struct hw_cpu *hw, struct vmcb_save *s)
+{
+	uint64_t event = hw->request.event_inj;
+	bool soft = EVENT_TYPE(event) == EVENT_TYPE_SOFT ||
+		    (EVENT_TYPE(event) == EVENT_TYPE_EXCEPTION &&
+		     (EVENT_VECTOR(event) == VECTOR_BP || EVENT_VECTOR(event) == VECTOR_OF));
+
+	hw->int_rip = 0;
+	if (svm_has(SVM_FEATURE_NRIPS) || !(event & EVENT_VALID) || !soft || !hw->request.next_rip)
+		return;
+	hw->int_rip = s->rip;
+	s->rip = hw->request.next_rip;
+}
+
 static void adjust_state(struct hw_cpu *hw, struct vmcb_save *s)
 {
+	move_to_next_rip(hw, s);
 	if (!(hw->request.nested_ctl & NESTED_CTL_NP))
 		s->pat = hw->vmcb->s.pat;
 	hw->pae_forced = pae_quirk(s);
@@ -211,6 +232,7 @@ void svm_vmrun(struct cpu *cpu)
 	svm_store_regs(cpu);
 	hw->request_hpa = HPA(hpa);
 	memcpy(&hw->request, &l1->c, CONTROL_BYTES);
+	__asm__ volatile("" ::: "memory");
 	wrong = svm_check_controls(&hw->request);
 	if (!wrong && (hw->request.nested_ctl & NESTED_CTL_NP) && !(hw->vmcb->s.efer & EFER_LMA))
 		wrong = "nested paging with L1 outside long mode";
@@ -287,6 +309,9 @@ void svm_reflect(struct cpu *cpu)
 	struct vmcb *vmcb = svm_current(cpu);
 	struct vmcb *l1 = phys_host(cpu->hw->request_hpa, sizeof(*l1));
 
+	/* Its delivery was cut short: RIP is at the INT again. */
+	if (cpu->hw->int_rip && (vmcb->c.exit_int_info & EVENT_VALID))
+		cpu->regs.rip = cpu->hw->int_rip;
 	svm_store_regs(cpu);
 	if (vmcb->c.exit_code == VMEXIT_INVALID) {
 		/* The hardware may have left anything in the state area: none of it is L1's to see. */
@@ -340,8 +365,10 @@ static bool l1_wants(const struct vmcb_control *c, uint64_t code)
 		return c->exceptions >> (code - VMEXIT_EXCEPTION) & 1;
 	if (code < VMEXIT_VMRUN)
 		return c->intercept1 & INTERCEPT1(code);
-	if (code <= VMEXIT_RDPRU)
+	if (code < VMEXIT_WORD3)
 		return c->intercept2 & INTERCEPT2(code);
+	if (code < VMEXIT_WORD3 + 32)
+		return c->intercept3 >> (code - VMEXIT_WORD3) & 1;
 	return code == VMEXIT_NPF ? c->nested_ctl & NESTED_CTL_NP : code == VMEXIT_INVALID;
 }
 
@@ -375,6 +402,21 @@ static void complete_guest(struct cpu *cpu)
 	vmcb->c.int_state &= ~INT_STATE_SHADOW;
 }
 
+/* L2 without EFER.SVME is undefined (APM volume 2, 3.1.7): refused, whatever L1 leaves open. */
+static void guest_efer(struct cpu *cpu, uint64_t value)
+{
+	struct vmcb_save *s = &svm_current(cpu)->s;
+	bool lme_changes = (value ^ s->efer) & EFER_LME;
+
+	if (!(value & EFER_SVME) || (value & ~(uint64_t)SVM_EFER_DEFINED) ||
+	    (lme_changes && (s->cr0 & CR0_PG))) {
+		raise_in_guest(cpu, VECTOR_GP);
+		return;
+	}
+	s->efer = (value & ~(uint64_t)EFER_LMA) | (s->efer & EFER_LMA);
+	complete_guest(cpu);
+}
+
 /* An MSR that L1 leaves to its guest, but the monitor does not leave to the hardware. */
 static void guest_msr(struct cpu *cpu, bool write)
 {
@@ -382,6 +424,10 @@ static void guest_msr(struct cpu *cpu, bool write)
 	uint32_t msr = (uint32_t)r[RCX];
 	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
 
+	if (msr == MSR_EFER && write) {
+		guest_efer(cpu, value);
+		return;
+	}
 	if (write ? msr_write(cpu, msr, value) : msr_read(cpu, msr, &value)) {
 		raise_in_guest(cpu, VECTOR_GP);
 		return;
@@ -412,7 +458,9 @@ static void guest_vmload_vmsave(struct cpu *cpu, bool save)
 /* A guest without nested paging touched what the host table does not give L1 either. */
 static void guest_host_fault(struct cpu *cpu, hpa_t hpa)
 {
-	if (host_map_device(hpa))
+	if (host_allows(hpa, TABLE_W))
+		hw_flush(cpu); /* another CPU gave it back after this one faulted */
+	else if (host_map_device(hpa))
 		raise_in_guest(cpu, VECTOR_GP);
 }
 
@@ -457,7 +505,7 @@ static void monitor_exit(struct cpu *cpu)
 		break;
 	case VMEXIT_SHUTDOWN:
 		/* Without L1's intercept a guest's triple fault is the processor's: L1 is gone. */
-		log_line("guest %lu shut the processor down", cpu->hw->running->guest->id);
+		log_provoked("guest %lu shut the processor down", cpu->hw->running->guest->id);
 		vmcb->c.exit_code = VMEXIT_SHUTDOWN;
 		svm_reflect(cpu);
 		break;

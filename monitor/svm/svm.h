@@ -31,9 +31,12 @@ struct hw_cpu {
 	bool nmi_masked;
 	/* L1 is at that IRET, still on the NMI's stack frame: not before its next exit. */
 	bool nmi_hold;
-	bool guest_gif;    /* false: L2 executed CLGI with L1's leave */
-	bool pae_forced;   /* L2 runs with CR4.PAE although L1 says not */
-	uint64_t injected; /* event_inj of the last entry */
+	bool guest_gif;  /* false: L2 executed CLGI with L1's leave */
+	bool pae_forced; /* L2 runs with CR4.PAE although L1 says not */
+	/* L2's RIP at an INT that L1 injects, while the CPU was given the next one; 0: not so. */
+	uint64_t int_rip;
+	uint64_t invalid_rip; /* where L1 was when its state was refused last */
+	uint64_t injected;    /* event_inj of the last entry */
 	/* TLB: asid.c */
 	bool flush; /* everything, at the next entry */
 	uint64_t generation;
@@ -110,6 +113,9 @@ void svm_maps_host(uint8_t *msrpm);
 
 /* check.c: what VMRUN is to refuse. NULL, or what is wrong. G_PAT counts in every guest. */
 const char *svm_check_controls(const struct vmcb_control *c);
+/* Bits of EFER that some CPU defines. */
+#define SVM_EFER_DEFINED \
+	0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
 const char *svm_check_state(const struct vmcb_save *s, const struct svm_features *features);
 
 /* exits.c: an exit code in neutral words. */

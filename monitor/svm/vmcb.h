@@ -147,6 +147,7 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "APM table B-2");
 #define VMEXIT_RDPRU 0x8e
 #define VMEXIT_EFER_WRITE_TRAP 0x8f
 #define VMEXIT_CR_WRITE_TRAP 0x90
+#define VMEXIT_WORD3 0xa0 /* INVLPGB, INVPCID, MCOMMIT, TLBSYNC */
 #define VMEXIT_NPF 0x400
 #define VMEXIT_INVALID ((uint64_t)-1)
 

@@ -2,7 +2,7 @@
 /* L1's nested table: splitting, rights, and what happens when the table pages run out. */
 #include "tests/unit/test_machine.h"
 
-#define TOP (6 * GIB)
+#define TOP (8 * GIB)
 #define SPAN(level) table_span(level)
 
 static void set_up(bool leaf_1g)
@@ -52,8 +52,13 @@ static void memory_is_one_to_one(void **state)
 {
 	for (unsigned int large = 2; large <= 3; large++) {
 		set_up(large == 3);
-		expect_leaf(0, large, TABLE_RWX);
-		expect_leaf(0x12345678, large, TABLE_RWX);
+		/* Large pages do not cross the first MiB's devices, nor those below 4 GiB. */
+		expect_leaf(0, 1, TABLE_RWX);
+		expect_leaf(2 * MIB - 1, 1, TABLE_RWX);
+		expect_leaf(2 * MIB, 2, TABLE_RWX);
+		expect_leaf(0x12345678, 2, TABLE_RWX);
+		expect_leaf(4 * GIB - 1, 2, TABLE_RWX);
+		expect_leaf(4 * GIB, large, TABLE_RWX);
 		expect_leaf(TOP - 1, large, TABLE_RWX);
 		expect_absent(TOP);
 		expect_absent(512 * GIB);
@@ -71,7 +76,7 @@ static void a_top_that_is_no_gigabyte(void **state)
 
 static void a_page_splits_all_levels(void **state)
 {
-	const uint64_t at = 3 * GIB + 0x12345000;
+	const uint64_t at = 5 * GIB + 0x12345000;
 
 	set_up(true);
 	assert_int_equal(host_set(HPA(at), PAGE_SIZE, TABLE_R), 0);
@@ -82,9 +87,9 @@ static void a_page_splits_all_levels(void **state)
 	expect_leaf(ALIGN_DOWN(at, SPAN(2)), 1, TABLE_RWX);
 	expect_leaf(ALIGN_DOWN(at, SPAN(2)) - 1, 2, TABLE_RWX);
 	expect_leaf(ALIGN_UP(at, SPAN(2)), 2, TABLE_RWX);
-	expect_leaf(3 * GIB, 2, TABLE_RWX);
-	expect_leaf(4 * GIB - 1, 2, TABLE_RWX);
-	expect_leaf(3 * GIB - 1, 3, TABLE_RWX);
+	expect_leaf(5 * GIB, 2, TABLE_RWX);
+	expect_leaf(6 * GIB - 1, 2, TABLE_RWX);
+	expect_leaf(5 * GIB - 1, 3, TABLE_RWX);
 	expect_leaf(4 * GIB, 3, TABLE_RWX);
 }
 
@@ -95,27 +100,27 @@ static void a_split_keeps_rights(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rights); i++) {
 		set_up(true);
-		assert_int_equal(host_set(HPA(2 * GIB), GIB, rights[i]), 0);
-		expect_leaf(2 * GIB, 3, rights[i]);
-		assert_int_equal(host_set(HPA(2 * GIB + 4 * MIB), PAGE_SIZE, TABLE_RWX), 0);
-		expect_leaf(2 * GIB + 4 * MIB, 1, TABLE_RWX);
-		expect_leaf(2 * GIB + 4 * MIB + PAGE_SIZE, 1, rights[i]);
-		expect_leaf(2 * GIB, 2, rights[i]);
-		expect_leaf(3 * GIB - 1, 2, rights[i]);
+		assert_int_equal(host_set(HPA(5 * GIB), GIB, rights[i]), 0);
+		expect_leaf(5 * GIB, 3, rights[i]);
+		assert_int_equal(host_set(HPA(5 * GIB + 4 * MIB), PAGE_SIZE, TABLE_RWX), 0);
+		expect_leaf(5 * GIB + 4 * MIB, 1, TABLE_RWX);
+		expect_leaf(5 * GIB + 4 * MIB + PAGE_SIZE, 1, rights[i]);
+		expect_leaf(5 * GIB, 2, rights[i]);
+		expect_leaf(6 * GIB - 1, 2, rights[i]);
 	}
 }
 
 static void a_range_uses_large_pages(void **state)
 {
-	const uint64_t start = GIB - 2 * PAGE_SIZE, end = 2 * GIB + 2 * MIB + 3 * PAGE_SIZE;
+	const uint64_t start = 5 * GIB - 2 * PAGE_SIZE, end = 6 * GIB + 2 * MIB + 3 * PAGE_SIZE;
 
 	set_up(true);
 	assert_int_equal(host_set(HPA(start), end - start, TABLE_R), 0);
 	expect_leaf(start - 1, 1, TABLE_RWX);
 	expect_leaf(start, 1, TABLE_R);
-	expect_leaf(GIB, 3, TABLE_R);
-	expect_leaf(2 * GIB, 2, TABLE_R);
-	expect_leaf(2 * GIB + 2 * MIB, 1, TABLE_R);
+	expect_leaf(5 * GIB, 3, TABLE_R);
+	expect_leaf(6 * GIB, 2, TABLE_R);
+	expect_leaf(6 * GIB + 2 * MIB, 1, TABLE_R);
 	expect_leaf(end - 1, 1, TABLE_R);
 	expect_leaf(end, 1, TABLE_RWX);
 }
@@ -124,14 +129,14 @@ static void a_range_uses_large_pages(void **state)
 static void a_range_over_smaller_pages(void **state)
 {
 	set_up(true);
-	assert_int_equal(host_set(HPA(GIB + 5 * PAGE_SIZE), PAGE_SIZE, TABLE_R), 0);
+	assert_int_equal(host_set(HPA(5 * GIB + 5 * PAGE_SIZE), PAGE_SIZE, TABLE_R), 0);
 	fake_limit_tables(0);
-	assert_int_equal(host_set(HPA(GIB), GIB, TABLE_R | TABLE_X), 0);
-	for (uint64_t at = GIB; at < GIB + 4 * MIB; at += PAGE_SIZE)
+	assert_int_equal(host_set(HPA(5 * GIB), GIB, TABLE_R | TABLE_X), 0);
+	for (uint64_t at = 5 * GIB; at < 5 * GIB + 4 * MIB; at += PAGE_SIZE)
 		assert_true(host_allows(HPA(at), TABLE_R | TABLE_X) &&
 			    !host_allows(HPA(at), TABLE_W));
-	expect_leaf(2 * GIB - 1, 2, TABLE_R | TABLE_X);
-	expect_leaf(2 * GIB, 3, TABLE_RWX);
+	expect_leaf(6 * GIB - 1, 2, TABLE_R | TABLE_X);
+	expect_leaf(6 * GIB, 3, TABLE_RWX);
 }
 
 static void absent_ranges(void **state)

@@ -209,7 +209,11 @@ static void the_register_page_is_read_only(void **state)
 	set_up();
 	assert_true(host_allows(HPA(APIC_AT), TABLE_R));
 	assert_false(host_allows(HPA(APIC_AT), TABLE_W));
-	assert_true(host_allows(HPA(APIC_AT + PAGE_SIZE), TABLE_W));
+	assert_false(host_allows(HPA(APIC_AT), TABLE_X));
+	/* The rest of the megabyte takes interrupt messages. */
+	assert_false(host_allows(HPA(APIC_AT + PAGE_SIZE), TABLE_W));
+	assert_false(host_allows(HPA(APIC_AT + MIB - 1), TABLE_W));
+	assert_true(host_allows(HPA(APIC_AT + MIB), TABLE_W));
 	assert_true(host_allows(HPA(APIC_AT - 1), TABLE_W));
 	assert_false(icr_page_write(cpu, HPA(APIC_AT - 1)));
 	assert_false(icr_page_write(cpu, HPA(APIC_AT + PAGE_SIZE)));

@@ -181,6 +181,38 @@ static void own_page_fault_interrupted(const void *arg)
 	CHECK_EQ(g.vmcb->cr2, UNMAPPED_VA);
 }
 
+/* With next-RIP, RIP stays at the INT that is injected, and the handler returns behind it. */
+static void int_returns_behind(const void *arg)
+{
+	struct guest g = guest_long(guest_int);
+	const uint64_t *frame;
+
+	(void)arg;
+	if (!(svm_features() & SVM_NRIPS))
+		test_skip("CPUID does not offer next-RIP");
+	g.vmcb->event = EVENT_VALID | EVENT_SOFT | 0x43;
+	g.vmcb->next_rip = (uint64_t)after_int;
+	guest_expect_at(&g, X_VMMCALL, guest_stub(0x43));
+	frame = (const uint64_t *)g.vmcb->rsp;
+	CHECK_EQ(frame[0], after_int);
+}
+
+/* The same cut short: RIP is at the INT, and next RIP behind it. */
+static void int_interrupted(const void *arg)
+{
+	struct guest g = guest_long(guest_int);
+
+	(void)arg;
+	if (!(svm_features() & SVM_NRIPS))
+		test_skip("CPUID does not offer next-RIP");
+	hide(&g, NO_IDT_PAGE, true);
+	g.vmcb->event = EVENT_VALID | EVENT_SOFT | 0x42;
+	g.vmcb->next_rip = (uint64_t)after_int;
+	guest_expect_at(&g, X_NPF, guest_int);
+	CHECK_EQ(g.vmcb->exit_int_info, EVENT_VALID | EVENT_SOFT | 0x42);
+	CHECK_EQ(g.vmcb->next_rip, after_int);
+}
+
 static void own_int_interrupted(const void *arg)
 {
 	struct guest g = guest_long(guest_int);
@@ -522,6 +554,8 @@ void l1_main(void)
 	test("own-exception-interrupted", own_exception_interrupted, NULL);
 	test("own-page-fault-interrupted", own_page_fault_interrupted, NULL);
 	test("own-int-interrupted", own_int_interrupted, NULL);
+	test("int-returns-behind", int_returns_behind, NULL);
+	test("int-interrupted", int_interrupted, NULL);
 	test("virq-interrupted", virq_interrupted, NULL);
 	test("fault-in-delivery", fault_in_delivery, NULL);
 	test("virq", virq_delivered, NULL);
