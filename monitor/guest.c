@@ -49,9 +49,12 @@ static void add_stats(struct exit_stats *to, const struct exit_stats *from)
 /* Frees a vCPU record that this CPU has taken. */
 static void forget_vcpu(struct guest_vcpu *v)
 {
-	add_stats(&v->guest->retired, &v->stats);
-	v->guest->vcpus--;
+	struct guest *g = v->guest;
+
+	add_stats(&g->retired, &v->stats);
 	v->guest = NULL;
+	if (!--g->vcpus && g->gone)
+		*g = (struct guest){0};
 }
 
 /* The page becomes writable for L1 again; other CPUs may keep the narrower right a little longer. */
@@ -99,7 +102,7 @@ static uint64_t guest_used(const struct guest *g)
 static struct guest *find_guest(hpa_t root)
 {
 	for (size_t i = 0; i < GUEST_MAX; i++)
-		if (guests.guest[i].id && guests.guest[i].root.a == root.a)
+		if (guests.guest[i].id && !guests.guest[i].gone && guests.guest[i].root.a == root.a)
 			return &guests.guest[i];
 	return NULL;
 }
@@ -200,6 +203,11 @@ static bool bind(const struct cpu *cpu, struct guest_vcpu *v, hpa_t key, hpa_t r
 	return true;
 }
 
+static bool belongs(const struct guest_vcpu *v, hpa_t root)
+{
+	return v->guest->root.a == root.a && !v->guest->gone;
+}
+
 static struct guest_vcpu *take_slow(struct cpu *cpu, hpa_t key, hpa_t root, bool *created)
 {
 	struct guest_vcpu *v = find_vcpu(key);
@@ -207,7 +215,7 @@ static struct guest_vcpu *take_slow(struct cpu *cpu, hpa_t key, hpa_t root, bool
 	if (v) {
 		if (!try_take(v, cpu))
 			return NULL;
-		if (v->guest->root.a == root.a)
+		if (belongs(v, root))
 			return v;
 		forget_vcpu(v);
 	} else {
@@ -228,7 +236,7 @@ struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root)
 
 	if (v && v->key.a == key.a && try_take(v, cpu)) {
 		/* Only its user changes a record's key and guest, so this look is final. */
-		if (v->guest && v->key.a == key.a && v->guest->root.a == root.a) {
+		if (v->guest && v->key.a == key.a && belongs(v, root)) {
 			v->used = cpu->exit_tsc;
 			return v;
 		}
@@ -285,8 +293,10 @@ int guest_root_write(struct cpu *cpu, hpa_t hpa, bool in_walk)
 	if (understood)
 		store_perform(cpu, &store, phys_host(store.hpa, store.size));
 	if (!understood || table_empty(root)) {
-		if (!forget_guest(cpu, g))
+		if (!forget_guest(cpu, g)) {
 			unwatch(g);
+			g->gone = true;
+		}
 		hw_flush(cpu);
 	}
 	lock_drop(&guests.lock);

@@ -19,6 +19,7 @@ struct guest {
 	uint64_t id;          /* 1.., never reused; 0: record free */
 	hpa_t root;           /* page-aligned, or an odd number for a guest without nested paging */
 	bool watched;         /* the root page is read-only for L1, to learn of the guest's end */
+	bool gone;            /* its table was torn down while a vCPU ran: not found any more */
 	unsigned int vcpus;   /* vCPU records that point here */
 	uint32_t stop_reason; /* enum stop_reason */
 	struct exit_stats retired; /* of vCPU records dropped */

@@ -38,21 +38,27 @@ static bool require_svme(struct cpu *cpu)
 }
 
 /* The state-save instructions run on L1's page itself, which is the host's for as long as it takes. */
+int svm_load_save(uint64_t hpa, bool save)
+{
+	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE))
+		return ERR_INVAL;
+	if (save)
+		__asm__ volatile("vmsave %0" ::"a"(hpa) : "memory");
+	else
+		__asm__ volatile("vmload %0" ::"a"(hpa) : "memory");
+	return 0;
+}
+
 static void vmload_vmsave(struct cpu *cpu, bool save)
 {
 	uint64_t hpa = cpu->regs.r[RAX];
 
 	if (hw_host_mode(cpu) != DECODE_64)
 		hpa = (uint32_t)hpa;
-	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE)) {
+	if (svm_load_save(hpa, save))
 		hw_host_inject(cpu, VECTOR_GP, 0);
-		return;
-	}
-	if (save)
-		__asm__ volatile("vmsave %0" ::"a"(hpa) : "memory");
 	else
-		__asm__ volatile("vmload %0" ::"a"(hpa) : "memory");
-	complete(cpu);
+		complete(cpu);
 }
 
 /* An address of ASID 0 is L1's own; of any other, all guests on this CPU get fresh ASIDs. */

@@ -442,17 +442,10 @@ static void guest_msr(struct cpu *cpu, bool write)
 /* L2's VMLOAD or VMSAVE, which L1 left to it: like L1's own, on L1's memory. */
 static void guest_vmload_vmsave(struct cpu *cpu, bool save)
 {
-	uint64_t hpa = cpu->regs.r[RAX];
-
-	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE)) {
+	if (svm_load_save(cpu->regs.r[RAX], save))
 		raise_in_guest(cpu, VECTOR_GP);
-		return;
-	}
-	if (save)
-		__asm__ volatile("vmsave %0" ::"a"(hpa) : "memory");
 	else
-		__asm__ volatile("vmload %0" ::"a"(hpa) : "memory");
-	complete_guest(cpu);
+		complete_guest(cpu);
 }
 
 /* A guest without nested paging touched what the host table does not give L1 either. */

@@ -141,7 +141,8 @@ void svm_leave_guest(struct cpu *cpu);
 void svm_guest_exit(struct cpu *cpu);
 void svm_interrupt_guest(struct cpu *cpu);
 
-/* host.c: L1's exits */
+/* host.c: L1's exits; VMLOAD or VMSAVE at an address of L1's, or ERR_INVAL */
+int svm_load_save(uint64_t hpa, bool save);
 void svm_host_exit(struct cpu *cpu);
 
 /* run.c: charges the time since the exit to where the exit was counted. */

@@ -213,17 +213,17 @@ static void devices(void **state)
 	assert_int_equal(host_map_device(HPA(UINT64_MAX)), ERR_FAULT);
 	expect_absent(TOP);
 	assert_int_equal(host_map_device(HPA(TOP)), 0);
-	expect_leaf(TOP + 2 * MIB - 1, 2, TABLE_RWX);
-	expect_absent(TOP + 2 * MIB);
+	expect_leaf(TOP + GIB - 1, 3, TABLE_RWX);
+	expect_absent(TOP + GIB);
 	assert_int_equal(host_map_device(HPA(last)), 0);
-	expect_leaf(last, 2, TABLE_RWX);
-	expect_absent(last - 2 * MIB);
-	fake_limit_tables(0);
-	assert_int_equal(host_map_device(HPA(last - GIB)), ERR_NOMEM);
+	expect_leaf(last, 3, TABLE_RWX);
 	expect_absent(last - GIB);
-	assert_int_equal(host_map_device(HPA(last - 2 * MIB)), 0);
+	fake_limit_tables(0);
+	assert_int_equal(host_map_device(HPA(last - 512 * GIB)), ERR_NOMEM);
+	expect_absent(last - 512 * GIB);
+	assert_int_equal(host_map_device(HPA(last - GIB)), 0);
 	assert_int_equal(host_map_device(HPA(last)), 0); /* another CPU was quicker */
-	expect_leaf(last, 2, TABLE_RWX);
+	expect_leaf(last, 3, TABLE_RWX);
 }
 
 int main(void)

@@ -73,6 +73,8 @@ void tiny(void)
 
 	find_hypercalls();
 	con = (volatile struct console *)(param(PARAM_CONSOLE_PFN) << 12);
+	if (!con)
+		return;
 	port = param(PARAM_CONSOLE_EVTCHN);
 	for (unsigned int i = 0; text[i]; i++)
 		con->out[(con->out_prod + i) % sizeof(con->out)] = text[i];
@@ -83,7 +85,7 @@ void tiny(void)
 	for (;;) {
 		while (con->in_cons == con->in_prod)
 			hypercall(SCHED_OP, SCHEDOP_YIELD, 0);
-		reason = con->in[con->in_cons % sizeof(con->in)];
+		reason = (unsigned char)con->in[con->in_cons % sizeof(con->in)];
 		con->in_cons++;
 		if (reason != 'r' && reason != 'p')
 			continue;

@@ -157,6 +157,8 @@ def outcome(o, session):
         passed, failed = session.result
         return 0 if passed > 0 and failed == 0 else 1
     protocol = session.protocol
+    if o.command is None and protocol.status is not None:
+        return 0  # the user of the shell may power off without leaving it
     if protocol.status is None or not protocol.bye:
         log = os.path.join(session.folder, "qemu.log")
         status = session.machine.exit_status()
