@@ -21,6 +21,7 @@ void hw_wait(struct cpu *cpu)
 	svm_sleep();
 }
 
+/* NMI, or INIT that became #SX: both wait in the CPU until they are let in. */
 void svm_nmi_exit(struct cpu *cpu)
 {
 	hw_take_nmi(cpu);

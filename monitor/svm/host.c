@@ -139,10 +139,8 @@ void svm_host_exit(struct cpu *cpu)
 		svm_gif_want_exit(cpu);
 		break;
 	case VMEXIT_NMI:
-		svm_nmi_exit(cpu);
-		break;
 	case VMEXIT_INIT:
-		hw_take_nmi(cpu);
+		svm_nmi_exit(cpu);
 		break;
 	case VMEXIT_IRET:
 		svm_iret_exit(cpu);

@@ -464,10 +464,8 @@ static void monitor_exit(struct cpu *cpu)
 
 	switch (vmcb->c.exit_code) {
 	case VMEXIT_NMI:
-		svm_nmi_exit(cpu);
-		break;
 	case VMEXIT_INIT:
-		hw_take_nmi(cpu);
+		svm_nmi_exit(cpu);
 		break;
 	case VMEXIT_INVD:
 		__asm__ volatile("wbinvd" ::: "memory");
