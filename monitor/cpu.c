@@ -33,14 +33,6 @@ struct cpu *cpu_at(unsigned int index)
 	return &cpus[index];
 }
 
-struct cpu *cpu_by_apic_id(uint32_t apic_id)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (cpus[i].apic_id == apic_id)
-			return &cpus[i];
-	return NULL;
-}
-
 /* The lowest word of each stack, which is aligned to its size, points at its CPU. */
 struct cpu *cpu_this(void)
 {

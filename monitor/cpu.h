@@ -57,7 +57,6 @@ void cpu_init(const uint32_t *apic_id, unsigned int n);
 
 unsigned int cpu_count(void);
 struct cpu *cpu_at(unsigned int index);
-struct cpu *cpu_by_apic_id(uint32_t apic_id); /* NULL if there is none */
 
 /* The CPU that executes this. */
 struct cpu *cpu_this(void);

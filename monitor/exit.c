@@ -30,7 +30,7 @@ static void refuse(struct cpu *cpu, const char *what, uint64_t where)
 	hw_host_inject(cpu, VECTOR_GP, 0);
 }
 
-static void complete(struct cpu *cpu)
+void exit_complete(struct cpu *cpu)
 {
 	int len = hw_host_insn_len(cpu);
 
@@ -64,7 +64,7 @@ static void do_cpuid(struct cpu *cpu)
 	cpu->regs.r[RBX] = r.b;
 	cpu->regs.r[RCX] = r.c;
 	cpu->regs.r[RDX] = r.d;
-	complete(cpu);
+	exit_complete(cpu);
 }
 
 static void do_msr_read(struct cpu *cpu, uint32_t msr)
@@ -77,7 +77,7 @@ static void do_msr_read(struct cpu *cpu, uint32_t msr)
 	}
 	cpu->regs.r[RAX] = (uint32_t)value;
 	cpu->regs.r[RDX] = value >> 32;
-	complete(cpu);
+	exit_complete(cpu);
 }
 
 static void do_msr_write(struct cpu *cpu, uint32_t msr)
@@ -87,7 +87,7 @@ static void do_msr_write(struct cpu *cpu, uint32_t msr)
 	if (msr_write(cpu, msr, value))
 		hw_host_inject(cpu, VECTOR_GP, 0);
 	else
-		complete(cpu);
+		exit_complete(cpu);
 }
 
 /*
@@ -124,7 +124,7 @@ static void do_hypercall(struct cpu *cpu)
 		return;
 	}
 	hypercall(cpu);
-	complete(cpu);
+	exit_complete(cpu);
 }
 
 void exit_host(struct cpu *cpu, const struct exit *exit)
@@ -148,7 +148,7 @@ void exit_host(struct cpu *cpu, const struct exit *exit)
 	case EXIT_CACHE:
 		/* INVD would throw away what other CPUs and the monitor wrote (R4). */
 		__asm__ volatile("wbinvd" ::: "memory");
-		complete(cpu);
+		exit_complete(cpu);
 		break;
 	case EXIT_SHUTDOWN:
 		log_line("L1 ran into a triple fault at rip %lx: resetting the machine",

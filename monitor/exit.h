@@ -17,6 +17,9 @@ struct exit {
 	bool in_walk; /* NESTED_FAULT: by the CPU itself, reading L1's page tables */
 };
 
+/* The instruction L1 left for is done; #GP, logged, if it cannot be read any more. */
+void exit_complete(struct cpu *cpu);
+
 /* Acts on an exit of L1: emulates, injects a fault, or stops the machine. Never guesses. */
 void exit_host(struct cpu *cpu, const struct exit *exit);
 

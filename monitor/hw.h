@@ -72,10 +72,4 @@ void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpui
 /* This CPU forgets every translation through the host table and through guests' tables. */
 void hw_flush(struct cpu *cpu);
 
-/* Lets pending NMIs in for a moment: cpu->nmi_seen tells. */
-void hw_take_nmi(struct cpu *cpu);
-
-/* Waits with interrupts held off, cheaply, until an NMI or some time passes. */
-void hw_wait(struct cpu *cpu);
-
 #endif

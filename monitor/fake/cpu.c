@@ -154,14 +154,6 @@ struct cpu *cpu_at(unsigned int index)
 	return &m.cpu[index];
 }
 
-struct cpu *cpu_by_apic_id(uint32_t apic_id)
-{
-	for (unsigned int i = 0; i < m.count; i++)
-		if (m.cpu[i].apic_id == apic_id)
-			return &m.cpu[i];
-	return NULL;
-}
-
 struct cpu *cpu_this(void)
 {
 	return this_cpu;
@@ -326,14 +318,4 @@ void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpui
 void hw_flush(struct cpu *cpu)
 {
 	__atomic_add_fetch(&cpu->hw->flushed, 1, __ATOMIC_RELAXED);
-}
-
-void hw_take_nmi(struct cpu *cpu)
-{
-	cpu->nmi_seen = false;
-}
-
-void hw_wait(struct cpu *cpu)
-{
-	cpu->hw->waits++;
 }

@@ -23,7 +23,7 @@ struct hw_cpu {
 	unsigned int injected, vector;
 	uint32_t error_code;
 	unsigned int flushed; /* atomic: any CPU flushes all */
-	unsigned int resets, started, sipi_vector, waits;
+	unsigned int resets, started, sipi_vector;
 };
 
 struct hw_vcpu {

@@ -9,22 +9,10 @@
 void svm_nmi_window(void);
 void svm_sleep(void);
 
-void hw_take_nmi(struct cpu *cpu)
-{
-	(void)cpu;
-	svm_nmi_window();
-}
-
-void hw_wait(struct cpu *cpu)
-{
-	(void)cpu;
-	svm_sleep();
-}
-
 /* NMI, or INIT that became #SX: both wait in the CPU until they are let in. */
 void svm_nmi_exit(struct cpu *cpu)
 {
-	hw_take_nmi(cpu);
+	svm_nmi_window();
 	cpu_nmi(cpu);
 }
 
@@ -70,13 +58,12 @@ static void deliver_nmi(struct cpu *cpu)
 
 static void wait_for_sipi(struct cpu *cpu)
 {
-	cpu->waiting = true;
 	for (;;) {
 		cpu_serve(cpu);
 		cpu->init_pending = false;
 		if (cpu->sipi_pending)
 			break;
-		hw_wait(cpu);
+		svm_sleep();
 		cpu_nmi(cpu);
 	}
 	cpu->sipi_pending = false;

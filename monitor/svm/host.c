@@ -19,16 +19,6 @@
 	 1u << 6 /* flush by ASID */ | 1u << 10 /* pause filter */ |    \
 	 1u << 12 /* its threshold */ | SVM_FEATURE_VGIF | 1u << 28 /* VMRUN address check */)
 
-static void complete(struct cpu *cpu)
-{
-	int len = hw_host_insn_len(cpu);
-
-	if (len > 0)
-		hw_host_complete(cpu, (unsigned int)len);
-	else
-		hw_host_inject(cpu, VECTOR_GP, 0);
-}
-
 /* #UD unless L1 has switched SVM on: APM volume 3, at each of the instructions. */
 static bool require_svme(struct cpu *cpu)
 {
@@ -58,7 +48,7 @@ static void vmload_vmsave(struct cpu *cpu, bool save)
 	if (svm_load_save(hpa, save))
 		hw_host_inject(cpu, VECTOR_GP, 0);
 	else
-		complete(cpu);
+		exit_complete(cpu);
 }
 
 /* An address of ASID 0 is L1's own; of any other, all guests on this CPU get fresh ASIDs. */
@@ -68,7 +58,7 @@ static void invlpga(struct cpu *cpu)
 		svm_asid_forget_guests(cpu->hw);
 	else
 		__asm__ volatile("invlpga %0, %1" ::"a"(cpu->regs.r[RAX]), "c"(ASID_HOST));
-	complete(cpu);
+	exit_complete(cpu);
 }
 
 static void svm_instruction(struct cpu *cpu, uint64_t code)
@@ -87,11 +77,11 @@ static void svm_instruction(struct cpu *cpu, uint64_t code)
 		break;
 	case VMEXIT_STGI:
 		svm_gif_set(cpu);
-		complete(cpu);
+		exit_complete(cpu);
 		break;
 	case VMEXIT_CLGI:
 		svm_gif_clear(cpu, false);
-		complete(cpu);
+		exit_complete(cpu);
 		break;
 	case VMEXIT_INVLPGA:
 		invlpga(cpu);

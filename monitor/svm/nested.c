@@ -97,10 +97,10 @@ static bool pae_quirk(const struct vmcb_save *s)
 }
 
 /*
- * Copies what VMRUN loads, once: what follows looks at the copy alone. FS, GS, TR, LDTR and the
- * system-call MSRs are in the CPU already.
+ * What VMRUN loads and #VMEXIT stores in any case. FS, GS, TR, LDTR and the system-call MSRs stay in
+ * the CPU.
  */
-static void copy_state(struct vmcb_save *to, const struct vmcb_save *from)
+static void copy_registers(struct vmcb_save *to, const struct vmcb_save *from)
 {
 	to->es = from->es;
 	to->cs = from->cs;
@@ -120,6 +120,12 @@ static void copy_state(struct vmcb_save *to, const struct vmcb_save *from)
 	to->rsp = from->rsp;
 	to->rax = from->rax;
 	to->cr2 = from->cr2;
+}
+
+/* Copies what VMRUN loads, once: what follows looks at the copy alone. */
+static void copy_state(struct vmcb_save *to, const struct vmcb_save *from)
+{
+	copy_registers(to, from);
 	to->pat = from->pat;
 	memcpy(&to->dbgctl, &from->dbgctl, LBR_BYTES);
 	__asm__ volatile("" ::: "memory");
@@ -268,24 +274,9 @@ static void write_back(const struct hw_cpu *hw, struct vmcb *l1, const struct vm
 	l1->c.next_rip = vmcb->c.next_rip;
 	l1->c.insn_len = vmcb->c.insn_len;
 	memcpy(l1->c.insn_bytes, vmcb->c.insn_bytes, sizeof(l1->c.insn_bytes));
-	l1->s.es = vmcb->s.es;
-	l1->s.cs = vmcb->s.cs;
-	l1->s.ss = vmcb->s.ss;
-	l1->s.ds = vmcb->s.ds;
-	l1->s.gdtr = vmcb->s.gdtr;
-	l1->s.idtr = vmcb->s.idtr;
-	l1->s.cpl = vmcb->s.cpl;
-	l1->s.efer = vmcb->s.efer;
-	l1->s.cr4 = vmcb->s.cr4 & ~(uint64_t)(hw->pae_forced ? CR4_PAE : 0);
-	l1->s.cr3 = vmcb->s.cr3;
-	l1->s.cr0 = vmcb->s.cr0;
-	l1->s.dr7 = vmcb->s.dr7;
-	l1->s.dr6 = vmcb->s.dr6;
-	l1->s.rflags = vmcb->s.rflags;
-	l1->s.rip = vmcb->s.rip;
-	l1->s.rsp = vmcb->s.rsp;
-	l1->s.rax = vmcb->s.rax;
-	l1->s.cr2 = vmcb->s.cr2;
+	copy_registers(&l1->s, &vmcb->s);
+	if (hw->pae_forced)
+		l1->s.cr4 = vmcb->s.cr4 & ~(uint64_t)CR4_PAE;
 	if (vmcb->c.nested_ctl & NESTED_CTL_NP)
 		l1->s.pat = vmcb->s.pat;
 	if (vmcb->c.virt_ext & VIRT_EXT_LBR)
@@ -293,7 +284,7 @@ static void write_back(const struct hw_cpu *hw, struct vmcb *l1, const struct vm
 }
 
 /* Leaves L2 without telling L1. */
-void svm_leave_guest(struct cpu *cpu)
+static void leave_guest(struct cpu *cpu)
 {
 	struct guest_vcpu *v = cpu->hw->running;
 	const struct vmcb *vmcb = v->hw->vmcb;
@@ -320,7 +311,7 @@ void svm_reflect(struct cpu *cpu)
 		svm_assist(cpu, vmcb);
 		write_back(cpu->hw, l1, vmcb);
 	}
-	svm_leave_guest(cpu);
+	leave_guest(cpu);
 }
 
 /* INIT or NMI for this CPU while L2 runs: L1 gets the exit if it asked for it, the event then. */
@@ -335,7 +326,7 @@ void svm_interrupt_guest(struct cpu *cpu)
 			vmcb->c.event_inj = EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI;
 			cpu->nmi_pending = false;
 		} else if (code == VMEXIT_INIT) {
-			svm_leave_guest(cpu);
+			leave_guest(cpu);
 			svm_gif_set(cpu);
 		}
 		return;

@@ -137,7 +137,6 @@ void svm_deliver(struct cpu *cpu);
 /* nested.c */
 void svm_vmrun(struct cpu *cpu);
 void svm_reflect(struct cpu *cpu);
-void svm_leave_guest(struct cpu *cpu);
 void svm_guest_exit(struct cpu *cpu);
 void svm_interrupt_guest(struct cpu *cpu);
 
