@@ -8,8 +8,6 @@
 #define CR3_CACHE_BITS 0x18 /* PWT, PCD */
 #define ATTR_LONG (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
-#define MSRPM_BYTES 8192
-#define IOPM_BYTES 12288
 
 /* Each byte is a memory type: 0, 1, 4 to 7 (APM volume 2, 7.8.1). */
 static bool pat_valid(uint64_t pat)

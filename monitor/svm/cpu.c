@@ -56,8 +56,8 @@ struct hw_vcpu *hw_vcpu_create(void)
 	v = (struct hw_vcpu *)page;
 	v->vmcb = (struct vmcb *)(page + PAGE_SIZE);
 	v->vmcb_hpa = mem_hpa(v->vmcb).a;
-	v->msrpm = page + 2 * PAGE_SIZE;
-	v->iopm = page + 4 * PAGE_SIZE;
+	v->msr = (struct permit_map){.bits = page + 2 * PAGE_SIZE, .size = MSRPM_BYTES};
+	v->io = (struct permit_map){.bits = page + 4 * PAGE_SIZE, .size = IOPM_BYTES};
 	return v;
 }
 
@@ -88,7 +88,7 @@ void hw_cpu_prepare(struct cpu *cpu)
 	hw->vmcb = mem_pages(1);
 	hw->vmcb_hpa = mem_hpa(hw->vmcb).a;
 	hw->host_save = mem_hpa(mem_pages(1)).a;
-	svm_asid_init(hw);
+	tags_init(&hw->asids, ASID_HOST + 1, svm_features.asids);
 }
 
 void hw_cpu_enable(struct cpu *cpu)
@@ -215,6 +215,6 @@ void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code)
 
 void hw_flush(struct cpu *cpu)
 {
-	svm_asid_forget_guests(cpu->hw);
-	cpu->hw->flush = true;
+	tags_forget(&cpu->hw->asids);
+	cpu->hw->asids.flush = true;
 }

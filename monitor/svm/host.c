@@ -55,7 +55,7 @@ static void vmload_vmsave(struct cpu *cpu, bool save)
 static void invlpga(struct cpu *cpu)
 {
 	if ((uint32_t)cpu->regs.r[RCX])
-		svm_asid_forget_guests(cpu->hw);
+		tags_forget(&cpu->hw->asids);
 	else
 		__asm__ volatile("invlpga %0, %1" ::"a"(cpu->regs.r[RAX]), "c"(ASID_HOST));
 	exit_complete(cpu);

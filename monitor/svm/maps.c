@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Permission maps. The hardware uses the monitor's maps, in which everything exits at first. When a
- * guest does something that L1's map leaves open, and the monitor has nothing against it, the bit is
- * opened and the instruction runs again. At each entry the few bits opened are compared with L1's map
- * again, so that L1 can close them. No map is ever copied or merged as a whole, and what the
- * monitor closes stays closed whatever L1 writes meanwhile.
- */
-#include "ept/phys.h"
+/* The MSR permission map: APM volume 2, 15.11. What is opened in it and when: monitor/permit.h. */
 #include "monitor/apic.h"
-#include "monitor/lib.h"
 #include "monitor/svm/svm.h"
 
-#define MSRPM_SIZE 8192u
-#define IOPM_SIZE 12288u
 #define MSR_RANGE 0x2000u
 #define MSR_READ_BIT 1u
 #define MSR_WRITE_BIT 2u
@@ -61,98 +51,38 @@ static bool msr_reserved(uint32_t msr, bool write)
 
 void svm_maps_reset(struct hw_vcpu *v)
 {
-	memset(v->msrpm, 0xff, MSRPM_SIZE);
-	memset(v->iopm, 0xff, IOPM_SIZE);
-	v->msr_count = 0;
-	v->io_count = 0;
+	permit_reset(&v->msr);
+	permit_reset(&v->io);
 }
 
-/* One byte of L1's map; all closed if it is not host memory. */
-static uint8_t l1_byte(uint64_t map, uint16_t byte)
+static void sync(struct permit_map *m, bool intercepted, uint64_t l1_map)
 {
-	const uint8_t *p = phys_host(HPA((map & PAGE_MASK) + byte), 1);
-
-	return p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0xff;
-}
-
-static void sync(uint8_t *map, struct opened *list, unsigned int *count, bool intercepted,
-		 uint64_t l1_map)
-{
-	for (unsigned int i = 0; i < *count;) {
-		struct opened *o = &list[i];
-
-		if (!intercepted || !(l1_byte(l1_map, o->byte) & o->mask)) {
-			i++;
-			continue;
-		}
-		map[o->byte] |= o->mask;
-		*o = list[--*count];
-	}
-}
-
-static bool msr_intercepted(const struct vmcb_control *request)
-{
-	return request->intercept1 & INTERCEPT1(VMEXIT_MSR);
-}
-
-static bool port_intercepted(const struct vmcb_control *request)
-{
-	return request->intercept1 & INTERCEPT1(VMEXIT_IOIO);
+	m->l1_open = !intercepted;
+	for (unsigned int i = 0; i < PERMIT_PAGES; i++)
+		m->l1[i] = HPA((l1_map & PAGE_MASK) + i * PAGE_SIZE);
+	permit_sync(m);
 }
 
 void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request)
 {
-	sync(v->msrpm, v->msr, &v->msr_count, msr_intercepted(request), request->msrpm_base);
-	sync(v->iopm, v->io, &v->io_count, port_intercepted(request), request->iopm_base);
+	sync(&v->msr, request->intercept1 & INTERCEPT1(VMEXIT_MSR), request->msrpm_base);
+	sync(&v->io, request->intercept1 & INTERCEPT1(VMEXIT_IOIO), request->iopm_base);
 }
 
-/* When the list is full, all of it is closed: what is still used comes back by itself. */
-static void open_bits(uint8_t *map, struct opened *list, unsigned int *count, struct opened o)
+bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened)
 {
-	if (*count == OPENED_MAX) {
-		for (unsigned int i = 0; i < OPENED_MAX; i++)
-			map[list[i].byte] |= list[i].mask;
-		*count = 0;
-	}
-	list[(*count)++] = o;
-	map[o.byte] &= (uint8_t)~o.mask;
-}
-
-bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr,
-		       bool write, bool *opened)
-{
-	struct opened o;
 	unsigned int shift;
+	uint16_t byte;
+	uint8_t mask;
 
 	*opened = false;
-	if (!msr_place(msr, &o.byte, &shift))
-		return !msr_intercepted(request);
-	o.mask = (uint8_t)((write ? MSR_WRITE_BIT : MSR_READ_BIT) << shift);
-	if (msr_intercepted(request) && (l1_byte(request->msrpm_base, o.byte) & o.mask))
+	if (!msr_place(msr, &byte, &shift))
+		return v->msr.l1_open;
+	mask = (uint8_t)((write ? MSR_WRITE_BIT : MSR_READ_BIT) << shift);
+	if (!permit_l1_allows(&v->msr, byte, mask))
 		return false;
 	*opened = !msr_reserved(msr, write);
 	if (*opened)
-		open_bits(v->msrpm, v->msr, &v->msr_count, o);
-	return true;
-}
-
-bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info,
-			bool *opened)
-{
-	uint16_t port = IOIO_PORT(info);
-	uint32_t mask = ((1u << IOIO_SIZE(info)) - 1) << (port % 8);
-	uint16_t byte = port / 8;
-
-	*opened = false;
-	if (port_intercepted(request) &&
-	    ((l1_byte(request->iopm_base, byte) & mask) ||
-	     (l1_byte(request->iopm_base, (uint16_t)(byte + 1)) & mask >> 8)))
-		return false;
-	*opened = true;
-	if (mask & 0xff)
-		open_bits(v->iopm, v->io, &v->io_count, (struct opened){byte, (uint8_t)mask});
-	if (mask >> 8)
-		open_bits(v->iopm, v->io, &v->io_count,
-			  (struct opened){(uint16_t)(byte + 1), (uint8_t)(mask >> 8)});
+		permit_open(&v->msr, byte, mask);
 	return true;
 }

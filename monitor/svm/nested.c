@@ -52,7 +52,7 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	c->iopm_base = v->vmcb_hpa + 3 * PAGE_SIZE;
 	c->msrpm_base = v->vmcb_hpa + PAGE_SIZE;
 	c->tsc_offset = from->tsc_offset;
-	c->asid = v->asid;
+	c->asid = v->asid.value;
 	c->int_ctl = from->int_ctl & INT_CTL_PASSED;
 	if (has_vgif(from))
 		c->int_ctl |= from->int_ctl & (V_GIF_ENABLE | V_GIF);
@@ -200,7 +200,9 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	wrong = svm_check_state(state, &svm_features);
 	if (wrong)
 		return wrong;
-	svm_asid_assign(cpu, v, request->asid, (uint8_t)request->tlb_control);
+	if ((uint8_t)request->tlb_control)
+		tags_forget(&hw->asids);
+	tags_assign(&hw->asids, &v->hw->asid, cpu->index, request->asid, v->fresh);
 	if (v->fresh)
 		svm_maps_reset(v->hw);
 	v->fresh = false;
@@ -463,7 +465,7 @@ static void monitor_exit(struct cpu *cpu)
 		complete_guest(cpu);
 		break;
 	case VMEXIT_INVLPGA:
-		svm_asid_forget_guests(cpu->hw);
+		tags_forget(&cpu->hw->asids);
 		complete_guest(cpu);
 		break;
 	case VMEXIT_MSR:
@@ -508,20 +510,17 @@ static void monitor_exit(struct cpu *cpu)
 /* Permissions that L1 leaves open: opened now if that is new, else done for the guest. */
 static bool permitted(struct cpu *cpu)
 {
-	struct vmcb *vmcb = svm_current(cpu);
+	const struct vmcb_control *c = &svm_current(cpu)->c;
 	struct hw_vcpu *v = cpu->hw->running->hw;
-	const struct vmcb_control *request = &cpu->hw->request;
-	bool opened = false;
-	bool open;
+	bool opened;
 
-	if (vmcb->c.exit_code == VMEXIT_MSR)
-		open = svm_maps_open_msr(v, request, (uint32_t)cpu->regs.r[RCX],
-					 vmcb->c.exit_info1 & 1, &opened);
-	else
-		open = svm_maps_open_port(v, request, (uint32_t)vmcb->c.exit_info1, &opened);
-	if (open && !opened)
+	if (c->exit_code == VMEXIT_IOIO)
+		return permit_port(&v->io, IOIO_PORT(c->exit_info1), IOIO_SIZE(c->exit_info1));
+	if (!svm_maps_open_msr(v, (uint32_t)cpu->regs.r[RCX], c->exit_info1 & 1, &opened))
+		return false;
+	if (!opened)
 		monitor_exit(cpu);
-	return open;
+	return true;
 }
 
 void svm_guest_exit(struct cpu *cpu)

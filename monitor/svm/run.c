@@ -77,7 +77,8 @@ static void enter(struct cpu *cpu)
 	redeliver(vmcb, hw->injected);
 	hw->injected = vmcb->c.event_inj;
 	svm_store_regs(cpu);
-	vmcb->c.tlb_control = svm_asid_tlb_control(hw);
+	vmcb->c.tlb_control = hw->asids.flush ? TLB_CONTROL_FLUSH_ALL : TLB_CONTROL_NONE;
+	hw->asids.flush = false;
 	vmcb->c.clean = 0;
 	svm_account(cpu);
 	svm_enter(&cpu->regs, hpa, interrupts);

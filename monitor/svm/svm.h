@@ -6,10 +6,13 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/msr.h"
+#include "monitor/permit.h"
 #include "monitor/svm/vmcb.h"
+#include "monitor/tags.h"
 
 #define ASID_HOST 1 /* L1's own; L2's follow */
-#define OPENED_MAX 16
+#define MSRPM_BYTES 8192u
+#define IOPM_BYTES 12288u
 
 enum gif_mode { GIF_OPEN, GIF_WATCH, GIF_HELD }; /* gif.c */
 
@@ -37,30 +40,15 @@ struct hw_cpu {
 	uint64_t int_rip;
 	uint64_t invalid_rip; /* where L1 was when its state was refused last */
 	uint64_t injected;    /* event_inj of the last entry */
-	/* TLB: asid.c */
-	bool flush; /* everything, at the next entry */
-	uint64_t generation;
-	uint32_t next_asid;
-};
-
-/* A permission that L1 leaves open to its guest and the monitor has opened too: maps.c. */
-struct opened {
-	uint16_t byte; /* offset in both maps */
-	uint8_t mask;
+	struct tag_pool asids;
 };
 
 /* State of one vCPU record. */
 struct hw_vcpu {
 	struct vmcb *vmcb; /* what the hardware runs */
 	uint64_t vmcb_hpa;
-	uint8_t *msrpm; /* 8 KiB */
-	uint8_t *iopm;  /* 12 KiB */
-	unsigned int msr_count, io_count;
-	struct opened msr[OPENED_MAX], io[OPENED_MAX];
-	unsigned int cpu; /* where asid is valid, and while generation is that CPU's */
-	uint64_t generation;
-	uint32_t asid;
-	uint32_t l1_asid;
+	struct permit_map msr, io;
+	struct tag asid;
 };
 
 /* cpu.c: what the hardware has */
@@ -94,20 +82,11 @@ int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn);
 /* Fills in what L1 was promised and the hardware lacks: next RIP and decode assists. */
 void svm_assist(struct cpu *cpu, struct vmcb *vmcb);
 
-/* asid.c */
-void svm_asid_init(struct hw_cpu *hw);
-void svm_asid_forget_guests(struct hw_cpu *hw);
-void svm_asid_assign(struct cpu *cpu, struct guest_vcpu *v, uint32_t l1_asid, bool flush);
-uint32_t svm_asid_tlb_control(struct hw_cpu *hw);
-
 /* maps.c */
 void svm_maps_reset(struct hw_vcpu *v);
 void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request);
-/* Whether L1 leaves what the guest just did open. *opened: run it again, it will pass now. */
-bool svm_maps_open_msr(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t msr,
-		       bool write, bool *opened);
-bool svm_maps_open_port(struct hw_vcpu *v, const struct vmcb_control *request, uint32_t info,
-			bool *opened);
+/* Whether L1 leaves this MSR open to its guest. *opened: run it again, it will pass now. */
+bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened);
 /* L1's own MSR map. */
 void svm_maps_host(uint8_t *msrpm);
 

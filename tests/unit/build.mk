@@ -8,7 +8,7 @@
 HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/panic.c \
 	monitor/console.c monitor/lib.c ept/ept.c
 # The parts of a backend that execute nothing.
-HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c asid.c)
+HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c)
 
 FAKE_CC := clang
 # -Wcast-align: clang warns on every cast from bytes; the sanitizer sees the real misalignments.
