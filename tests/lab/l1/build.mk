@@ -1,27 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs that run as L1. Included by the top-level Makefile, with B (the build directory) set;
-# gives L1_ELFS and the rules that make them.
+# gives L1_ELFS and the rules that make them. svm-NAME.c is linked with lib/ and svm/, vmx-NAME.c with
+# lib/ and vmx/; any other program is built for both, as NAME.elf (SVM) and vmx-NAME.elf.
 B ?= build
 
 L1_DIR := tests/lab/l1
-L1_PROGRAMS := $(basename $(notdir $(wildcard $(L1_DIR)/*.c)))
-L1_ELFS := $(L1_PROGRAMS:%=$(B)/l1/%.elf)
-L1_LIB := $(wildcard $(L1_DIR)/lib/*.c $(L1_DIR)/lib/*.S $(L1_DIR)/svm/*.c $(L1_DIR)/svm/*.S)
-L1_OBJECTS := $(patsubst $(L1_DIR)/%,$(B)/l1/obj/%.o,$(L1_LIB))
+L1_SOURCES := $(basename $(notdir $(wildcard $(L1_DIR)/*.c)))
+L1_BOTH := $(filter-out svm-% vmx-% hostile escape,$(L1_SOURCES))
+L1_SVM := $(filter svm-%,$(L1_SOURCES)) $(L1_BOTH) hostile escape
+L1_VMX := $(filter vmx-%,$(L1_SOURCES))
+L1_ELFS := $(L1_SVM:%=$(B)/l1/%.elf) $(L1_VMX:%=$(B)/l1/%.elf) $(L1_BOTH:%=$(B)/l1/vmx-%.elf)
 L1_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only -mno-red-zone \
 	-fno-omit-frame-pointer -I. -I$(L1_DIR) -MMD -MP
 
+# $(1) = svm or vmx: its library, and the objects of both it and lib/, in a tree of their own.
+l1_objects = $(patsubst $(L1_DIR)/%,$(B)/l1/obj-$(1)/%.o,$(wildcard $(L1_DIR)/lib/*.c $(L1_DIR)/lib/*.S \
+	$(L1_DIR)/$(1)/*.c $(L1_DIR)/$(1)/*.S))
+L1_SVM_OBJECTS := $(call l1_objects,svm)
+L1_VMX_OBJECTS := $(call l1_objects,vmx)
+
+define l1_link
+	$(LD) -nostdlib -static -z max-page-size=4096 --no-warn-rwx-segments -T $(L1_DIR)/lib/link.ld -o $@.64 $(filter %.o,$^)
+	objcopy -O elf32-i386 $@.64 $@
+endef
+
 .PHONY: l1
 l1: $(L1_ELFS)
 
-$(B)/l1/obj/%.o: $(L1_DIR)/%
+$(B)/l1/obj-svm/%.o: $(L1_DIR)/%
 	@mkdir -p $(@D)
-	$(CC) $(L1_FLAGS) -c -o $@ $<
+	$(CC) $(L1_FLAGS) -I$(L1_DIR)/svm -c -o $@ $<
 
-$(B)/l1/%.elf: $(B)/l1/obj/%.c.o $(L1_OBJECTS) $(L1_DIR)/lib/link.ld
-	$(LD) -nostdlib -static -z max-page-size=4096 --no-warn-rwx-segments -T $(L1_DIR)/lib/link.ld -o $@.64 $(filter %.o,$^)
-	objcopy -O elf32-i386 $@.64 $@
+$(B)/l1/obj-vmx/%.o: $(L1_DIR)/%
+	@mkdir -p $(@D)
+	$(CC) $(L1_FLAGS) -I$(L1_DIR)/vmx -c -o $@ $<
 
-.SECONDARY: $(L1_OBJECTS) $(L1_PROGRAMS:%=$(B)/l1/obj/%.c.o)
--include $(wildcard $(B)/l1/obj/*.d $(B)/l1/obj/*/*.d)
+$(L1_SVM:%=$(B)/l1/%.elf): $(B)/l1/%.elf: $(B)/l1/obj-svm/%.c.o $(L1_SVM_OBJECTS) $(L1_DIR)/lib/link.ld
+	$(l1_link)
+
+$(L1_VMX:%=$(B)/l1/%.elf): $(B)/l1/%.elf: $(B)/l1/obj-vmx/%.c.o $(L1_VMX_OBJECTS) $(L1_DIR)/lib/link.ld
+	$(l1_link)
+
+$(L1_BOTH:%=$(B)/l1/vmx-%.elf): $(B)/l1/vmx-%.elf: $(B)/l1/obj-vmx/%.c.o $(L1_VMX_OBJECTS) $(L1_DIR)/lib/link.ld
+	$(l1_link)
+
+.SECONDARY: $(L1_SVM_OBJECTS) $(L1_VMX_OBJECTS) $(L1_SVM:%=$(B)/l1/obj-svm/%.c.o) \
+	$(L1_VMX:%=$(B)/l1/obj-vmx/%.c.o) $(L1_BOTH:%=$(B)/l1/obj-vmx/%.c.o)
+-include $(wildcard $(B)/l1/obj-*/*.d $(B)/l1/obj-*/*/*.d)

@@ -3,15 +3,16 @@
  * Guest code, in assembly next to the test that runs it. GUEST(name, text) defines name and name_end
  * in a section of 64-bit code; `.code32` or `.code16` in the text is undone after it. A label
  * `1:` in the text can be named with GUEST_LABEL(name).
- * A guest ends with STOP, the call to its hypervisor (VMMCALL; both vendors' are 3 bytes).
+ * A guest ends with STOP, the call to its hypervisor (vendor.h).
  */
 #ifndef L1_LIB_GUEST_H
 #define L1_LIB_GUEST_H
 
 #include "lib/layout.h"
 #include "lib/tables.h"
+#include "vendor.h"
 
-#define STOP "vmmcall\n"
+#define STOP VENDOR_CALL "\n"
 #define STOP_SIZE 3
 
 #define GUEST(name, text)                                                        \

@@ -4,8 +4,15 @@
 #include "lib/cpu.h"
 
 #define COM1 0x3f8
+#define LINE_CONTROL (COM1 + 3)
+#define LINE_8N1 0x3
 #define LINE_STATUS (COM1 + 5)
 #define TRANSMITTER_EMPTY 0x20
+
+void print_init(void)
+{
+	outb(LINE_CONTROL, LINE_8N1);
+}
 
 static void put(char c)
 {

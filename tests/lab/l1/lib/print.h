@@ -5,6 +5,9 @@
 
 #include <stdarg.h>
 
+/* Called once, before anything is printed: 8 data bits, which no loader needs to have set. */
+void print_init(void);
+
 /* Knows %s, %u and %x (64 bits both), %c and %%. */
 void print(const char *fmt, ...);
 void print_args(const char *fmt, va_list ap);

@@ -37,6 +37,7 @@ void l1_start(uint32_t info_pa)
 {
 	const struct multiboot_info *info = (const void *)(uint64_t)info_pa;
 
+	print_init();
 	if (info->flags & MB_INFO_CMDLINE)
 		command_line = (const char *)(uint64_t)info->cmdline;
 	outb(PIC_MASTER_DATA, 0xff);

@@ -12,10 +12,12 @@
 #define DEBUG_EXIT_FAIL 0x11
 #define PM1A_CONTROL 0x604 /* q35's ACPI */
 #define PM1A_SLEEP_S5 0x2000
+#define BOCHS_SHUTDOWN_PORT 0x8900
 
 enum { TEST_FAILED = 1, TEST_SKIPPED = 2 };
 
 void (*test_reset)(void);
+uint64_t test_patience = 60000000000u;
 
 static struct jump leave;
 static const char *current;
@@ -150,6 +152,8 @@ void test_end(const char *broken)
 	print("%u skipped\n%u passed, %u failed\n", skipped, passed, failed);
 	outb(DEBUG_EXIT_PORT, failed || !(passed + skipped) ? DEBUG_EXIT_FAIL : DEBUG_EXIT_PASS);
 	outw(PM1A_CONTROL, PM1A_SLEEP_S5);
+	for (const char *s = "Shutdown"; *s; s++)
+		outb(BOCHS_SHUTDOWN_PORT, (uint8_t)*s);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What QEMU's emulated CPU (TCG) is known to do otherwise than the manual, and whether our monitor
- * runs below. A deviation is skipped aloud, never passed.
+ * What QEMU's emulated CPU (TCG) is known to do otherwise than the manual. A deviation is skipped
+ * aloud, never passed.
  */
 #ifndef L1_SVM_KNOWN_H
 #define L1_SVM_KNOWN_H
 
-#include "ept/base.h"
-
-/* True if the monitor answers its version hypercall. */
-bool monitor_present(void);
-
-/* The same question asked again (after an attack on the monitor). */
-bool monitor_answers(void);
-
-/* One hypercall; *rax gets its result, out[] RBX and R8..R14. False if it raised an exception. */
-bool hypercall(uint64_t function, uint64_t rdx, uint64_t rsi, int64_t *rax, uint64_t out[8]);
+#include "lib/monitor.h"
 
 /*
  * If the deviation was seen, skips the test where the CPU is TCG's, with or without the monitor:
