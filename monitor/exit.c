@@ -67,24 +67,9 @@ static void do_cpuid(struct cpu *cpu)
 	exit_complete(cpu);
 }
 
-static void do_msr_read(struct cpu *cpu, uint32_t msr)
+static void do_msr(struct cpu *cpu, bool write)
 {
-	uint64_t value;
-
-	if (msr_read(cpu, msr, &value)) {
-		hw_host_inject(cpu, VECTOR_GP, 0);
-		return;
-	}
-	cpu->regs.r[RAX] = (uint32_t)value;
-	cpu->regs.r[RDX] = value >> 32;
-	exit_complete(cpu);
-}
-
-static void do_msr_write(struct cpu *cpu, uint32_t msr)
-{
-	uint64_t value = (uint32_t)cpu->regs.r[RAX] | cpu->regs.r[RDX] << 32;
-
-	if (msr_write(cpu, msr, value))
+	if (msr_access(cpu, write))
 		hw_host_inject(cpu, VECTOR_GP, 0);
 	else
 		exit_complete(cpu);
@@ -134,10 +119,8 @@ void exit_host(struct cpu *cpu, const struct exit *exit)
 		do_cpuid(cpu);
 		break;
 	case EXIT_MSR_READ:
-		do_msr_read(cpu, exit->msr);
-		break;
 	case EXIT_MSR_WRITE:
-		do_msr_write(cpu, exit->msr);
+		do_msr(cpu, exit->reason == EXIT_MSR_WRITE);
 		break;
 	case EXIT_NESTED_FAULT:
 		do_fault(cpu, exit);

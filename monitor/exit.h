@@ -11,7 +11,6 @@ struct guest_vcpu;
 /* One exit, in the backend's decoding. Fields beyond reason are valid for the reasons named. */
 struct exit {
 	enum exit_reason reason;
-	uint32_t msr; /* MSR_READ, MSR_WRITE */
 	hpa_t fault;  /* NESTED_FAULT of L1: what was touched */
 	bool write;   /* NESTED_FAULT */
 	bool in_walk; /* NESTED_FAULT: by the CPU itself, reading L1's page tables */

@@ -43,3 +43,17 @@ int msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 	err = hw_host_msr_write(cpu, msr, value);
 	return err == ERR_NOENT ? msr_try_write(msr, value) : err;
 }
+
+int msr_access(struct cpu *cpu, bool write)
+{
+	uint64_t *r = cpu->regs.r;
+	uint32_t msr = (uint32_t)r[RCX];
+	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
+	int err = write ? msr_write(cpu, msr, value) : msr_read(cpu, msr, &value);
+
+	if (!err && !write) {
+		r[RAX] = (uint32_t)value;
+		r[RDX] = value >> 32;
+	}
+	return err;
+}

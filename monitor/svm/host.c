@@ -115,7 +115,6 @@ void svm_host_exit(struct cpu *cpu)
 	const struct vmcb_control *c = &cpu->hw->vmcb->c;
 	struct exit exit = {
 		.reason = svm_reason(cpu->hw->vmcb),
-		.msr = (uint32_t)cpu->regs.r[RCX],
 		.fault = HPA(c->exit_info2),
 		.write = c->exit_info1 & NPF_WRITE,
 		.in_walk = !(c->exit_info1 & NPF_FINAL),

@@ -7,6 +7,7 @@
 #include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
+#include "monitor/account.h"
 #include "monitor/exit.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -293,7 +294,7 @@ static void leave_guest(struct cpu *cpu)
 
 	cpu->hw->gif = true; /* L2's */
 	return_to_host(cpu, vmcb->s.cr2, vmcb->c.exit_code == VMEXIT_INTR);
-	svm_account(cpu);
+	account_end(cpu);
 	guest_vcpu_drop(v);
 }
 
@@ -396,9 +397,10 @@ static void complete_guest(struct cpu *cpu)
 }
 
 /* L2 without EFER.SVME is undefined (APM volume 2, 3.1.7): refused, whatever L1 leaves open. */
-static void guest_efer(struct cpu *cpu, uint64_t value)
+static void guest_efer(struct cpu *cpu)
 {
 	struct vmcb_save *s = &svm_current(cpu)->s;
+	uint64_t value = (uint32_t)cpu->regs.r[RAX] | cpu->regs.r[RDX] << 32;
 	bool lme_changes = (value ^ s->efer) & EFER_LME;
 
 	if (!(value & EFER_SVME) || (value & ~(uint64_t)SVM_EFER_DEFINED) ||
@@ -413,23 +415,12 @@ static void guest_efer(struct cpu *cpu, uint64_t value)
 /* An MSR that L1 leaves to its guest, but the monitor does not leave to the hardware. */
 static void guest_msr(struct cpu *cpu, bool write)
 {
-	uint64_t *r = cpu->regs.r;
-	uint32_t msr = (uint32_t)r[RCX];
-	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
-
-	if (msr == MSR_EFER && write) {
-		guest_efer(cpu, value);
-		return;
-	}
-	if (write ? msr_write(cpu, msr, value) : msr_read(cpu, msr, &value)) {
+	if (write && (uint32_t)cpu->regs.r[RCX] == MSR_EFER)
+		guest_efer(cpu);
+	else if (msr_access(cpu, write))
 		raise_in_guest(cpu, VECTOR_GP);
-		return;
-	}
-	if (!write) {
-		r[RAX] = (uint32_t)value;
-		r[RDX] = value >> 32;
-	}
-	complete_guest(cpu);
+	else
+		complete_guest(cpu);
 }
 
 /* L2's VMLOAD or VMSAVE, which L1 left to it: like L1's own, on L1's memory. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop of every CPU: enter L1 or L2, see why it came out, act, enter again. */
-#include "monitor/panic.h"
+#include "monitor/account.h"
 #include "monitor/svm/svm.h"
 
 struct vmcb *svm_current(const struct cpu *cpu)
@@ -26,25 +26,6 @@ void svm_store_regs(struct cpu *cpu)
 	s->rsp = cpu->regs.r[RSP];
 	s->rip = cpu->regs.rip;
 	s->rflags = cpu->regs.rflags;
-}
-
-void svm_account(struct cpu *cpu)
-{
-	uint64_t now = arch_rdtsc();
-
-	if (cpu->charge)
-		*cpu->charge += now - cpu->exit_tsc;
-	cpu->charge = NULL;
-}
-
-static void count(struct cpu *cpu, uint64_t tsc)
-{
-	struct exit_stats *stats = cpu->hw->running ? &cpu->hw->running->stats : &cpu->stats;
-	enum exit_reason reason = svm_reason(svm_current(cpu));
-
-	stats->count[reason]++;
-	cpu->charge = &stats->cycles[reason];
-	cpu->exit_tsc = tsc;
 }
 
 /*
@@ -80,9 +61,10 @@ static void enter(struct cpu *cpu)
 	vmcb->c.tlb_control = hw->asids.flush ? TLB_CONTROL_FLUSH_ALL : TLB_CONTROL_NONE;
 	hw->asids.flush = false;
 	vmcb->c.clean = 0;
-	svm_account(cpu);
+	account_end(cpu);
 	svm_enter(&cpu->regs, hpa, interrupts);
-	count(cpu, arch_rdtsc());
+	account_exit(cpu, hw->running ? &hw->running->stats : &cpu->stats, svm_reason(vmcb),
+		     arch_rdtsc());
 	svm_load_regs(cpu);
 	if (!hw->running)
 		svm_gif_sync(cpu);

@@ -123,7 +123,4 @@ void svm_interrupt_guest(struct cpu *cpu);
 int svm_load_save(uint64_t hpa, bool save);
 void svm_host_exit(struct cpu *cpu);
 
-/* run.c: charges the time since the exit to where the exit was counted. */
-void svm_account(struct cpu *cpu);
-
 #endif

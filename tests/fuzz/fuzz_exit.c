@@ -178,7 +178,6 @@ static void do_step(const struct step *s)
 	struct cpu *cpu = cpu_at(s->cpu % CPUS);
 	struct exit exit = {
 		.reason = s->reason % (EXIT_REASON_COUNT + 1),
-		.msr = s->msr,
 		.fault = HPA(s->flags & FAULT_IS_VALUE ? s->value : s->fault),
 		.write = s->flags & WRITE,
 		.in_walk = s->flags & IN_WALK,
@@ -193,6 +192,8 @@ static void do_step(const struct step *s)
 	cpu->regs.rip = s->flags & FAR_RIP ? s->word : CODE;
 	if (s->value != SECRET)
 		cpu->regs.r[s->reg % 16] = s->value;
+	if (exit.reason == EXIT_MSR_READ || exit.reason == EXIT_MSR_WRITE)
+		cpu->regs.r[RCX] = s->msr;
 	fake_forget(cpu);
 	before = cpu->regs;
 	insn_len = hw_host_insn_len(cpu);

@@ -78,7 +78,7 @@ static void an_instruction_that_is_gone_is_refused(void **state)
 
 static void read_msr(uint32_t msr)
 {
-	struct exit exit = {.reason = EXIT_MSR_READ, .msr = msr};
+	struct exit exit = {.reason = EXIT_MSR_READ};
 
 	code(rdmsr_insn, sizeof(rdmsr_insn));
 	cpu->regs.r[RCX] = msr;
@@ -88,7 +88,7 @@ static void read_msr(uint32_t msr)
 
 static void write_msr(uint32_t msr, uint64_t value)
 {
-	struct exit exit = {.reason = EXIT_MSR_WRITE, .msr = msr};
+	struct exit exit = {.reason = EXIT_MSR_WRITE};
 
 	code(wrmsr_insn, sizeof(wrmsr_insn));
 	cpu->regs.r[RCX] = msr;

@@ -223,10 +223,11 @@ static void the_register_page_is_read_only(void **state)
 
 static void x2apic_send(uint32_t dest, uint32_t command)
 {
-	struct exit exit = {.reason = EXIT_MSR_WRITE, .msr = MSR_X2APIC_ICR};
+	struct exit exit = {.reason = EXIT_MSR_WRITE};
 
 	forget_requests();
 	CODE_IS(0x0f, 0x30);
+	cpu->regs.r[RCX] = MSR_X2APIC_ICR;
 	cpu->regs.r[RAX] = command;
 	cpu->regs.r[RDX] = dest;
 	leave(&exit);
