@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The machines that a run can boot in. A machine class has: describe(), the facts in `info`,
-command(boot, folder, console), and start() .. stop(). QEMU is the only one so far.
+The machines that a run can boot in: what they share, and QEMU. bochs.py has the other one.
 """
 
 import collections
@@ -42,23 +41,80 @@ def doubled(text):
     return text.replace(",", ",,")
 
 
-class Qemu:
+class Machine:
+    """
+    One run of an emulator. A class of it has describe(), the facts in `info`, and:
+    command(boot, folder, console, debug_exit, iso)  the command line
+    loader(boot)   the GRUB loader that stands for --boot's value, or None for the emulator's own
+    registers()    all CPUs' registers as text, for a machine that hangs
+    """
+
+    log = None       # the emulator's own words: a file in the run's folder
+    xen_args = ""    # what Xen needs on its command line here
+    clock = "TSC ticks"  # the unit of the guest clock
+
+    def __init__(self):
+        self.process = None
+
+    def spawn(self, command, folder, **how):
+        """Starts the emulator with its output in the log, unless `how` says otherwise."""
+        if not shutil.which(command[0]):
+            raise LabError(errors.EMULATOR_MISSING,
+                           "%s is not installed: run 'make deps'" % command[0])
+        with open(os.path.join(folder, self.log), "a") as log:
+            how = {"stdin": subprocess.DEVNULL, "stdout": log, "preexec_fn": die_with_parent, **how}
+            try:
+                self.process = subprocess.Popen(command, stderr=log, **how)
+            except OSError as e:
+                raise LabError(errors.EMULATOR_START, "%s could not start: %s" % (command[0], e))
+
+    def start(self, command, folder, console):
+        self.spawn(command, folder)
+
+    def running(self):
+        return self.process.poll() is None
+
+    def exit_status(self):
+        """0 if the machine was powered off."""
+        return self.process.returncode
+
+    def why(self, folder):
+        """The emulator's last words."""
+        with open(os.path.join(folder, self.log), errors="replace") as f:
+            return (f.read().strip().splitlines() or ["(no message)"])[-1]
+
+    def facts(self):
+        """What the summary says of the run besides `info`, after its end."""
+        return {}
+
+    def stop(self):
+        """Ends the emulator, if it still runs."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Qemu(Machine):
     """One run of QEMU, with com1 and com2 as files in the run's folder."""
 
+    log = "qemu.log"
+
     def __init__(self, hw, cpus, mem, icount=False, gdb=False):
-        self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem, icount, gdb
+        super().__init__()
+        self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.kvm = not icount and nested_kvm(hw)
-        if hw == "vmx" and not self.kvm:
-            raise LabError(errors.NOT_BUILT, "not built yet: no machine for VMX here (QEMU's TCG has"
-                           " none, and this CPU offers KVM no nested VMX)")
+        self.clock = "ns of -icount" if icount else "TSC ticks"
         if self.kvm:
             self.accel, self.cpu = "kvm", "host,+" + hw
         else:
             self.accel, self.cpu = "tcg,thread=" + ("single" if icount else "multi"), TCG_CPU
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
-                     "cpus": cpus, "mem_mb": mem, "icount": icount}
+                     "cpus": cpus, "mem_mb": self.mem, "icount": icount}
         self.socket = "/tmp/lab-%d.sock" % os.getpid()
-        self.process = None
 
     def describe(self):
         how = "QEMU with KVM (nested %s)" % self.hw if self.kvm else "QEMU TCG (emulated CPU)"
@@ -95,23 +151,11 @@ class Qemu:
         modules = [doubled(path + (" " + text if text else "")) for path, text in boot.modules]
         return args + (["-initrd", ",".join(modules)] if modules else [])
 
+    def loader(self, boot):
+        return None if boot == "direct" else boot
+
     def start(self, command, folder, console):
-        if not shutil.which(command[0]):
-            raise LabError(errors.EMULATOR_MISSING,
-                           "%s is not installed: run 'make deps'" % command[0])
-        with open(os.path.join(folder, "qemu.log"), "w") as log:
-            try:
-                self.process = subprocess.Popen(
-                    command, stdin=None if console else subprocess.DEVNULL,
-                    stdout=None if console else log, stderr=log, preexec_fn=die_with_parent)
-            except OSError as e:
-                raise LabError(errors.EMULATOR_START, "%s could not start: %s" % (command[0], e))
-
-    def running(self):
-        return self.process.poll() is None
-
-    def exit_status(self):
-        return self.process.returncode
+        self.spawn(command, folder, **({"stdin": None, "stdout": None} if console else {}))
 
     def registers(self):
         """All CPUs' registers as QEMU's own monitor prints them, for a machine that hangs."""
@@ -127,13 +171,6 @@ class Qemu:
             return text.decode("utf-8", "replace").replace("\r", "")
 
     def stop(self):
-        """Ends the emulator, if it still runs."""
         if os.path.exists(self.socket):
             os.unlink(self.socket)
-        if self.process and self.running():
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        super().stop()

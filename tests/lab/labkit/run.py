@@ -11,9 +11,10 @@ import sys
 import time
 
 from . import errors, grub, guests, image, paths
+from .bochs import Bochs
 from .cpio import Cpio
 from .errors import LabError
-from .machine import Boot, Qemu
+from .machine import Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
 
@@ -31,7 +32,7 @@ def parser(sub):
     p.add_argument("--hw", choices=("svm", "vmx"), default="svm")
     p.add_argument("--no-monitor", action="store_true", help="the same software without us")
     p.add_argument("--cpus", type=int, default=2)
-    p.add_argument("--mem", type=int, default=3072, metavar="MB")
+    p.add_argument("--mem", type=int, metavar="MB", help="default: 3072, on Bochs 1536")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
@@ -64,7 +65,7 @@ def must_exist(path, what):
 
 def check(o):
     """Everything that can be refused before an image is built."""
-    if o.cpus < 1 or o.mem < 256:
+    if o.cpus < 1 or (o.mem or 256) < 256:
         raise LabError(errors.USAGE, "--cpus must be at least 1 and --mem at least 256")
     if o.overlay and not os.path.isdir(o.overlay):
         raise LabError(errors.USAGE, "no such directory: %s (--overlay)" % o.overlay)
@@ -79,9 +80,16 @@ def check(o):
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
     monitor = paths.monitor(o.hw)
-    if not os.path.exists(monitor) and (o.hw == "vmx" or not o.no_monitor):
+    if not os.path.exists(monitor) and not o.no_monitor:
         raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
                        % os.path.relpath(monitor))
+
+
+def machine_for(o):
+    """VMX comes from KVM where it can; Bochs' clock is instructions always."""
+    if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
+        return Bochs(o.cpus, o.mem, o.gdb)
+    return Qemu(o.hw, o.cpus, o.mem, o.icount, o.gdb)
 
 
 def run_folder(name):
@@ -127,10 +135,10 @@ def l1_boot(o):
     return Boot(must_exist(o.l1, "--l1"), o.l1_args, modules)
 
 
-def xen_boot(o, folder, nonce):
+def xen_boot(o, machine, folder, nonce):
     image.ensure(say)
     args = XEN_ARGS + (" console_timestamps=raw" if o.icount else "")
-    args = " ".join(filter(None, [args, o.xen_args]))
+    args = " ".join(filter(None, [args, machine.xen_args, o.xen_args]))
     xen, kernel = (image.boot_file(image.XEN_FILE), image.boot_file(image.DOM0_KERNEL)) \
         if o.packed else (paths.XEN, paths.KERNEL)
     return Boot(xen, args, [(kernel, DOM0_ARGS), (write_initrd(o, folder, nonce), "")])
@@ -142,11 +150,12 @@ def below(o, boot):
     return Boot(monitor, o.monitor_args, [(boot.kernel, boot.args)] + boot.modules)
 
 
-def boot_iso(o, boot, folder):
+def boot_iso(o, machine, boot, folder):
     """The CD image to boot from, or None."""
     if o.boot_root:
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
-    return None if o.boot == "direct" else grub.iso(boot, o.boot, folder)
+    loader = machine.loader(o.boot)
+    return grub.iso(boot, loader, folder) if loader else None
 
 
 def outcome(o, session):
@@ -160,11 +169,8 @@ def outcome(o, session):
     if o.command is None and protocol.status is not None:
         return 0  # the user of the shell may power off without leaving it
     if protocol.status is None or not protocol.bye:
-        log = os.path.join(session.folder, "qemu.log")
-        status = session.machine.exit_status()
+        status, why = session.machine.exit_status(), session.machine.why(session.folder)
         if status and not session.com1.at:
-            with open(log) as f:
-                why = (f.read().strip().splitlines() or ["(no message)"])[-1]
             raise LabError(errors.EMULATOR_START, "the emulator could not start: " + why)
         what = "; ".join(protocol.failures) or "the machine was reset, powered off, or crashed"
         raise LabError(errors.EMULATOR_DIED, "the machine ended before dom0 did; reached: %s; "
@@ -176,13 +182,13 @@ def summary(o, session, command, status, failure):
     facts = {"name": os.path.basename(session.folder), "hw": o.hw, "monitor": not o.no_monitor,
              "boot": "root" if o.boot_root else o.boot, "l1": o.l1 or "xen", "exec": o.command,
              "status": status, "failure": failure,
-             **session.machine.info, "phases_s": session.phases, "command_line": command}
+             **session.machine.info, **session.machine.facts(), "phases_s": session.phases, "command_line": command}
     if session.protocol:
         tsc = dict(session.protocol.tsc)
         if session.tsc_first is not None:
             tsc = {"xen_first_line": session.tsc_first, **tsc}
         # Under --icount the clock is retired instructions, plus the time all CPUs were idle.
-        facts["guest_clock"] = {"unit": "ns of -icount" if o.icount else "TSC ticks", **tsc}
+        facts["guest_clock"] = {"unit": session.machine.clock, **tsc}
         facts["monitor_stat"] = session.protocol.stat
         facts["dom0_failures"] = session.protocol.failures
     if session.result:
@@ -199,13 +205,13 @@ def run(o, on_phase, on_output=emit):
     """Boots as the options say; (status, summary). Raises LabError after writing a summary."""
     check(o)
     interactive = not o.l1 and o.command is None
-    machine = Qemu(o.hw, o.cpus, o.mem, o.icount, o.gdb)
+    machine = machine_for(o)
     folder = run_folder(o.name)
     nonce = secrets.token_hex(16)
-    boot = l1_boot(o) if o.l1 else xen_boot(o, folder, nonce)
+    boot = l1_boot(o) if o.l1 else xen_boot(o, machine, folder, nonce)
     whole = boot if o.no_monitor else below(o, boot)
     command = machine.command(whole, folder, interactive, debug_exit=bool(o.l1),
-                              iso=boot_iso(o, whole, folder))
+                              iso=boot_iso(o, machine, whole, folder))
     limit = o.timeout or (None if interactive or o.gdb else 600)
     session = Session(folder, machine, limit, on_phase)
     session.echo = bool(o.l1)

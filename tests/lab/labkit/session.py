@@ -112,6 +112,7 @@ class Session:
                 self.look()
                 raise LabError(errors.MONITOR_PANIC, "the monitor stopped the machine: " + self.panic)
             if not running:
+                self._com1_line(self.line)  # the UART may not have sent the last newline
                 self.phase("power_off")
                 return
             if self.protocol is None and self.result_at:
@@ -128,7 +129,7 @@ class Session:
     def tails(self):
         """The end of each log, for the user who must find out."""
         out = []
-        for name in ("xen.log", "dom0.log", "qemu.log"):
+        for name in ("xen.log", "dom0.log", self.machine.log):
             path = os.path.join(self.folder, name)
             try:
                 with open(path, "rb") as f:
