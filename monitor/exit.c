@@ -75,6 +75,14 @@ static void do_msr(struct cpu *cpu, bool write)
 		exit_complete(cpu);
 }
 
+bool exit_may_repeat(struct cpu *cpu, hpa_t fault)
+{
+	if (!host_allows(fault, TABLE_W))
+		return !host_map_device(fault);
+	hw_flush(cpu);
+	return true;
+}
+
 /*
  * L1 touched what the host table does not give it. The monitor's memory answers with #GP, as a
  * non-canonical address would: L1's software takes it for the access it is, an error.
@@ -86,17 +94,11 @@ static void do_fault(struct cpu *cpu, const struct exit *exit)
 		       exit->fault.a);
 		return;
 	}
-	if (exit->write && host_allows(exit->fault, TABLE_W)) {
-		hw_flush(cpu); /* another CPU gave it back after this one faulted */
+	if (exit->write && !exit->in_walk && icr_page_write(cpu, exit->fault))
 		return;
-	}
-	if (exit->write) {
-		if (!exit->in_walk && icr_page_write(cpu, exit->fault))
-			return;
-		if (!guest_root_write(cpu, exit->fault, exit->in_walk))
-			return;
-	}
-	if (host_map_device(exit->fault))
+	if (exit->write && !guest_root_write(cpu, exit->fault, exit->in_walk))
+		return;
+	if (!exit_may_repeat(cpu, exit->fault))
 		refuse(cpu, "access to", exit->fault.a);
 }
 

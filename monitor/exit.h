@@ -19,6 +19,12 @@ struct exit {
 /* The instruction L1 left for is done; #GP, logged, if it cannot be read any more. */
 void exit_complete(struct cpu *cpu);
 
+/*
+ * Whether an access that the host table stopped will pass now: another CPU gave the page back after
+ * this one faulted, or it is device memory, mapped here. For L1, or a guest that runs on L1's table.
+ */
+bool exit_may_repeat(struct cpu *cpu, hpa_t fault);
+
 /* Acts on an exit of L1: emulates, injects a fault, or stops the machine. Never guesses. */
 void exit_host(struct cpu *cpu, const struct exit *exit);
 

@@ -4,7 +4,6 @@
  * L1's is copied once at each entry, and the copy is checked and used (L1 on another CPU may be
  * rewriting it). While L2 runs, L1's state waits in the VMCB that the monitor keeps for L1.
  */
-#include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/account.h"
@@ -178,10 +177,7 @@ static void return_to_host(struct cpu *cpu, uint64_t cr2, bool interrupt_waits)
 /* VMRUN ends at once: nothing of the guest has been loaded or changed. */
 static void refuse_entry(struct cpu *cpu, struct vmcb *l1, const char *why)
 {
-	static uint32_t logged;
-
-	if (__atomic_fetch_add(&logged, 1, __ATOMIC_RELAXED) < 50)
-		log_line("entry refused on CPU %u: %s", cpu->index, why);
+	log_provoked("entry refused on CPU %u: %s", cpu->index, why);
 	l1->c.exit_code = VMEXIT_INVALID;
 	return_to_host(cpu, cpu->hw->vmcb->s.cr2, false);
 }
@@ -194,8 +190,6 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	struct vmcb_save *state = &v->hw->vmcb->s;
 	const char *wrong;
 
-	if (v->guest->stop_reason != STOP_NONE)
-		return "the guest was stopped";
 	copy_state(state, &l1->s);
 	adjust_state(hw, state);
 	wrong = svm_check_state(state, &svm_features);
@@ -251,7 +245,9 @@ void svm_vmrun(struct cpu *cpu)
 	}
 	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(&hw->request, hpa));
 	if (!v) {
-		refuse_entry(cpu, l1, "the VMCB is in use on another CPU, or too many are in use");
+		refuse_entry(
+			cpu, l1,
+			"its guest was stopped, or another CPU uses the VMCB, or too many are in use");
 		return;
 	}
 	wrong = start_guest(cpu, v, l1);
@@ -432,15 +428,6 @@ static void guest_vmload_vmsave(struct cpu *cpu, bool save)
 		complete_guest(cpu);
 }
 
-/* A guest without nested paging touched what the host table does not give L1 either. */
-static void guest_host_fault(struct cpu *cpu, hpa_t hpa)
-{
-	if (host_allows(hpa, TABLE_W))
-		hw_flush(cpu); /* another CPU gave it back after this one faulted */
-	else if (host_map_device(hpa))
-		raise_in_guest(cpu, VECTOR_GP);
-}
-
 /* Exits that only the monitor wanted: as if L1's own setting were in force. */
 static void monitor_exit(struct cpu *cpu)
 {
@@ -476,7 +463,9 @@ static void monitor_exit(struct cpu *cpu)
 		raise_in_guest(cpu, VECTOR_UD);
 		break;
 	case VMEXIT_NPF:
-		guest_host_fault(cpu, HPA(vmcb->c.exit_info2));
+		/* Of a guest without nested paging, which runs on L1's own table. */
+		if (!exit_may_repeat(cpu, HPA(vmcb->c.exit_info2)))
+			raise_in_guest(cpu, VECTOR_GP);
 		break;
 	case VMEXIT_SHUTDOWN:
 		/* Without L1's intercept a guest's triple fault is the processor's: L1 is gone. */
