@@ -7,6 +7,12 @@
 #include "lib/test.h"
 #include "lib/trap.h"
 
+#define BIOS_AREA 0xe0000u
+#define BIOS_AREA_END 0x100000u
+#define RSDP_RSDT 16
+#define MADT_ENTRIES 44
+#define MADT_LOCAL_APIC 0
+
 extern uint8_t trampoline_start[], trampoline_end[];
 extern uint8_t cpu_stacks[];
 
@@ -24,10 +30,58 @@ unsigned cpu_index(void)
 	return (unsigned)((rsp - 1 - (uint64_t)cpu_stacks) / STACK_SIZE);
 }
 
+struct acpi_table {
+	char signature[4];
+	uint32_t length;
+	uint8_t other[28];
+} __attribute__((packed));
+
+/* The root table, found through the RSDP in the BIOS area; NULL if there is none. */
+static const struct acpi_table *acpi_root(void)
+{
+	for (uint64_t a = BIOS_AREA; a < BIOS_AREA_END; a += 16) {
+		if (!memcmp((const void *)a, "RSD PTR ", 8))
+			return (const struct acpi_table *)(uint64_t) *
+			       (const uint32_t *)(a + RSDP_RSDT);
+	}
+	return NULL;
+}
+
+/* The enabled local APICs in a MADT. */
+static unsigned madt_cpus(const struct acpi_table *madt)
+{
+	const uint8_t *p = (const uint8_t *)madt + MADT_ENTRIES;
+	const uint8_t *end = (const uint8_t *)madt + madt->length;
+	unsigned n = 0;
+
+	for (; p + 2 <= end && p[1] >= 2; p += p[1])
+		n += p[0] == MADT_LOCAL_APIC && (p[4] & 1);
+	return n;
+}
+
+static unsigned acpi_cpus(void)
+{
+	const struct acpi_table *root = acpi_root();
+	const uint32_t *entry, *end;
+
+	if (!root)
+		return 0;
+	entry = (const uint32_t *)(root + 1);
+	end = (const uint32_t *)((const uint8_t *)root + root->length);
+	for (; entry < end; entry++) {
+		const struct acpi_table *t = (const struct acpi_table *)(uint64_t)*entry;
+
+		if (!memcmp(t->signature, "APIC", 4))
+			return madt_cpus(t);
+	}
+	return 0;
+}
+
 unsigned cpu_count(void)
 {
-	unsigned n = cpuid(1, 0).b >> 16 & 0xff;
+	unsigned n = cpuid(1, 0).b >> 16 & 0xff, listed = acpi_cpus();
 
+	n = n < listed ? listed : n;
 	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : n;
 }
 

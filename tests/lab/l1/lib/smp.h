@@ -8,7 +8,10 @@
 /* This CPU: 0 is the boot CPU. */
 unsigned cpu_index(void);
 
-/* CPUs in the machine, by the number that CPUID reports; at most MAX_CPUS. */
+/*
+ * CPUs in the machine, by the number that CPUID reports or that ACPI lists, if that is more (Bochs's
+ * CPUs are packages of one); at most MAX_CPUS.
+ */
 unsigned cpu_count(void);
 
 /*
