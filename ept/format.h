@@ -8,6 +8,8 @@
 
 #include "ept/addr.h"
 
+struct mtrr;
+
 #define TABLE_LEVELS 4 /* levels count down: 4 is the root, 1 maps 4 KiB pages */
 #define TABLE_INDEX_BITS 9
 #define TABLE_ENTRIES ((size_t)1 << TABLE_INDEX_BITS)
@@ -24,13 +26,13 @@ enum table_rights {
 struct table_format {
 	uint64_t present; /* an entry is present if any of these bits is set */
 	uint64_t invert;  /* bits that take a right away; rights are read from entry ^ invert */
-	/* All bits of a mask, in (entry ^ invert) of every level, give the right; W and X imply R. */
+	/* All bits of a mask, in (entry ^ invert) of every level, give the right; W implies R. */
 	uint64_t read, write, exec;
 	uint64_t leaf;      /* maps a page (levels > 1; at level 1 every present entry does) */
 	uint64_t table;     /* what an entry that points at a table carries: every right */
-	uint64_t leaf_wb;   /* memory type of a leaf: write-back */
-	uint64_t leaf_uc;   /* the same: uncacheable, for devices */
 	uint64_t leaf_type; /* the bits that table_leaf() puts a memory type into */
+	/* Bit n: an entry whose bits 5:0 are n is malformed, whatever its level. */
+	uint64_t malformed;
 	/*
 	 * Bits that must be zero in a present entry, by level; all ones where a leaf is not allowed.
 	 * Bits between the processor's MAXPHYADDR and 52 come on top.
@@ -39,7 +41,8 @@ struct table_format {
 	uint64_t reserved_leaf[TABLE_LEVELS + 1];
 };
 
-extern const struct table_format table_format;
+/* Written at boot only, where CPUs of one vendor differ. */
+extern struct table_format table_format;
 
 /* Bytes that an entry of this level (1..4) covers: 4 KiB, 2 MiB, 1 GiB, 512 GiB. */
 static inline uint64_t table_span(unsigned int level)
@@ -71,6 +74,19 @@ static inline hpa_t table_hpa(uint64_t entry, unsigned int level)
 	return HPA(entry & TABLE_ADDR_MASK & ~in_page);
 }
 
+/*
+ * Whether a present entry of this level has a combination that the format does not allow, or a bit
+ * of `reserved` or of the format's reserved ones: the CPU stops there, and translates nothing.
+ */
+static inline bool table_malformed(uint64_t entry, unsigned int level, uint64_t reserved)
+{
+	const struct table_format *f = &table_format;
+
+	reserved |=
+		table_is_leaf(entry, level) ? f->reserved_leaf[level] : f->reserved_table[level];
+	return (entry & reserved) || (f->malformed >> (entry & 63) & 1);
+}
+
 /* enum table_rights of one present entry, taken alone. */
 static inline unsigned int table_rights(uint64_t entry)
 {
@@ -90,9 +106,17 @@ static inline uint64_t table_entry(hpa_t hpa)
 
 /*
  * A leaf of this level (1..3) for the page at hpa (aligned to table_span(level)), with rights of
- * enum table_rights (W and X imply R) and type leaf_wb or leaf_uc of table_format, accessed and
- * dirty already. Rights 0 give 0, not present.
+ * enum table_rights (W and X imply R) and a type from table_type(), accessed and dirty already.
+ * Rights 0 give 0, not present.
  */
 uint64_t table_leaf(hpa_t hpa, unsigned int level, unsigned int rights, uint64_t type);
+
+/*
+ * The type that a leaf of this level (1..3) for hpa (aligned as above) must have in L1's table, if
+ * L1 set its MTRRs so. Returns false if pages under it may need different types or, where the MTRRs
+ * apply by themselves and mtrr is not looked at, are better mapped apart: *type is then the
+ * strictest. Never false at level 1.
+ */
+bool table_type(const struct mtrr *mtrr, hpa_t hpa, unsigned int level, uint64_t *type);
 
 #endif

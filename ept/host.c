@@ -2,27 +2,25 @@
 #include "ept/host.h"
 
 #include "ept/format.h"
-#include "ept/phys.h"
 #include "ept/lock.h"
+#include "ept/mtrr.h"
+#include "ept/phys.h"
 
 static struct {
 	struct lock lock;
 	hpa_t root;
 	bool leaf_1g;
 	uint64_t top;
+	struct mtrr mtrr; /* L1's */
 } host;
 
-static unsigned int largest_level(uint64_t hpa, uint64_t len)
+/* The largest page at hpa, of at most len bytes, that has one memory type; and that. */
+static unsigned int largest_level(uint64_t hpa, uint64_t len, uint64_t *type)
 {
 	unsigned int level = host.leaf_1g ? 3 : 2;
 
-	/* Large pages do not cross regions of different memory types: ROMs and VGA, devices. */
-	if (hpa < 2 * MIB)
-		level = 1;
-	else if (hpa < 4 * GIB)
-		level = 2;
-
-	while (level > 1 && (hpa % table_span(level) || len < table_span(level)))
+	while (hpa % table_span(level) || len < table_span(level) ||
+	       !table_type(&host.mtrr, HPA(hpa), level, type))
 		level--;
 	return level;
 }
@@ -52,7 +50,8 @@ static int split(uint64_t *entry, unsigned int level)
 /* Sets what lies at hpa, at most len bytes, in one entry; *done says how much that was. */
 static int set_one(uint64_t hpa, uint64_t len, unsigned int rights, uint64_t *done)
 {
-	unsigned int want = largest_level(hpa, len);
+	uint64_t type;
+	unsigned int want = largest_level(hpa, len, &type);
 	uint64_t *table = phys_table(host.root);
 	unsigned int level = TABLE_LEVELS;
 	uint64_t *entry;
@@ -71,8 +70,7 @@ static int set_one(uint64_t hpa, uint64_t len, unsigned int rights, uint64_t *do
 		}
 		table = phys_table(table_hpa(*entry, level));
 	}
-	__atomic_store_n(entry, table_leaf(HPA(hpa), level, rights, table_format.leaf_wb),
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(entry, table_leaf(HPA(hpa), level, rights, type), __ATOMIC_RELEASE);
 	*done = table_span(level);
 	return 0;
 }
@@ -90,7 +88,7 @@ static int set_range(uint64_t hpa, uint64_t len, unsigned int rights)
 	return 0;
 }
 
-int host_init(uint64_t top, bool leaf_1g)
+int host_init(uint64_t top, bool leaf_1g, const struct mtrr *mtrr)
 {
 	int err = phys_table_alloc(&host.root);
 
@@ -98,7 +96,50 @@ int host_init(uint64_t top, bool leaf_1g)
 		return err;
 	host.leaf_1g = leaf_1g;
 	host.top = top;
+	if (mtrr)
+		host.mtrr = *mtrr;
 	return set_range(0, top, TABLE_RWX);
+}
+
+/* Gives the leaf at hpa, or a part of it that has one type, that type. *done: how much was looked at. */
+static int retype_one(uint64_t hpa, uint64_t *done)
+{
+	uint64_t *table = phys_table(host.root);
+	unsigned int level = TABLE_LEVELS;
+	uint64_t *entry, type;
+	int err = 0;
+
+	for (;; level--) {
+		entry = &table[table_index(level, hpa)];
+		*done = table_span(level);
+		if (!table_present(*entry))
+			return 0;
+		if (table_is_leaf(*entry, level)) {
+			if (table_type(&host.mtrr, HPA(hpa), level, &type))
+				break;
+			err = split(entry, level);
+			if (err)
+				break;
+		}
+		table = phys_table(table_hpa(*entry, level));
+	}
+	__atomic_store_n(entry, table_leaf(HPA(hpa), level, table_rights(*entry), type),
+			 __ATOMIC_RELEASE);
+	return err;
+}
+
+int host_retype(const struct mtrr *mtrr)
+{
+	uint64_t done;
+	int err = 0;
+
+	lock_take(&host.lock);
+	host.mtrr = *mtrr;
+	for (uint64_t hpa = 0; !(hpa >> TABLE_GPA_BITS); hpa += done)
+		if (retype_one(hpa, &done))
+			err = ERR_NOMEM;
+	lock_drop(&host.lock);
+	return err;
 }
 
 hpa_t host_root(void)

@@ -8,11 +8,22 @@
 
 #include "ept/addr.h"
 
+struct mtrr;
+
 /*
  * Maps [0, top) one to one with every right. top is in bytes, a multiple of 2 MiB; leaf_1g says
- * whether the CPU takes 1 GiB pages. Returns 0 or ERR_NOMEM (table pages exhausted).
+ * whether the CPU takes 1 GiB pages in nested tables. mtrr (copied): L1's MTRRs, for the leaves'
+ * memory types; not looked at, and may be NULL, if the format leaves types to the MTRRs themselves
+ * (table_type()). Returns 0 or ERR_NOMEM (table pages exhausted).
  */
-int host_init(uint64_t top, bool leaf_1g);
+int host_init(uint64_t top, bool leaf_1g, const struct mtrr *mtrr);
+
+/*
+ * L1 changed its MTRRs (copied): every leaf gets its new type, and the rights it had, split where it
+ * has come to cover several types. What is mapped later follows them too. The caller makes every CPU
+ * forget old translations. Returns 0, or ERR_NOMEM: pages that could not be split are uncacheable.
+ */
+int host_retype(const struct mtrr *mtrr);
 
 /* The root's address, for the hardware. */
 hpa_t host_root(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AMD's nested table: long-mode page tables whose every access is a user access (APM vol. 2, 5.3,
- * 5.4 and 15.25.5). Memory types assume the monitor's PAT, whose entry 0 is WB and entry 3 is UC.
+ * 5.4 and 15.25.5). Memory types assume the monitor's PAT, whose entry 0 is WB.
  */
 #include "ept/format.h"
 
@@ -16,7 +16,7 @@
 #define PTE_G ((uint64_t)1 << 8) /* must be zero in upper-level entries */
 #define PTE_NX ((uint64_t)1 << 63)
 
-const struct table_format table_format = {
+struct table_format table_format = {
 	.present = PTE_P,
 	.invert = PTE_NX,
 	.read = PTE_P | PTE_U,
@@ -24,8 +24,6 @@ const struct table_format table_format = {
 	.exec = PTE_P | PTE_U | PTE_NX,
 	.leaf = PTE_PS,
 	.table = PTE_P | PTE_W | PTE_U | PTE_A,
-	.leaf_wb = 0,
-	.leaf_uc = PTE_PCD | PTE_PWT,
 	.leaf_type = PTE_PCD | PTE_PWT,
 	.reserved_table = {[3] = PTE_G, [4] = PTE_G},
 	/* Bit 12 of a large leaf belongs to the memory type. */
@@ -45,4 +43,14 @@ uint64_t table_leaf(hpa_t hpa, unsigned int level, unsigned int rights, uint64_t
 	if (level > 1)
 		entry |= PTE_PS;
 	return entry;
+}
+
+/* MTRRs apply to what the nested table gives (APM vol. 2, 15.25.8): write-back leaves them the word. */
+bool table_type(const struct mtrr *mtrr, hpa_t hpa, unsigned int level, uint64_t *type)
+{
+	/* Large pages do not cross regions of different memory types: ROMs and VGA, devices. */
+	unsigned int largest = hpa.a < 2 * MIB ? 1 : hpa.a < 4 * GIB ? 2 : 3;
+
+	*type = 0;
+	return level <= largest;
 }

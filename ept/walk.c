@@ -83,20 +83,19 @@ static inline __attribute__((always_inline)) int nested_step(const struct walk *
 {
 	const struct table_format *f = &table_format;
 	uint64_t at = n->table + table_index(level, gpa) * sizeof(uint64_t);
-	uint64_t entry, bad, need;
+	uint64_t entry, need;
 
 	if (phys_read64(&entry, HPA(at)))
 		return no_memory(w, at);
 	if (!table_present(entry))
 		return nested_fault(w, gpa, access);
+	if (table_malformed(entry, level, w->reserved))
+		return nested_fault(w, gpa, access | WALK_PRESENT | WALK_RESERVED);
 	n->rights &= entry ^ f->invert;
 	if (!table_is_leaf(entry, level)) {
 		n->table = entry & TABLE_ADDR_MASK;
-		bad = entry & (f->reserved_table[level] | w->reserved);
-		return bad ? nested_fault(w, gpa, access | WALK_PRESENT | WALK_RESERVED) : 1;
+		return 1;
 	}
-	if (entry & (f->reserved_leaf[level] | w->reserved))
-		return nested_fault(w, gpa, access | WALK_PRESENT | WALK_RESERVED);
 	need = access & WALK_EXEC ? f->exec : access & WALK_WRITE ? f->write : f->read;
 	if ((n->rights & need) != need)
 		return nested_fault(w, gpa, access | WALK_PRESENT);

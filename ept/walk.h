@@ -7,8 +7,9 @@
  * A or D bit is set: tables need only be readable.
  *
  * Checked: present, reserved bits, canonical form, U/S, R/W (with CR0.WP), NX (with EFER.NXE),
- * SMEP; nested rights and reserved bits. Not checked: SMAP, protection keys, shadow stacks,
- * segmentation, and bit 8 of a guest's upper-level entries, which AMD reserves and Intel ignores.
+ * SMEP; nested rights, reserved bits and malformed entries. Not checked: SMAP, protection keys,
+ * shadow stacks, segmentation, and bit 8 of a guest's upper-level entries, which AMD reserves and
+ * Intel ignores.
  */
 #ifndef EPT_WALK_H
 #define EPT_WALK_H

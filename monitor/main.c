@@ -83,7 +83,7 @@ static void build_host_table(void)
 {
 	struct range block = mem_block();
 
-	if (host_init(mem_top(), arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES) ||
+	if (host_init(mem_top(), arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES, NULL) ||
 	    host_set(HPA(block.start), block.end - block.start, 0) || icr_init())
 		die("no room for L1's nested table: raise BLOCK_RAM_SHARE's part in mem.c");
 }

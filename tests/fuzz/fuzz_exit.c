@@ -71,7 +71,7 @@ static void start_machine(const struct start *s)
 	fake_cpus(CPUS);
 	fake_catch();
 	guest_init();
-	ASSERT(!host_init(mem_top(), true));
+	ASSERT(!host_init(mem_top(), true, NULL));
 	ASSERT(!host_set(HPA(BLOCK), BLOCK_SIZE, 0));
 	ASSERT(!icr_init());
 	for (unsigned int i = 0; i < CPUS; i++) {

@@ -46,7 +46,7 @@ static inline void machine(unsigned int cpus)
 	fake_catch();
 	log_console(false);
 	guest_init();
-	assert_int_equal(host_init(mem_top(), true), 0);
+	assert_int_equal(host_init(mem_top(), true, NULL), 0);
 	assert_int_equal(host_set(HPA(BLOCK), BLOCK_SIZE, 0), 0);
 	assert_int_equal(icr_init(), 0);
 	cpu = cpu_at(0);
