@@ -77,7 +77,7 @@ static void do_msr(struct cpu *cpu, bool write)
 
 bool exit_may_repeat(struct cpu *cpu, hpa_t fault)
 {
-	if (!host_allows(fault, TABLE_W))
+	if (!host_allows(fault, TABLE_RWX))
 		return !host_map_device(fault);
 	hw_flush(cpu);
 	return true;

@@ -203,15 +203,6 @@ static bool bind(const struct cpu *cpu, struct guest_vcpu *v, hpa_t key, hpa_t r
 	return true;
 }
 
-/* Gives a record back that was taken for nothing: its guest is not to be entered. */
-static struct guest_vcpu *unless_stopped(struct guest_vcpu *v)
-{
-	if (v->guest->stop_reason == STOP_NONE)
-		return v;
-	guest_vcpu_drop(v);
-	return NULL;
-}
-
 static bool belongs(const struct guest_vcpu *v, hpa_t root)
 {
 	return v->guest->root.a == root.a && !v->guest->gone;
@@ -247,7 +238,7 @@ struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root)
 		/* Only its user changes a record's key and guest, so this look is final. */
 		if (v->guest && v->key.a == key.a && belongs(v, root)) {
 			v->used = cpu->exit_tsc;
-			return unless_stopped(v);
+			return v;
 		}
 		guest_vcpu_drop(v);
 	}
@@ -259,7 +250,6 @@ struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root)
 	if (v) {
 		v->used = arch_rdtsc();
 		cpu->last_vcpu = v;
-		v = unless_stopped(v);
 	}
 	return v;
 }

@@ -41,13 +41,12 @@ void guest_init(void);
 /*
  * The record of the vCPU that L1 keeps at key, of the guest with this root, for use by this CPU
  * until guest_vcpu_drop(). root is the page of the nested table's root, or any odd number that names
- * a guest without one. NULL if another CPU is using the record, if all records are in use, or if the
- * guest was stopped.
+ * a guest without one. NULL if another CPU is using the record, or if all records are in use.
  */
 struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root);
 void guest_vcpu_drop(struct guest_vcpu *vcpu);
 
-/* No vCPU of this guest can be taken any more, on any CPU. Logged. */
+/* This guest is not entered any more, on any CPU: backends look before each entry. Logged. */
 void guest_stop(struct guest *guest, enum stop_reason reason);
 
 /*

@@ -190,6 +190,8 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	struct vmcb_save *state = &v->hw->vmcb->s;
 	const char *wrong;
 
+	if (v->guest->stop_reason != STOP_NONE)
+		return "the guest was stopped";
 	copy_state(state, &l1->s);
 	adjust_state(hw, state);
 	wrong = svm_check_state(state, &svm_features);
@@ -245,9 +247,7 @@ void svm_vmrun(struct cpu *cpu)
 	}
 	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(&hw->request, hpa));
 	if (!v) {
-		refuse_entry(
-			cpu, l1,
-			"its guest was stopped, or another CPU uses the VMCB, or too many are in use");
+		refuse_entry(cpu, l1, "the VMCB is in use on another CPU, or too many are in use");
 		return;
 	}
 	wrong = start_guest(cpu, v, l1);

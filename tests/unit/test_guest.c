@@ -484,10 +484,7 @@ static void a_stopped_guest(void **state)
 	assert_int_equal(summary(1).stop_reason, STOP_UNKNOWN_EXIT);
 	assert_non_null(strstr(log_text(&pos), "guest 1 stopped: an exit that"));
 	guest_vcpu_drop(v);
-	assert_null(take(cpu, 0, 0)); /* the record this CPU had last, */
-	assert_null(take(cpu, 1, 0)); /* and a new one */
-	assert_int_equal(summary(1).stop_reason, STOP_UNKNOWN_EXIT);
-	assert_non_null(take(cpu, 2, 1)); /* another guest */
+	assert_int_equal(take(cpu, 1, 0)->guest->stop_reason, STOP_UNKNOWN_EXIT);
 }
 
 /* --- races ------------------------------------------------------------------------------------ */
