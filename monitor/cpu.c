@@ -173,6 +173,28 @@ void cpu_halt_others(void)
 	}
 }
 
+void cpu_start_up(struct cpu *cpu)
+{
+	if (cpu->init_pending) {
+		hw_host_reset(cpu);
+		cpu->waiting = true;
+	}
+	if (!cpu->waiting)
+		return;
+	for (;;) {
+		cpu_serve(cpu);
+		cpu->init_pending = false;
+		if (cpu->sipi_pending)
+			break;
+		hw_sleep(&cpu->nmi_seen);
+		cpu_nmi(cpu);
+	}
+	cpu->sipi_pending = false;
+	cpu->nmi_pending = false;
+	cpu->waiting = false;
+	hw_host_sipi(cpu, cpu->sipi_vector);
+}
+
 static bool flushed(const struct cpu *cpu, uint32_t ticket)
 {
 	return (int32_t)(__atomic_load_n(&cpu->flush_done, __ATOMIC_ACQUIRE) - ticket) >= 0;

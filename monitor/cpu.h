@@ -32,7 +32,7 @@ enum cpu_request {
 struct guest_vcpu;
 
 struct cpu {
-	struct regs regs; /* first: monitor/svm/enter.S */
+	struct regs regs; /* first: enter.S of the backends */
 	struct hw_cpu *hw;
 	unsigned int index;
 	uint32_t apic_id;
@@ -89,6 +89,12 @@ void cpu_flush_all(void);
  * machine whose NMI sources collide.
  */
 void cpu_nmi(struct cpu *cpu);
+
+/*
+ * Before L1 is entered, where an INIT may reach it: carries out a pending one; while L1's CPU is in
+ * the wait-for-SIPI state, waits for the start-up IPI (Intel SDM vol. 3, 9.4).
+ */
+void cpu_start_up(struct cpu *cpu);
 
 /* Serves what others asked of this CPU. Called before every entry and while waiting. */
 void cpu_serve(struct cpu *cpu);

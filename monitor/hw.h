@@ -36,6 +36,12 @@ void hw_cpu_enable(struct cpu *cpu);
 /* Enters L1 and, when L1 asks, its guests; handles what comes out of them; for ever. */
 _Noreturn void hw_run(struct cpu *cpu);
 
+/*
+ * Sleeps until an NMI has come: *nmi_seen, which may be set already. One that comes just before the
+ * HLT must not be slept through (the trap handler helps: panic.c).
+ */
+void hw_sleep(const bool *nmi_seen);
+
 /* L1's CPU in the state after INIT (SDM vol. 3 table 9-1; APM vol. 2, 14.1.3), out of any guest. */
 void hw_host_reset(struct cpu *cpu);
 

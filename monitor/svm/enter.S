@@ -61,20 +61,27 @@ svm_enter:
 	ret
 
 /*
- * void svm_nmi_window(void): lets a pending NMI in. void svm_sleep(void): waits for one; if it
- * comes before the HLT, the trap handler moves RIP behind it (monitor/panic.c).
+ * void svm_nmi_window(void): lets a pending NMI in. void hw_sleep(const bool *): waits for
+ * one, which GIF = 0 holds back until here.
  */
-	.globl svm_nmi_window, wait_start, wait_end, svm_sleep
+	.globl svm_nmi_window, wait_start, wait_end, hw_sleep
 svm_nmi_window:
 	stgi
 	nop
 	clgi
 	ret
-svm_sleep:
+hw_sleep:
 wait_start:
 	stgi
 	hlt
 wait_end:
 	clgi
 	ret
+
+	.section .rodata
+	.globl hw_nmi_windows
+	.balign 8
+hw_nmi_windows:
+	.quad wait_start, wait_end
+	.quad 0
 	.section .note.GNU-stack, "", @progbits

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NMI, INIT and start-up IPIs for L1, which the monitor holds while L1's GIF is 0. */
+/* NMI and INIT for L1, which the monitor holds while L1's GIF is 0. */
 #include "monitor/svm/svm.h"
 
 #define NMI_EVENT (EVENT_VALID | EVENT_TYPE_NMI << 8 | VECTOR_NMI)
@@ -7,7 +7,6 @@
 #define WINDOW (V_IRQ | V_INTR_PRIO_MASK | V_IGN_TPR)
 
 void svm_nmi_window(void);
-void svm_sleep(void);
 
 /* NMI, or INIT that became #SX: both wait in the CPU until they are let in. */
 void svm_nmi_exit(struct cpu *cpu)
@@ -56,22 +55,6 @@ static void deliver_nmi(struct cpu *cpu)
 	set_intercept(hw->vmcb, INTERCEPT1(VMEXIT_IRET), true);
 }
 
-static void wait_for_sipi(struct cpu *cpu)
-{
-	for (;;) {
-		cpu_serve(cpu);
-		cpu->init_pending = false;
-		if (cpu->sipi_pending)
-			break;
-		svm_sleep();
-		cpu_nmi(cpu);
-	}
-	cpu->sipi_pending = false;
-	cpu->nmi_pending = false;
-	cpu->waiting = false;
-	hw_host_sipi(cpu, cpu->sipi_vector);
-}
-
 /* Before every entry. L2 has INIT and NMI turned into exits if L1 wants that (APM vol. 2, 15.21). */
 void svm_deliver(struct cpu *cpu)
 {
@@ -87,11 +70,6 @@ void svm_deliver(struct cpu *cpu)
 			svm_gif_want_exit(cpu);
 		return;
 	}
-	if (cpu->init_pending) {
-		hw_host_reset(cpu);
-		cpu->waiting = true;
-	}
-	if (cpu->waiting)
-		wait_for_sipi(cpu);
+	cpu_start_up(cpu);
 	deliver_nmi(cpu);
 }
