@@ -3,6 +3,7 @@
 #ifndef MONITOR_ARCH_H
 #define MONITOR_ARCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CR0_PE (1u << 0)
@@ -22,6 +23,7 @@
 #define EFER_SVME (1u << 12)
 #define RFLAGS_FIXED (1u << 1)
 #define RFLAGS_CF (1u << 0)
+#define RFLAGS_TF (1u << 8)
 #define RFLAGS_IF (1u << 9)
 #define RFLAGS_VM (1u << 17)
 
@@ -34,12 +36,21 @@
 #define VECTOR_BP 3
 #define VECTOR_OF 4
 #define VECTOR_UD 6
+#define VECTOR_SS 12
 #define VECTOR_GP 13
 #define VECTOR_PF 14
 #define VECTOR_SX 30 /* AMD: security exception, what a redirected INIT becomes */
 
 /* General-purpose registers by their number in instruction encodings. */
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+
+/* Each byte is a memory type: 0, 1, 4 to 7 (Intel SDM vol. 3, 12.12.2; AMD APM vol. 2, 7.8.1). */
+static inline bool arch_pat_valid(uint64_t pat)
+{
+	const uint64_t ones = 0x0101010101010101u;
+
+	return !(pat & 0xf8 * ones) && !(pat >> 1 & ~(pat >> 2) & ones);
+}
 
 struct cpuid {
 	uint32_t a, b, c, d;

@@ -22,6 +22,11 @@ static int write_apic_base(uint64_t value)
 	return msr_try_write(MSR_APIC_BASE, value);
 }
 
+bool msr_watched(uint32_t msr, bool write)
+{
+	return write && (msr == MSR_APIC_BASE || msr == MSR_X2APIC_ICR);
+}
+
 int msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	int err = hw_host_msr_read(cpu, msr, value);

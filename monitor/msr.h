@@ -15,8 +15,14 @@ int msr_write(struct cpu *cpu, uint32_t msr, uint64_t value);
 /* The same for the RDMSR or WRMSR that L1 or L2 left for, with cpu->regs; completes nothing. */
 int msr_access(struct cpu *cpu, bool write);
 
+/* Whether an access has to come here from L1 and from every guest, whatever L1 leaves to it. */
+bool msr_watched(uint32_t msr, bool write);
+
 /* RDMSR and WRMSR on the hardware: 0, or ERR_INVAL if it answers with #GP. */
 int msr_try_read(uint32_t msr, uint64_t *value);
 int msr_try_write(uint32_t msr, uint64_t value);
+
+/* XSETBV, the same way. */
+int xcr_try_write(uint32_t xcr, uint64_t value);
 
 #endif

@@ -9,20 +9,12 @@
 #define ATTR_LONG (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
 
-/* Each byte is a memory type: 0, 1, 4 to 7 (APM volume 2, 7.8.1). */
-static bool pat_valid(uint64_t pat)
-{
-	const uint64_t ones = 0x0101010101010101u;
-
-	return !(pat & 0xf8 * ones) && !(pat >> 1 & ~(pat >> 2) & ones);
-}
-
 const char *svm_check_state(const struct vmcb_save *s, const struct svm_features *features)
 {
 	uint64_t beyond_phys = ~(((uint64_t)1 << features->phys_bits) - 1);
 	bool paging = s->cr0 & CR0_PG;
 
-	if (!pat_valid(s->pat))
+	if (!arch_pat_valid(s->pat))
 		return "G_PAT has an undefined memory type";
 	if (!(s->efer & EFER_SVME))
 		return "EFER.SVME is clear";

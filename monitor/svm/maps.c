@@ -1,52 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MSR permission map: APM volume 2, 15.11. What is opened in it and when: monitor/permit.h. */
-#include "monitor/apic.h"
 #include "monitor/svm/svm.h"
 
 #define MSR_RANGE 0x2000u
-#define MSR_READ_BIT 1u
-#define MSR_WRITE_BIT 2u
 
-/* Byte and first bit of an MSR in the map: APM volume 2, 15.11. False: no map covers it. */
-static bool msr_place(uint32_t msr, uint16_t *byte, unsigned int *shift)
+static const uint32_t msr_base[] = {0, 0xc0000000, 0xc0010000};
+
+/* An MSR's bit in the map, or -1 if no map covers it. */
+static int msr_bit(uint32_t msr, bool write)
 {
-	static const uint32_t base[] = {0, 0xc0000000, 0xc0010000};
-
-	for (uint32_t i = 0; i < ARRAY_SIZE(base); i++) {
-		uint32_t n = msr - base[i];
-
-		if (n < MSR_RANGE) {
-			*byte = (uint16_t)(i * MSR_RANGE / 4 + n / 4);
-			*shift = n % 4 * 2;
-			return true;
-		}
-	}
-	return false;
-}
-
-static void close_msr(uint8_t *map, uint32_t msr, unsigned int bits)
-{
-	unsigned int shift;
-	uint16_t byte;
-
-	if (msr_place(msr, &byte, &shift))
-		map[byte] |= (uint8_t)(bits << shift);
-}
-
-void svm_maps_host(uint8_t *msrpm)
-{
-	close_msr(msrpm, MSR_EFER, MSR_READ_BIT | MSR_WRITE_BIT);
-	close_msr(msrpm, MSR_VM_CR, MSR_READ_BIT | MSR_WRITE_BIT);
-	close_msr(msrpm, MSR_VM_HSAVE_PA, MSR_READ_BIT | MSR_WRITE_BIT);
-	close_msr(msrpm, MSR_APIC_BASE, MSR_WRITE_BIT);
-	close_msr(msrpm, MSR_X2APIC_ICR, MSR_WRITE_BIT);
+	for (uint32_t i = 0; i < ARRAY_SIZE(msr_base); i++)
+		if (msr - msr_base[i] < MSR_RANGE)
+			return (int)((i * MSR_RANGE + msr - msr_base[i]) * 2 + write);
+	return -1;
 }
 
 /* Those must never reach the hardware from a guest, whatever L1 thinks. */
 static bool msr_reserved(uint32_t msr, bool write)
 {
 	return (msr == MSR_EFER && write) || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA ||
-	       (msr == MSR_APIC_BASE && write) || (msr == MSR_X2APIC_ICR && write);
+	       msr_watched(msr, write);
+}
+
+void svm_maps_host(uint8_t *msrpm)
+{
+	for (uint32_t bit = 0; bit < ARRAY_SIZE(msr_base) * MSR_RANGE * 2; bit++) {
+		uint32_t msr = msr_base[bit / 2 / MSR_RANGE] + bit / 2 % MSR_RANGE;
+
+		if (msr == MSR_EFER || msr_reserved(msr, bit % 2))
+			msrpm[bit / 8] |= (uint8_t)(1u << bit % 8);
+	}
 }
 
 void svm_maps_reset(struct hw_vcpu *v)
@@ -71,14 +54,13 @@ void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request)
 
 bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened)
 {
-	unsigned int shift;
-	uint16_t byte;
-	uint8_t mask;
+	int bit = msr_bit(msr, write);
+	uint16_t byte = (uint16_t)(bit / 8);
+	uint8_t mask = (uint8_t)(1u << (bit & 7));
 
 	*opened = false;
-	if (!msr_place(msr, &byte, &shift))
+	if (bit < 0)
 		return v->msr.l1_open;
-	mask = (uint8_t)((write ? MSR_WRITE_BIT : MSR_READ_BIT) << shift);
 	if (!permit_l1_allows(&v->msr, byte, mask))
 		return false;
 	*opened = !msr_reserved(msr, write);
