@@ -184,9 +184,7 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "APM table B-2");
 #define EVENT_VALID (1ul << 31)
 
 /* exit_info1 of IOIO: APM volume 2, 15.10.2 */
-#define IOIO_IN (1u << 0)
 #define IOIO_STRING (1u << 2)
-#define IOIO_REP (1u << 3)
 #define IOIO_SIZE(i) (((i) >> 4) & 7) /* bytes */
 #define IOIO_ADDRESS_SHIFT 6          /* bits 9:7 are the size in bytes, 2, 4 or 8, shifted */
 #define IOIO_ADDRESS_MASK (7u << 7)
@@ -195,7 +193,6 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "APM table B-2");
 #define IOIO_PORT(i) ((uint16_t)((i) >> 16))
 
 /* exit_info1 of NPF: APM volume 2, 15.25.6 */
-#define NPF_PRESENT (1ul << 0)
 #define NPF_WRITE (1ul << 1)
 #define NPF_FETCH (1ul << 4)
 #define NPF_FINAL (1ul << 32)
