@@ -3,6 +3,7 @@
 
 #include "monitor/apic.h"
 #include "monitor/arch.h"
+#include "monitor/boot/tboot.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
 #include "monitor/lib.h"
@@ -95,16 +96,22 @@ void ap_main(void)
 	panic("a CPU's main function returned");
 }
 
+static void send_init_sipi(uint32_t apic_id, hpa_t low)
+{
+	apic_send(apic_id, ICR_MODE_INIT | ICR_ASSERT);
+	delay(10000);
+	for (int i = 0; i < START_TRIES; i++) {
+		apic_send(apic_id, ICR_MODE_SIPI | ICR_ASSERT | (uint32_t)(low.a >> 12));
+		delay(200);
+	}
+}
+
 static bool start_one(struct cpu *cpu, hpa_t low)
 {
 	__atomic_store_n(&ap_starting, cpu, __ATOMIC_RELEASE);
 	*(uint64_t *)mem_at(HPA(&ap_stack)) = (uint64_t)stacks[cpu->index] + CPU_STACK_SIZE;
-	apic_send(cpu->apic_id, ICR_MODE_INIT | ICR_ASSERT);
-	delay(10000);
-	for (int i = 0; i < START_TRIES; i++) {
-		apic_send(cpu->apic_id, ICR_MODE_SIPI | ICR_ASSERT | (uint32_t)(low.a >> 12));
-		delay(200);
-	}
+	if (!tboot_wake(cpu->apic_id, low))
+		send_init_sipi(cpu->apic_id, low);
 	for (uint64_t start = arch_rdtsc(); arch_rdtsc() - start < START_WAIT; arch_pause())
 		if (!__atomic_load_n(&ap_starting, __ATOMIC_ACQUIRE))
 			return true;

@@ -4,6 +4,7 @@
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
 #include "monitor/boot/l1.h"
+#include "monitor/boot/tboot.h"
 #include "monitor/call.h"
 #include "monitor/console.h"
 #include "monitor/guest.h"
@@ -18,7 +19,6 @@
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
 #define VGA_TEXT 0xb8000
 #define XAPIC_ID_MAX 254
-#define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa);
 
@@ -81,11 +81,18 @@ static hpa_t find_low_page(void)
 
 static void build_host_table(void)
 {
+	const struct tboot *tboot = tboot_found();
 	struct range block = mem_block();
+	bool leaf_1g;
+	const struct mtrr *mtrr = hw_table_types(&leaf_1g);
 
-	if (host_init(mem_top(), arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES, NULL) ||
+	if (host_init(mem_top(), leaf_1g, mtrr) ||
 	    host_set(HPA(block.start), block.end - block.start, 0) || icr_init())
 		die("no room for L1's nested table: raise BLOCK_RAM_SHARE's part in mem.c");
+	for (unsigned int i = 0; i < tboot->kept_count; i++)
+		if (host_set(HPA(tboot->kept[i].start), tboot->kept[i].end - tboot->kept[i].start,
+			     0))
+			die("no room to keep tboot's and TXT's memory from L1: raise BLOCK_FIXED");
 }
 
 /* Other CPUs come here, and stay, waiting for L1's start-up IPIs. */
@@ -156,6 +163,9 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	mem_early(&info);
 	if (boot_parse(&info, magic, HPA(info_hpa), &why))
 		die_about("boot information", why);
+	if (tboot_find(&info, &why))
+		die_about("memory map", why);
+	tboot_log();
 	if (!info.module_count)
 		die("no L1 was loaded with the monitor: add a 'module' line for Xen");
 	if (hw_check(&why))
