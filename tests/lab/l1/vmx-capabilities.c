@@ -73,7 +73,7 @@ static void capabilities(const void *arg)
 	CHECK_EQ(allowed(C_PROC2).must, 0);
 	CHECK(rdmsr(MSR_VMX_MISC) & MISC_LMA, "unrestricted guest without exits storing LMA");
 	CHECK((rdmsr(MSR_VMX_MISC) >> 16 & 0x1ff) <= 4, "more CR3 targets than fields");
-	CHECK((rdmsr(MSR_VMX_ENUM) >> 1 & 0x1ff) >= 0x17, "VMCS_ENUM 0x%x", rdmsr(MSR_VMX_ENUM));
+	CHECK((rdmsr(MSR_VMX_ENUM) >> 1 & 0x1ff) >= 0x16, "VMCS_ENUM 0x%x", rdmsr(MSR_VMX_ENUM));
 	caps = ept_vpid_capabilities();
 	CHECK_EQ(caps & (CAP_4_LEVELS | CAP_WB), CAP_4_LEVELS | CAP_WB);
 	if (can(C_PROC2, PROC2_VPID))
