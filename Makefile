@@ -24,7 +24,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 	grub-common grub-pc-bin grub-efi-amd64-bin
 
 # One image for each backend. A backend walks its own table format, not the other's.
-BACKENDS := svm
+BACKENDS := svm vmx
 IMAGES := $(BACKENDS:%=$(B)/nethervisor-%.elf)
 OTHER_FORMAT_svm := ept/ept.c ept/mtrr.c
 OTHER_FORMAT_vmx := ept/npt.c

@@ -107,7 +107,7 @@ static void do_hypercall(struct cpu *cpu)
 	if (bios_call(cpu))
 		return;
 	if ((uint32_t)cpu->regs.r[RAX] != HYPERCALL_MAGIC) {
-		hw_host_inject(cpu, VECTOR_UD, 0);
+		hw_host_no_hypercall(cpu);
 		return;
 	}
 	hypercall(cpu);

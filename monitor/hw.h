@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a backend does for the rest of the monitor. One is linked in: monitor/svm, monitor/fake.
- * Nested virtualization (L1's own use of the extension) is the backend's; what L1 may see and do
- * otherwise is decided above it, in exit.c.
+ * What a backend does for the rest of the monitor. One is linked in: monitor/svm, monitor/vmx or
+ * monitor/fake. Nested virtualization (L1's own use of the extension) is the backend's; what L1 may
+ * see and do otherwise is decided above it, in exit.c. What a backend has to use: cpu_serve() and
+ * cpu_start_up() before an entry, account.h around it, exit_host() for L1's exits, guest.h for L1's
+ * guests, and permit.h, tags.h and msr.h for what those may do by themselves.
  */
 #ifndef MONITOR_HW_H
 #define MONITOR_HW_H
@@ -23,6 +25,12 @@ extern const uint8_t hw_hypercall_insn[3];
  * to do about it).
  */
 int hw_check(const char **why);
+
+/*
+ * After hw_check() on the boot CPU: whether nested tables may have 1 GiB leaves, and the MTRRs that
+ * their memory types have to follow; NULL if the hardware lets MTRRs apply to L1 by itself.
+ */
+const struct mtrr *hw_table_types(bool *leaf_1g);
 
 /* Gives cpu its backend state, from boot memory. Any CPU may do it for another. */
 void hw_cpu_prepare(struct cpu *cpu);
@@ -65,8 +73,11 @@ int hw_host_insn_len(struct cpu *cpu);
 /* The instruction L1 left for is done: go on len bytes further, outside an interrupt shadow. */
 void hw_host_complete(struct cpu *cpu, unsigned int len);
 
-/* L1 takes an exception at its next entry. error_code is ignored for vectors without one. */
+/* L1 takes #UD, or #GP with error_code, at its next entry. */
 void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code);
+
+/* L1 executed hw_hypercall_insn without a hypercall in its registers: what it does without us. */
+void hw_host_no_hypercall(struct cpu *cpu);
 
 /* L1's own value of an MSR that the hardware uses for the monitor. */
 int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value);

@@ -25,7 +25,10 @@ struct table_pointer {
 } __attribute__((packed));
 
 extern const char trap_stubs[], msr_try_start[], msr_try_end[], msr_try_failed[];
-extern const char wait_start[], wait_end[]; /* the backend's sleep, which an NMI ends */
+/* Where the backend must not go on after an NMI: from start, it goes on at end. Ends with a 0. */
+extern const struct nmi_window {
+	uint64_t start, end;
+} hw_nmi_windows[];
 extern const struct table_pointer boot_gdtr;
 static struct gate idt[VECTORS];
 static bool dying;
@@ -90,8 +93,9 @@ void trap(struct trap_frame *frame)
 	if (frame->vector == VECTOR_NMI) {
 		if (cpu_on_own_stack())
 			cpu_this()->nmi_seen = true;
-		if (rip >= (uint64_t)wait_start && rip < (uint64_t)wait_end)
-			frame->rip = (uint64_t)wait_end;
+		for (const struct nmi_window *w = hw_nmi_windows; w->start; w++)
+			if (rip >= w->start && rip < w->end)
+				frame->rip = w->end;
 		return;
 	}
 	if (frame->vector == VECTOR_SX) {

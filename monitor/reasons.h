@@ -36,7 +36,8 @@
 	X(GIF, "STGI/CLGI")                      \
 	X(TLB, "INVLPGA/INVEPT/INVVPID")         \
 	X(INVALID, "invalid guest state")        \
-	X(OTHER, "other instruction")
+	X(OTHER, "other instruction")            \
+	X(APIC, "local APIC access")
 
 enum exit_reason {
 #define X(name, text) EXIT_##name,

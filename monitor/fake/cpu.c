@@ -319,3 +319,8 @@ void hw_flush(struct cpu *cpu)
 {
 	__atomic_add_fetch(&cpu->hw->flushed, 1, __ATOMIC_RELAXED);
 }
+
+void hw_host_no_hypercall(struct cpu *cpu)
+{
+	hw_host_inject(cpu, VECTOR_UD, 0);
+}

@@ -15,11 +15,11 @@
 #define ATTR_FLAT_DATA 0xc93
 #define ATTR_FLAT_CODE 0xc9b
 
-#define CPUID_SVM_ECX (1u << 2) /* CPUID 80000001h */
+#define CPUID_SVM_ECX (1u << 2)    /* CPUID 80000001h */
+#define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
 #define MULTIBOOT_MAGIC 0x2badb002
 #define DR6_INIT 0xffff0ff0
 #define DR7_INIT 0x400
-#define MXCSR_INIT 0x1f80
 
 const char hw_name[8] = "svm";
 const uint8_t hw_hypercall_insn[3] = {0x0f, 0x01, 0xd9}; /* VMMCALL */
@@ -45,6 +45,12 @@ int hw_check(const char **why)
 	svm_features.phys_bits = (uint8_t)arch_cpuid(0x80000008, 0).a;
 	*why = "this CPU has fewer than 4 ASIDs: it can not run the monitor";
 	return svm_features.asids < 4 ? ERR_NOSYS : 0;
+}
+
+const struct mtrr *hw_table_types(bool *leaf_1g)
+{
+	*leaf_1g = arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES;
+	return NULL;
 }
 
 struct hw_vcpu *hw_vcpu_create(void)

@@ -151,6 +151,11 @@ void svm_host_exit(struct cpu *cpu)
 	}
 }
 
+void hw_host_no_hypercall(struct cpu *cpu)
+{
+	hw_host_inject(cpu, VECTOR_UD, 0);
+}
+
 int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	const struct hw_cpu *hw = cpu->hw;

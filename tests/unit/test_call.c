@@ -85,7 +85,7 @@ static void the_host_itself(void **state)
 	machine(CPUS);
 	cpu_at(0)->stats.count[EXIT_CPUID] = 10;
 	cpu_at(2)->stats.count[EXIT_CPUID] = 200;
-	cpu_at(1)->stats.count[EXIT_OTHER] = 3000;
+	cpu_at(1)->stats.count[EXIT_REASON_COUNT - 1] = 3000;
 	cpu_at(1)->stats.cycles[EXIT_CPUID] = 5;
 	cpu_at(2)->stats.cycles[EXIT_CPUID] = 60;
 	r = call(HYPERCALL_GUEST, 0, 0);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/lib.h"
+#include "monitor/vmx/vmx.h"
+
+#define SLOT_INDEX_MAX 32u
+/* Width, type and index of an encoding, packed: every field above has a slot of its own. */
+#define SLOT(e) ((FIELD_WIDTH(e) << 2 | FIELD_TYPE(e)) * SLOT_INDEX_MAX + (((e) >> 1) & 0x1ff))
+#define SLOT_COUNT (16 * SLOT_INDEX_MAX)
+
+const uint16_t field_encoding[FIELD_COUNT] = {
+#define X(name, encoding, kind) encoding,
+	VMCS_FIELDS(X)
+#undef X
+};
+
+static const uint8_t kind_of[FIELD_COUNT] = {
+#define X(name, encoding, kind) kind,
+	VMCS_FIELDS(X)
+#undef X
+};
+
+static const uint8_t slot[SLOT_COUNT] = {
+#define X(name, encoding, kind) [SLOT(encoding)] = F_##name + 1,
+	VMCS_FIELDS(X)
+#undef X
+};
+
+struct field_set fields_of[KIND_COUNT];
+static struct field_set missing; /* on one CPU at least */
+
+static bool in_hardware(uint64_t encoding)
+{
+	uint64_t value;
+	bool failed;
+
+	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(value) : "r"(encoding) : "cc");
+	return !failed;
+}
+
+void fields_init(void)
+{
+	memset(fields_of, 0, sizeof(fields_of));
+	for (unsigned int f = 0; f < FIELD_COUNT; f++) {
+		if (!in_hardware(field_encoding[f]))
+			set_add(&missing, f);
+		if (!set_has(&missing, f))
+			set_add(&fields_of[kind_of[f]], f);
+	}
+}
+
+bool field_exists(unsigned int field)
+{
+	return !set_has(&missing, field);
+}
+
+int field_find(uint64_t encoding)
+{
+	uint64_t e = encoding & ~(uint64_t)FIELD_HIGH;
+	unsigned int index = (e >> 1) & 0x1ff;
+
+	/* Only 64-bit fields have an upper half (SDM vol. 3, 25.11.2). */
+	if (encoding > 0x7fff || index >= SLOT_INDEX_MAX ||
+	    ((encoding & FIELD_HIGH) && FIELD_WIDTH(encoding) != 1) || !slot[SLOT(e)] ||
+	    field_encoding[slot[SLOT(e)] - 1] != e || !field_exists(slot[SLOT(e)] - 1u))
+		return -1;
+	return slot[SLOT(e)] - 1;
+}
+
+uint64_t field_set_value(uint32_t encoding, uint64_t old, uint64_t value)
+{
+	switch (FIELD_WIDTH(encoding)) {
+	case 0:
+		return (uint16_t)value;
+	case 1:
+		return encoding & FIELD_HIGH ? (uint32_t)old | value << 32 : value;
+	case 2:
+		return (uint32_t)value;
+	default:
+		return value;
+	}
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * L1's VMLAUNCH and VMRESUME, and those exits of L2 that L1 is not told of. The VMCS that hardware
+ * uses is the monitor's, one per vCPU. Fields that L1 has written since the last entry are copied to
+ * it, controls after they were checked and merged; the rest is still there.
+ */
+#include "ept/format.h"
+#include "ept/host.h"
+#include "ept/phys.h"
+#include "monitor/lib.h"
+#include "monitor/log.h"
+#include "monitor/msr.h"
+#include "monitor/vmx/vmx.h"
+
+#define BAD_STATE_OTHER 0 /* exit qualifications of a failed entry: SDM vol. 3, 27.8 */
+#define BAD_STATE_PDPTE 2
+#define BAD_STATE_LINK 4
+#define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
+#define PORT_SIZE(q) (((q)&7) + 1)
+
+static uint64_t cpu2_of(const uint64_t *f)
+{
+	return f[F_CPU_CONTROLS] & CPU_SECONDARY ? f[F_CPU2_CONTROLS] : 0;
+}
+
+static bool l1_has_ept(const struct cpu *cpu)
+{
+	return cpu2_of(cpu->hw->current.f) & CPU2_EPT;
+}
+
+/* --- entry --------------------------------------------------------------------------------- */
+
+static void merge_controls(struct hw_vcpu *v, const uint64_t *f)
+{
+	uint64_t cpu2 = cpu2_of(f);
+	uint64_t entry = hw_caps.entry.must | ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
+
+	vmx_write(VMCS_PIN_CONTROLS, f[F_PIN_CONTROLS] | PIN_NMI | PIN_VIRTUAL_NMI);
+	vmx_write(VMCS_CPU_CONTROLS, (f[F_CPU_CONTROLS] & ~(uint64_t)CPU_PORTS) | CPU_IO_BITMAPS |
+					     CPU_MSR_BITMAPS | CPU_SECONDARY);
+	vmx_write(VMCS_CPU2_CONTROLS, hw_caps.cpu2.must | cpu2 | CPU2_EPT | CPU2_VPID);
+	vmx_write(VMCS_EXIT_CONTROLS, hw_caps.exit.must | EXIT_SAVE_DEBUG | EXIT_HOST_64 |
+					      EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
+					      EXIT_LOAD_EFER |
+					      (f[F_EXIT_CONTROLS] & EXIT_ACK_INTR));
+	vmx_write(VMCS_ENTRY_CONTROLS, entry | (f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64));
+	vmx_write(VMCS_EPT_POINTER,
+		  cpu2 & CPU2_EPT ? f[F_EPT_POINTER] : host_root().a | EPTP_WB | EPTP_LEVELS_4);
+	vmx_write(VMCS_MSR_BITMAP, v->msr_bitmap);
+	vmx_write(VMCS_IO_BITMAP_A, v->io_bitmap);
+	vmx_write(VMCS_IO_BITMAP_B, v->io_bitmap + PAGE_SIZE);
+}
+
+/* EFER of a guest whose entry does not load it: SDM vol. 3, 27.3.2.1. */
+static uint64_t derived_efer(uint64_t efer, const uint64_t *f)
+{
+	efer &= ~(uint64_t)EFER_LMA;
+	if (f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64)
+		return efer | EFER_LMA | EFER_LME;
+	return f[F_GUEST_CR0] & CR0_PG ? efer & ~(uint64_t)EFER_LME : efer;
+}
+
+/* What L1's own registers hold where an entry control says that they stay. */
+struct l1_state {
+	uint64_t dr7, debugctl, pat, efer;
+};
+
+static struct l1_state l1_state(void)
+{
+	return (struct l1_state){vmx_read(VMCS_GUEST_DR7), vmx_read(VMCS_GUEST_DEBUGCTL),
+				 vmx_read(VMCS_GUEST_PAT), vmx_read(VMCS_GUEST_EFER)};
+}
+
+static void write_choices(const uint64_t *f, const struct l1_state *l1)
+{
+	uint64_t entry = f[F_ENTRY_CONTROLS];
+	bool debug = entry & ENTRY_LOAD_DEBUG;
+
+	vmx_write(VMCS_GUEST_DR7, debug ? f[F_GUEST_DR7] : l1->dr7);
+	vmx_write(VMCS_GUEST_DEBUGCTL, debug ? f[F_GUEST_DEBUGCTL] : l1->debugctl);
+	vmx_write(VMCS_GUEST_PAT, entry & ENTRY_LOAD_PAT ? f[F_GUEST_PAT] : l1->pat);
+	vmx_write(VMCS_GUEST_EFER,
+		  entry & ENTRY_LOAD_EFER ? f[F_GUEST_EFER] : derived_efer(l1->efer, f));
+}
+
+static void write_dirty(struct l1_vmcs *current)
+{
+	static const enum field_kind copied[] = {GUEST, COLD, COPY};
+
+	for (size_t k = 0; k < ARRAY_SIZE(copied); k++) {
+		struct field_set set = fields_of[copied[k]];
+
+		for (size_t w = 0; w < ARRAY_SIZE(set.bits); w++)
+			set.bits[w] &= current->dirty.bits[w];
+		for (int i = -1; (i = set_next(&set, i)) >= 0;)
+			vmx_write(field_encoding[i], current->f[i]);
+	}
+}
+
+static bool any_dirty(const struct field_set *dirty, enum field_kind kind)
+{
+	for (size_t w = 0; w < ARRAY_SIZE(dirty->bits); w++)
+		if (dirty->bits[w] & fields_of[kind].bits[w])
+			return true;
+	return false;
+}
+
+/* A VMCS that never ran for this vCPU; leaves it current. */
+static void prepare_vmcs(struct guest_vcpu *v)
+{
+	vmx_vmcs_init(&v->hw->vmcs);
+	vmx_load(&v->hw->vmcs);
+	vmx_write_host_state();
+	vmx_write_neutral_controls();
+	permit_reset(&v->hw->msr);
+	permit_reset(&v->hw->io);
+	v->fresh = false;
+}
+
+/* The record of L1's current VMCS, held until that is current no more, or its EPT root changes. */
+static struct guest_vcpu *hold(struct cpu *cpu, hpa_t root)
+{
+	struct hw_cpu *hw = cpu->hw;
+	struct guest_vcpu *v = hw->held;
+
+	if (v && v->guest->root.a == root.a && !v->guest->gone) {
+		v->used = cpu->exit_tsc;
+		return v;
+	}
+	current_release(cpu);
+	hw->held = guest_vcpu_take(cpu, HPA(hw->current.hpa), root);
+	return hw->held;
+}
+
+/* Guest state that only the monitor can check. The qualification, or -1. */
+static int bad_state(const uint64_t *f)
+{
+	uint64_t cr0_must = l1_caps.cr0_must;
+
+	if (cpu2_of(f) & CPU2_UNRESTRICTED)
+		cr0_must &= ~(uint64_t)(CR0_PE | CR0_PG);
+	if ((f[F_GUEST_CR0] & cr0_must) != cr0_must)
+		return BAD_STATE_OTHER;
+	if (f[F_GUEST_ACTIVITY] > ACTIVITY_HLT)
+		return BAD_STATE_OTHER;
+	if ((f[F_GUEST_CR4] & ~l1_caps.cr4_may))
+		return BAD_STATE_OTHER;
+	return f[F_LINK_POINTER] == NO_VMCS ? -1 : BAD_STATE_LINK;
+}
+
+static void assign_vpid(struct cpu *cpu, struct guest_vcpu *v, bool fresh)
+{
+	struct hw_cpu *hw = cpu->hw;
+	const uint64_t *f = hw->current.f;
+	bool l1_vpid = cpu2_of(f) & CPU2_VPID;
+
+	if (!l1_vpid) {
+		tags_forget(&hw->vpids);
+		vmx_invvpid(INV_SINGLE, VPID_HOST);
+	}
+	tags_assign(&hw->vpids, &v->hw->vpid, cpu->index, l1_vpid ? (uint32_t)f[F_VPID] : 0, fresh);
+	if (hw->vpids.flush)
+		vmx_invvpid(INV_ALL, 0);
+	hw->vpids.flush = false;
+	vmx_write(VMCS_VPID, v->hw->vpid.value);
+}
+
+/* Loads L2 into the CPU's VMCS. Qualification of a failed entry, or -1. */
+static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
+{
+	struct l1_vmcs *current = &cpu->hw->current;
+	const uint64_t *f = current->f;
+	struct l1_state l1 = l1_state();
+	bool fresh = v->fresh;
+
+	if (fresh)
+		prepare_vmcs(v);
+	else
+		vmx_load(&v->hw->vmcs);
+	write_dirty(current);
+	if (any_dirty(&current->dirty, MERGE))
+		merge_controls(v->hw, f);
+	write_choices(f, &l1);
+	maps_prepare(v->hw, f);
+	assign_vpid(cpu, v, fresh);
+	memset(&current->dirty, 0, sizeof(current->dirty));
+	cpu->hw->running = v;
+	vmx_load_regs(cpu);
+	if (!(cpu2_of(f) & CPU2_EPT) && vmx_pae_paging(f[F_GUEST_CR0], f[F_GUEST_CR4], 0) &&
+	    !(f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64) && vmx_load_pdptes(f[F_GUEST_CR3]))
+		return BAD_STATE_PDPTE;
+	return -1;
+}
+
+static void refuse(struct cpu *cpu, enum vm_error error, const char *why)
+{
+	log_provoked("entry refused on CPU %u: %s", cpu->index, why);
+	vm_fail(cpu, error);
+}
+
+/* A guest without EPT has no table of its own: its VMCS names it, at an odd address. */
+static hpa_t guest_root(const struct cpu *cpu)
+{
+	const uint64_t *f = cpu->hw->current.f;
+
+	return HPA(l1_has_ept(cpu) ? f[F_EPT_POINTER] & PAGE_MASK : cpu->hw->current.hpa | 1);
+}
+
+static void start(struct cpu *cpu, struct guest_vcpu *v)
+{
+	const uint64_t *f = cpu->hw->current.f;
+	int bad = load_guest(cpu, v);
+	uint32_t entry;
+
+	if (bad < 0)
+		bad = bad_state(f);
+	if (bad >= 0) {
+		vmx_reflect_failure(cpu, REASON_BAD_STATE, (uint64_t)bad);
+		return;
+	}
+	entry = msrs_load(cpu, f[F_ENTRY_MSR_LOAD], f[F_ENTRY_MSR_LOAD_COUNT]);
+	if (entry)
+		vmx_reflect_failure(cpu, REASON_BAD_MSR, entry);
+}
+
+void vmx_launch(struct cpu *cpu, bool launch)
+{
+	struct l1_vmcs *current = &cpu->hw->current;
+	struct guest_vcpu *v;
+	const char *wrong;
+
+	if (current->hpa == NO_VMCS) {
+		vm_fail(cpu, 0);
+		return;
+	}
+	shadow_collect(cpu->hw);
+	if (vmx_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED_MOV_SS) {
+		vm_fail(cpu, ERROR_ENTRY_MOV_SS);
+		return;
+	}
+	if (current->launched == launch) {
+		vm_fail(cpu, launch ? ERROR_LAUNCH_LAUNCHED : ERROR_RESUME_CLEAR);
+		return;
+	}
+	wrong = check_controls(current->f, &l1_caps);
+	if (wrong) {
+		refuse(cpu, ERROR_ENTRY_CONTROLS, wrong);
+		return;
+	}
+	wrong = check_host(current->f, &l1_caps);
+	if (wrong) {
+		refuse(cpu, ERROR_ENTRY_HOST, wrong);
+		return;
+	}
+	v = hold(cpu, guest_root(cpu));
+	if (!v)
+		refuse(cpu, ERROR_ENTRY_CONTROLS,
+		       "the VMCS is in use on another CPU, or too many are in use");
+	else if (v->guest->stop_reason != STOP_NONE)
+		refuse(cpu, ERROR_ENTRY_CONTROLS, "the guest was stopped");
+	else
+		start(cpu, v);
+}
+
+/* The hardware found what the monitor did not: L1 is told in the same words. */
+void vmx_guest_refused(struct cpu *cpu)
+{
+	uint32_t error = (uint32_t)vmx_read(VMCS_INSN_ERROR);
+
+	cpu->hw->running = NULL;
+	memset(&cpu->hw->current.dirty, 0xff, sizeof(cpu->hw->current.dirty));
+	vmx_load(&cpu->hw->l1);
+	vmx_load_regs(cpu);
+	refuse(cpu, error ? error : ERROR_ENTRY_CONTROLS, "by the CPU");
+}
+
+/* --- exits that only the monitor wanted: as if L1's own setting were in force ----------------- */
+
+static void complete_guest(struct cpu *cpu)
+{
+	uint64_t blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
+
+	cpu->regs.rip += vmx_read(VMCS_EXIT_INSN_LEN);
+	vmx_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_STI | BLOCKED_MOV_SS));
+}
+
+static void raise_gp(struct cpu *cpu)
+{
+	uint32_t event = EVENT_VALID | EVENT_HAS_ERROR | EVENT_TYPE_EXCEPTION << 8 | VECTOR_GP;
+
+	if (!(vmx_read(VMCS_GUEST_CR0) & CR0_PE))
+		event &= ~EVENT_HAS_ERROR;
+	if (cpu->hw->current.f[F_EXCEPTION_BITMAP] >> VECTOR_GP & 1) {
+		vmx_reflect_event(cpu, REASON_EXCEPTION, event, 0);
+		return;
+	}
+	vmx_write(VMCS_ENTRY_EVENT, event);
+	vmx_write(VMCS_ENTRY_ERROR_CODE, 0);
+}
+
+/* A guest without EPT touched what the host table does not give L1 either. */
+static void host_fault(struct cpu *cpu)
+{
+	hpa_t hpa = HPA(vmx_read(VMCS_GUEST_PHYSICAL));
+
+	if (host_allows(hpa, TABLE_RWX))
+		hw_flush(cpu); /* another CPU gave it back after this one faulted */
+	else if (host_map_device(hpa))
+		raise_gp(cpu);
+}
+
+static void msr_exit(struct cpu *cpu, bool write)
+{
+	struct hw_vcpu *v = cpu->hw->running->hw;
+	bool opened;
+
+	if (!maps_msr(v, (uint32_t)cpu->regs.r[RCX], write, &opened))
+		vmx_reflect(cpu);
+	else if (!opened && msr_access(cpu, write))
+		raise_gp(cpu);
+	else if (!opened)
+		complete_guest(cpu);
+}
+
+static void port_exit(struct cpu *cpu)
+{
+	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
+
+	if (!permit_port(&cpu->hw->running->hw->io, PORT_NUMBER(q), PORT_SIZE(q)))
+		vmx_reflect(cpu);
+}
+
+static void unknown_exit(struct cpu *cpu)
+{
+	guest_stop(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
+	vmx_reflect_failure(cpu, REASON_BAD_STATE, BAD_STATE_OTHER);
+}
+
+static bool is_nmi(void)
+{
+	return EVENT_TYPE(vmx_read(VMCS_EXIT_EVENT)) == EVENT_TYPE_NMI;
+}
+
+void vmx_guest_exit(struct cpu *cpu)
+{
+	uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
+
+	if (reason & REASON_ENTRY_FAILED) {
+		vmx_reflect_failure(cpu, REASON_BASIC(reason), vmx_read(VMCS_EXIT_QUALIFICATION));
+		return;
+	}
+	cpu->hw->current.launched = true;
+	if ((reason == REASON_EXCEPTION && is_nmi()) || reason == REASON_INIT)
+		vmx_nmi_exit(cpu); /* vmx_deliver() tells L1 if it is L1's */
+	else if (reason == REASON_MSR_READ || reason == REASON_MSR_WRITE)
+		msr_exit(cpu, reason == REASON_MSR_WRITE);
+	else if (reason == REASON_PORT)
+		port_exit(cpu);
+	else if (reason == REASON_EPT_VIOLATION && !l1_has_ept(cpu))
+		host_fault(cpu);
+	else if (reason == REASON_NMI_WINDOW &&
+		 !(cpu->hw->current.f[F_CPU_CONTROLS] & CPU_NMI_WINDOW))
+		return; /* vmx_deliver() waited for it */
+	else if (vmx_reason(reason, 0) == EXIT_UNKNOWN)
+		unknown_exit(cpu);
+	else
+		vmx_reflect(cpu);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of every CPU: enter L1 or L2, see why it came out, act, enter again. */
+#include "monitor/account.h"
+#include "monitor/panic.h"
+#include "monitor/vmx/vmx.h"
+
+void vmx_load_regs(struct cpu *cpu)
+{
+	cpu->regs.r[RSP] = vmx_read(VMCS_GUEST_RSP);
+	cpu->regs.rip = vmx_read(VMCS_GUEST_RIP);
+	cpu->regs.rflags = vmx_read(VMCS_GUEST_RFLAGS);
+}
+
+static void store_regs(const struct cpu *cpu)
+{
+	vmx_write(VMCS_GUEST_RSP, cpu->regs.r[RSP]);
+	vmx_write(VMCS_GUEST_RIP, cpu->regs.rip);
+	vmx_write(VMCS_GUEST_RFLAGS, cpu->regs.rflags);
+}
+
+/* An event whose delivery the exit cut short is delivered again (SDM vol. 3, 28.2.4). */
+static void redeliver(void)
+{
+	uint64_t event = vmx_read(VMCS_VECTORING_EVENT);
+
+	if (!(event & EVENT_VALID) || (vmx_read(VMCS_ENTRY_EVENT) & EVENT_VALID))
+		return;
+	vmx_write(VMCS_ENTRY_EVENT, event & ~(uint64_t)EVENT_NMI_UNBLOCKED);
+	if (EVENT_TYPE(event) == EVENT_TYPE_NMI)
+		vmx_write(VMCS_GUEST_INTERRUPTIBILITY,
+			  vmx_read(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)BLOCKED_NMI);
+	vmx_write(VMCS_ENTRY_INSN_LEN, vmx_read(VMCS_EXIT_INSN_LEN));
+	if (event & EVENT_HAS_ERROR)
+		vmx_write(VMCS_ENTRY_ERROR_CODE, vmx_read(VMCS_VECTORING_ERROR_CODE));
+}
+
+static void act(struct cpu *cpu)
+{
+	struct guest_vcpu *v = cpu->hw->running;
+
+	if (v)
+		vmx_guest_exit(cpu);
+	else
+		vmx_host_exit(cpu);
+	/* Whoever it was goes on: had it not, its events would be L1's business now. */
+	if (cpu->hw->running == v)
+		redeliver();
+}
+
+static void refused(struct cpu *cpu)
+{
+	if (cpu->hw->running)
+		vmx_guest_refused(cpu);
+	else
+		panic("the CPU refuses L1's VMCS");
+}
+
+static enum enter_result enter(struct cpu *cpu)
+{
+	struct vmcs *vmcs = cpu->hw->running ? &cpu->hw->running->hw->vmcs : &cpu->hw->l1;
+	enum enter_result result;
+	uint32_t reason;
+
+	store_regs(cpu);
+	account_end(cpu);
+	result = vmx_enter(&cpu->regs, vmcs->launched, &cpu->nmi_seen);
+	if (result != ENTER_DONE)
+		return result;
+	reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
+	account_exit(cpu, cpu->hw->running ? &cpu->hw->running->stats : &cpu->stats,
+		     vmx_reason(reason, (uint32_t)vmx_read(VMCS_EXIT_EVENT)), arch_rdtsc());
+	/* A failed entry leaves the VMCS as clear as it was. */
+	if (!(reason & REASON_ENTRY_FAILED))
+		vmcs->launched = true;
+	vmx_load_regs(cpu);
+	return ENTER_DONE;
+}
+
+_Noreturn void hw_run(struct cpu *cpu)
+{
+	for (;;) {
+		vmx_deliver(cpu);
+		switch (enter(cpu)) {
+		case ENTER_DONE:
+			act(cpu);
+			break;
+		case ENTER_REFUSED:
+			refused(cpu);
+			break;
+		case ENTER_NMI:
+			break;
+		}
+	}
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the VMX backend share. */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include "monitor/guest.h"
+#include "monitor/hw.h"
+#include "monitor/permit.h"
+#include "monitor/tags.h"
+#include "monitor/vmx/vmcs.h"
+
+#define VPID_HOST 1 /* L1's own; L2's follow */
+#define VPID_COUNT 65536u
+#define NO_VMCS UINT64_MAX /* the current-VMCS pointer when there is none */
+
+struct field_set {
+	uint64_t bits[(FIELD_COUNT + 63) / 64];
+};
+
+/* L1's current VMCS, which only VMREAD and VMWRITE reach: L1's region is read when it becomes
+ * current and written when it ceases to be. */
+struct l1_vmcs {
+	uint64_t hpa; /* of L1's region, or NO_VMCS */
+	bool launched;
+	uint64_t f[FIELD_COUNT];
+	struct field_set dirty; /* newer here than in the VMCS that runs */
+	struct field_set stale; /* newer there than here */
+};
+
+/* A VMCS that hardware uses. */
+struct vmcs {
+	uint64_t hpa;
+	bool launched;
+};
+
+/* State of one physical CPU. */
+struct hw_cpu {
+	struct vmcs l1; /* runs L1 */
+	uint64_t vmxon_hpa;
+	struct guest_vcpu *running; /* L2, or NULL for L1 */
+	struct guest_vcpu *held;    /* whose VMCS this CPU may have cached; NULL: none */
+	struct tag_pool vpids;
+	/* L1's view of VMX */
+	bool vmxon;
+	uint64_t vmxon_ptr;
+	struct l1_vmcs current;
+	struct vmcs shadow; /* which L1's VMREAD and VMWRITE reach by themselves; hpa 0: none */
+	bool nmi_window;    /* an NMI waits for the moment that L1 or L2 can take it */
+};
+
+/* State of one vCPU record. */
+struct hw_vcpu {
+	struct vmcs vmcs;
+	uint64_t msr_bitmap, io_bitmap; /* hpa: one page, two pages */
+	struct permit_map msr, io;
+	struct tag vpid;
+};
+
+/* --- hardware ------------------------------------------------------------------------------- */
+
+/* Fields of the current VMCS. They exist: anything else is a bug of ours. */
+static inline uint64_t vmx_read(enum vmcs_encoding field)
+{
+	uint64_t value;
+
+	__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((uint64_t)field) : "cc");
+	return value;
+}
+
+static inline void vmx_write(enum vmcs_encoding field, uint64_t value)
+{
+	bool failed;
+
+	__asm__ volatile("vmwrite %2, %1"
+			 : "=@ccbe"(failed)
+			 : "r"((uint64_t)field), "r"(value)
+			 : "cc");
+	ASSERT(!failed);
+}
+
+static inline void vmx_load(const struct vmcs *v)
+{
+	bool failed;
+
+	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(v->hpa) : "cc", "memory");
+	ASSERT(!failed);
+}
+
+static inline void vmx_clear(struct vmcs *v)
+{
+	bool failed;
+
+	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(v->hpa) : "cc", "memory");
+	ASSERT(!failed);
+	v->launched = false;
+}
+
+/* INVEPT and INVVPID, by the types of SDM vol. 3, chapter 31. */
+enum invalidate { INV_ADDRESS, INV_SINGLE, INV_ALL, INV_SINGLE_KEEP_GLOBAL };
+
+static inline void vmx_invept(enum invalidate type, uint64_t eptp)
+{
+	uint64_t operand[2] = {eptp, 0};
+
+	__asm__ volatile("invept %0, %1" ::"m"(operand), "r"((uint64_t)type) : "cc", "memory");
+}
+
+static inline void vmx_invvpid(enum invalidate type, uint16_t vpid)
+{
+	uint64_t operand[2] = {vpid, 0};
+
+	__asm__ volatile("invvpid %0, %1" ::"m"(operand), "r"((uint64_t)type) : "cc", "memory");
+}
+
+/* enter.S: VMLAUNCH or VMRESUME with the registers of regs, unless *nmi_seen. */
+enum enter_result { ENTER_DONE, ENTER_NMI, ENTER_REFUSED };
+enum enter_result vmx_enter(struct regs *regs, bool launched, const bool *nmi_seen);
+
+/* --- fields.c ------------------------------------------------------------------------------- */
+
+enum field_kind { GUEST, COLD, CHOICE, COPY, MERGE, LIST, HOST, INFO, NONE, KIND_COUNT };
+
+extern const uint16_t field_encoding[FIELD_COUNT];
+extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
+
+/* With a VMCS current, on each CPU: finds out which fields all of them have. */
+void fields_init(void);
+/* Number of the field with this encoding (its FIELD_HIGH bit ignored), or -1. */
+int field_find(uint64_t encoding);
+bool field_exists(unsigned int field);
+/* What a VMWRITE of value leaves in a field with this encoding, which had old. */
+uint64_t field_set_value(uint32_t encoding, uint64_t old, uint64_t value);
+
+static inline bool set_has(const struct field_set *s, unsigned int field)
+{
+	return s->bits[field / 64] >> (field % 64) & 1;
+}
+
+static inline void set_add(struct field_set *s, unsigned int field)
+{
+	s->bits[field / 64] |= 1ul << (field % 64);
+}
+
+static inline void set_drop(struct field_set *s, unsigned int field)
+{
+	s->bits[field / 64] &= ~(1ul << (field % 64));
+}
+
+/* Each field of a set: for (SET_EACH(f, &set)) */
+static inline int set_next(const struct field_set *s, int after)
+{
+	unsigned int f = (unsigned int)(after + 1);
+
+	while (f < FIELD_COUNT) {
+		uint64_t rest = s->bits[f / 64] >> (f % 64);
+
+		if (rest)
+			return (int)f + __builtin_ctzl(rest);
+		f = (f / 64 + 1) * 64;
+	}
+	return -1;
+}
+
+/* --- caps.c: what the hardware can do, and what of it L1 may use ------------------------------ */
+
+struct control_caps {
+	uint32_t must, may; /* bits that have to be 1, bits that may be */
+};
+struct vmx_caps {
+	struct control_caps pin, cpu, cpu2, exit, entry;
+	uint64_t cr0_must, cr0_may, cr4_must, cr4_may;
+	uint64_t ept_vpid, misc;
+	uint8_t phys_bits;
+};
+extern struct vmx_caps hw_caps; /* the hardware's */
+extern struct vmx_caps l1_caps; /* L1's: no more than the hardware's, and what we implement */
+
+int caps_read(const char **why);
+/* The capability MSRs as L1 sees them: 0, or ERR_INVAL for one that does not exist. */
+int caps_msr(uint32_t msr, uint64_t *value);
+
+#define VMX_REVISION 0x4e560001u /* of L1's regions: our layout */
+#define MSR_FEATURE_CONTROL 0x3au
+#define FEATURE_LOCKED 1u
+#define FEATURE_VMXON 4u
+#define MSR_VMX_BASIC 0x480u
+#define MSR_VMX_LAST 0x491u
+
+/* --- check.c: what VM entry refuses before it looks at the guest; NULL, or what is wrong -------- */
+
+const char *check_controls(const uint64_t *f, const struct vmx_caps *caps);
+const char *check_host(const uint64_t *f, const struct vmx_caps *caps);
+bool eptp_ok(uint64_t eptp, const struct vmx_caps *caps);
+bool efer_ok(uint64_t efer); /* of L1 in 64-bit mode */
+
+/* --- the rest ------------------------------------------------------------------------------- */
+
+/* cpu.c: what every VMCS of the monitor's has in common; each for the current one */
+uint64_t vmx_read_cr(unsigned int number);
+void vmx_vmcs_init(struct vmcs *v); /* clear, with nothing in it; not current */
+void vmx_write_host_state(void);
+void vmx_write_neutral_controls(void);
+
+/* space.c: the address space and mode that the current VMCS describes; by the host table or not */
+void vmx_space(struct walk_space *space, hpa_t nested_root, bool nested);
+/* PAE paging's top-level entries, which VM entry takes from the VMCS: read from memory at cr3. */
+int vmx_load_pdptes(uint64_t cr3);
+bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer);
+
+/* control.c: L1's writes to CR0 and CR4 that reach bits of the monitor's; XCR0 */
+void host_cr_exit(struct cpu *cpu);
+void host_guard_cr0(bool vmxon);
+void host_xsetbv(struct cpu *cpu);
+
+/* operand.c: operands of L1's VMX instructions. 0, or the fault has been injected. */
+bool operand_is_register(void);
+uint64_t *operand_reg(struct cpu *cpu, unsigned int shift); /* its number's place in the info */
+int operand_read(struct cpu *cpu, void *buf, size_t n);
+int operand_write(struct cpu *cpu, const void *buf, size_t n);
+
+/* insn.c: L1's VMX instructions, and how they end */
+void vmx_instruction(struct cpu *cpu, unsigned int reason);
+void vm_succeed(struct cpu *cpu);
+void vm_fail(struct cpu *cpu, enum vm_error error);
+
+/* region.c: L1's current VMCS, and its regions */
+void region_clear(uint64_t hpa); /* launch state: clear */
+void current_load(struct cpu *cpu, uint64_t hpa);
+void current_store(struct cpu *cpu); /* there is no current VMCS any more */
+uint64_t current_read(struct cpu *cpu, unsigned int field);
+void current_write(struct cpu *cpu, unsigned int field, uint64_t value);
+void current_release(struct cpu *cpu); /* the held vCPU's VMCS leaves this CPU */
+
+/* shadow.c: fields that L1's VMREAD and VMWRITE reach without an exit */
+void shadow_create(struct hw_cpu *hw);
+void shadow_enable(struct hw_cpu *hw);
+void shadow_switch(struct hw_cpu *hw, bool on); /* L1 has a current VMCS, or none */
+void shadow_show(struct hw_cpu *hw);            /* L1's fields to where it reads them */
+void shadow_collect(struct hw_cpu *hw);         /* what L1 wrote there */
+
+/* maps.c */
+void maps_host(uint8_t *bitmap); /* closes what L1 itself must not reach */
+void maps_prepare(struct hw_vcpu *v, const uint64_t *f);
+/* Whether L1 leaves what its guest just did open; *opened: it passes when the guest tries again. */
+bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened);
+
+/* msrs.c: MSR lists, into and from the current VMCS. 0, or the number (from 1) of a bad entry. */
+uint32_t msrs_load(struct cpu *cpu, uint64_t list, uint64_t count);
+uint32_t msrs_store(struct cpu *cpu, uint64_t list, uint64_t count);
+
+/* types.c: MTRRs, as L1 set them */
+const struct mtrr *types_read(void); /* at boot: the hardware's */
+bool types_is_mtrr(uint32_t msr);
+int types_get(uint32_t msr, uint64_t *value);
+int types_set(uint32_t msr, uint64_t value);
+
+/* nested.c */
+void vmx_launch(struct cpu *cpu, bool launch);
+void vmx_guest_refused(struct cpu *cpu); /* VMfail at the hardware's own entry */
+void vmx_guest_exit(struct cpu *cpu);
+
+/* reflect.c: L1 goes on behind an exit of L2 */
+void vmx_reflect(struct cpu *cpu);
+void vmx_reflect_failure(struct cpu *cpu, unsigned int reason, uint64_t qualification);
+/* An exit that the hardware did not make: INIT, NMI, or an exception that L1 wants to see. */
+void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uint32_t error_code);
+
+/* host.c */
+void vmx_host_exit(struct cpu *cpu);
+
+/* event.c */
+void vmx_deliver(struct cpu *cpu); /* before every entry */
+void vmx_nmi_exit(struct cpu *cpu);
+
+/* run.c: RSP, RIP and RFLAGS of whoever the current VMCS describes, to cpu->regs */
+void vmx_load_regs(struct cpu *cpu);
+
+/* exits.c */
+enum exit_reason vmx_reason(uint32_t reason, uint32_t event);
+
+#endif
