@@ -8,7 +8,7 @@
 
 #include "ept/addr.h"
 
-/* SDM vol. 3, table 12-2. EPT leaves have the same numbers. */
+/* SDM vol. 3, table 12-8. EPT leaves have the same numbers. */
 enum mem_type {
 	MEM_UC = 0,
 	MEM_WC = 1,

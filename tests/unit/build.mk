@@ -20,13 +20,21 @@ FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard ept/*.c monitor/*.c monitor/boot
 FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o
 FAKE_LIB := $(B)/fake/machine.a
 
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
-UNIT += $(UNIT_TESTS)
+# Tests of nested tables are linked a second time, with EPT as the format in place of NPT, which is
+# the archive's: build/unit/test_NAME_ept. test_ept*.c are for EPT alone.
+FAKE_EPT := $(B)/fake/ept/ept.c.o
+FORMAT_EPT = -DFORMAT_EPT
+EPT_ONLY := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_ept*.c))
+EPT_TOO := $(patsubst %,$(B)/unit/test_%_ept,walk_nested host_table)
+
+UNIT_TESTS := $(filter-out $(EPT_ONLY),\
+	$(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c)))
+UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO)
 # For test_decode_random.
 DEPS += libcapstone-dev
 $(B)/deps.mk: tests/unit/build.mk
 
-$(FAKE_SRCS:%=$(B)/fake/%.o): $(B)/fake/%.o: % | $(B)/version.h
+$(FAKE_SRCS:%=$(B)/fake/%.o) $(FAKE_EPT): $(B)/fake/%.o: % | $(B)/version.h
 	@mkdir -p $(@D)
 	$(say) CC $< "(fake)"
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
@@ -47,6 +55,15 @@ $(UNIT_TESTS): $(B)/unit/%: tests/unit/%.c $(FAKE_LIB)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $< $(FAKE_LIB) -lcmocka $(UNIT_LIBS)
 
+$(EPT_ONLY): $(B)/unit/%: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) $(FORMAT_EPT) -o $@ $< $(FAKE_EPT) $(FAKE_LIB) -lcmocka
+$(EPT_TOO): $(B)/unit/%_ept: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) $(FORMAT_EPT) -o $@ $< $(FAKE_EPT) $(FAKE_LIB) -lcmocka
+
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone
 
--include $(FAKE_OBJS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(FAKE_OBJS:.o=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)

@@ -1,52 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* L1's nested table: splitting, rights, and what happens when the table pages run out. */
-#include "tests/unit/test_machine.h"
-
-#define TOP (8 * GIB)
-#define SPAN(level) table_span(level)
-
-static void set_up(bool leaf_1g)
-{
-	fake_reset();
-	assert_int_equal(host_init(TOP, leaf_1g, NULL), 0);
-}
-
-/* The level of the entry that decides about hpa, and the entry. */
-static unsigned int level_of(uint64_t hpa, uint64_t *entry)
-{
-	const uint64_t *table = phys_table(host_root());
-
-	for (unsigned int level = TABLE_LEVELS;; level--) {
-		*entry = table[table_index(level, hpa)];
-		if (!table_present(*entry) || table_is_leaf(*entry, level))
-			return level;
-		table = phys_table(table_hpa(*entry, level));
-	}
-}
-
-/* One to one, with these rights and write-back, in a leaf of this level. */
-static void expect_leaf(uint64_t hpa, unsigned int level, unsigned int rights)
-{
-	uint64_t entry;
-
-	assert_int_equal(level_of(hpa, &entry), level);
-	assert_true(table_present(entry));
-	assert_int_equal(table_hpa(entry, level).a, ALIGN_DOWN(hpa, SPAN(level)));
-	assert_int_equal(table_rights(entry), rights);
-	assert_int_equal(entry & table_format.leaf_type, 0);
-	for (unsigned int r = 0; r <= TABLE_RWX; r++)
-		assert_int_equal(host_allows(HPA(hpa), r), (rights & r) == r);
-}
-
-static void expect_absent(uint64_t hpa)
-{
-	uint64_t entry;
-
-	level_of(hpa, &entry);
-	assert_int_equal(entry, 0);
-	assert_false(host_allows(HPA(hpa), TABLE_R));
-	assert_false(host_allows(HPA(hpa), 0));
-}
+/*
+ * L1's nested table in both formats: splitting, rights, and what happens when the table pages run
+ * out. Memory types, which only EPT's leaves have, are in test_ept_types.c too.
+ */
+#include "tests/unit/test_host_leaf.h"
 
 static void memory_is_one_to_one(void **state)
 {
@@ -57,7 +14,13 @@ static void memory_is_one_to_one(void **state)
 		expect_leaf(2 * MIB - 1, 1, TABLE_RWX);
 		expect_leaf(2 * MIB, 2, TABLE_RWX);
 		expect_leaf(0x12345678, 2, TABLE_RWX);
+#ifdef FORMAT_EPT
+		expect_leaf(3 * GIB - 1, large, TABLE_RWX); /* but what has one type may be large */
+		expect_leaf(3 * GIB, large, TABLE_RWX);
+		expect_leaf(4 * GIB - 1, large, TABLE_RWX);
+#else
 		expect_leaf(4 * GIB - 1, 2, TABLE_RWX);
+#endif
 		expect_leaf(4 * GIB, large, TABLE_RWX);
 		expect_leaf(TOP - 1, large, TABLE_RWX);
 		expect_absent(TOP);
@@ -68,7 +31,8 @@ static void memory_is_one_to_one(void **state)
 static void a_top_that_is_no_gigabyte(void **state)
 {
 	fake_reset();
-	assert_int_equal(host_init(5 * GIB + 6 * MIB, true, NULL), 0);
+	types = pc_types();
+	assert_int_equal(start_table(5 * GIB + 6 * MIB, true), 0);
 	expect_leaf(5 * GIB - 1, 3, TABLE_RWX);
 	expect_leaf(5 * GIB + 6 * MIB - 1, 2, TABLE_RWX);
 	expect_absent(5 * GIB + 6 * MIB);
@@ -196,10 +160,10 @@ static void no_pages_at_all(void **state)
 {
 	fake_reset();
 	fake_limit_tables(0);
-	assert_int_equal(host_init(TOP, true, NULL), ERR_NOMEM);
+	assert_int_equal(start_table(TOP, true), ERR_NOMEM);
 	fake_reset();
 	fake_limit_tables(1);
-	assert_int_equal(host_init(TOP, true, NULL), ERR_NOMEM);
+	assert_int_equal(start_table(TOP, true), ERR_NOMEM);
 }
 
 static void devices(void **state)

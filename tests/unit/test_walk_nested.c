@@ -18,9 +18,9 @@ static struct walk_space nested_space(void)
 	struct walk_space s = long_space();
 
 	s.nested = true;
-	s.nested_root = HPA(NPT);
+	s.nested_root = HPA(NESTED);
 	for (uint64_t gpa = 0; gpa < 8 * MIB; gpa += PAGE_SIZE)
-		map(NPT, 4, 1, gpa, (gpa + NESTED_SHIFT) | ALL, ALL);
+		map(NESTED, 4, 1, gpa, (gpa + NESTED_SHIFT) | N_LEAF, N_ALL);
 	return s;
 }
 
@@ -49,10 +49,10 @@ static void test_nested(void **state)
 	expect(&s, 0x123, WALK_WRITE, NESTED_SHIFT + 0x5123);
 	assert_int_equal(r.gpa.a, 0x5123);
 	expect(&s, 0x123, WALK_EXEC, NESTED_SHIFT + 0x5123);
-	map(NPT, 4, 2, 0x40000000, 0xe00000 | PS | ALL, ALL);
+	map(NESTED, 4, 2, 0x40000000, 0xe00000 | N_LARGE, N_ALL);
 	guest_put64(0x4000, 0x40101000 | ALL);
 	expect(&s, 0x123, WALK_READ, 0xe00000 + 0x101123);
-	map(NPT, 4, 3, 0x80000000, 0x1c0000000 | PS | ALL, ALL);
+	map(NESTED, 4, 3, 0x80000000, 0x1c0000000 | N_LARGE, N_ALL);
 	guest_put64(0x4000, 0x80abc000 | ALL);
 	expect(&s, 0x123, WALK_READ, 0x1c0000000 + 0xabc123);
 	put64(0xe00000, 0x2000 | ALL); /* tables of one walk in different GiBs */
@@ -70,24 +70,24 @@ static void test_nested_faults(void **state)
 	const uint32_t user = WALK_USER, present = WALK_PRESENT | WALK_USER;
 
 	/* the page itself */
-	map(NPT, 4, 1, 0x5000, 0, ALL);
+	map(NESTED, 4, 1, 0x5000, 0, N_ALL);
 	expect_nested_fault(&s, 0x123, WALK_READ, 0x5123, user, false);
 	expect_nested_fault(&s, 0x123, WALK_WRITE, 0x5123, user | WALK_WRITE, false);
 	expect_nested_fault(&s, 0x123, WALK_EXEC, 0x5123, user | WALK_EXEC, false);
-	map(NPT, 4, 1, 0x5000, DATA | P | U, ALL);
+	map(NESTED, 4, 1, 0x5000, NO_WRITE(DATA | N_LEAF), N_ALL);
 	expect(&s, 0x123, WALK_EXEC, DATA + 0x123);
 	expect_nested_fault(&s, 0x123, WALK_WRITE, 0x5123, present | WALK_WRITE, false);
-	map(NPT, 4, 1, 0x5000, DATA | ALL | NX, ALL);
+	map(NESTED, 4, 1, 0x5000, NO_EXEC(DATA | N_LEAF), N_ALL);
 	expect(&s, 0x123, WALK_WRITE, DATA + 0x123);
 	expect_nested_fault(&s, 0x123, WALK_EXEC, 0x5123, present | WALK_EXEC, false);
 	/* every nested access is a user access */
-	map(NPT, 4, 1, 0x5000, DATA | P | W, ALL);
+	map(NESTED, 4, 1, 0x5000, NO_READ(DATA | N_LEAF), N_ALL);
 	expect_nested_fault(&s, 0x123, WALK_READ, 0x5123, present, false);
 	/* a page-table page of the guest: read-only is enough for us, absent is not */
-	map(NPT, 4, 1, 0x5000, DATA | ALL, ALL);
-	map(NPT, 4, 1, 0x3000, (0x3000 + NESTED_SHIFT) | P | U | NX, ALL);
+	map(NESTED, 4, 1, 0x5000, DATA | N_LEAF, N_ALL);
+	map(NESTED, 4, 1, 0x3000, NO_EXEC(NO_WRITE((0x3000 + NESTED_SHIFT) | N_LEAF)), N_ALL);
 	expect(&s, 0x123, WALK_EXEC, DATA + 0x123);
-	map(NPT, 4, 1, 0x3000, 0, ALL);
+	map(NESTED, 4, 1, 0x3000, 0, N_ALL);
 	expect_nested_fault(&s, 0x123, WALK_WRITE, 0x3000, user, true);
 	/* the guest's own fault comes first */
 	guest_put64(0x2000, 0);
@@ -96,20 +96,20 @@ static void test_nested_faults(void **state)
 
 static void test_nested_rights_of_upper_levels(void **state)
 {
-	struct walk_space s = {.nested = true, .nested_root = HPA(NPT), .phys_bits = 40};
-	uint64_t at[5] = {0, 0x402000, 0x401000, 0x400000, NPT};
+	struct walk_space s = {.nested = true, .nested_root = HPA(NESTED), .phys_bits = 40};
+	uint64_t at[5] = {0, 0x402000, 0x401000, 0x400000, NESTED};
 
 	for (unsigned int level = 1; level <= 4; level++) {
-		map(NPT, 4, 1, 0, DATA | ALL, ALL);
+		map(NESTED, 4, 1, 0, DATA | N_LEAF, N_ALL);
 		uint64_t entry = get64(at[level]);
 
 		expect(&s, 0, WALK_WRITE, DATA);
-		put64(at[level], entry & ~(uint64_t)W);
+		put64(at[level], NO_WRITE(entry));
 		expect_nested_fault(&s, 0, WALK_WRITE, 0, WALK_PRESENT | WALK_USER | WALK_WRITE,
 				    false);
-		put64(at[level], entry & ~(uint64_t)U);
+		put64(at[level], NO_READ(entry));
 		expect_nested_fault(&s, 0, WALK_READ, 0, WALK_PRESENT | WALK_USER, false);
-		put64(at[level], entry | NX);
+		put64(at[level], NO_EXEC(entry));
 		expect_nested_fault(&s, 0, WALK_EXEC, 0, WALK_PRESENT | WALK_USER | WALK_EXEC,
 				    false);
 		put64(at[level], entry);
@@ -120,14 +120,14 @@ static void test_nested_rights_of_upper_levels(void **state)
 static void test_nested_rights_are_kept(void **state)
 {
 	struct walk_space s = nested_guest();
-	uint64_t level_3 = get64(NPT) & 0xffffffffff000;
+	uint64_t root = get64(NESTED), level_3 = root & 0xffffffffff000;
 
-	put64(NPT, get64(NPT) & ~(uint64_t)W);
+	put64(NESTED, NO_WRITE(root));
 	expect(&s, 0x123, WALK_EXEC, NESTED_SHIFT + 0x5123);
 	expect_nested_fault(&s, 0x123, WALK_WRITE, 0x5123, WALK_PRESENT | WALK_USER | WALK_WRITE,
 			    false);
-	put64(NPT, get64(NPT) | W);
-	put64(level_3, get64(level_3) | NX);
+	put64(NESTED, root);
+	put64(level_3, NO_EXEC(get64(level_3)));
 	expect(&s, 0x123, WALK_WRITE, NESTED_SHIFT + 0x5123);
 	expect_nested_fault(&s, 0x123, WALK_EXEC, 0x5123, WALK_PRESENT | WALK_USER | WALK_EXEC,
 			    false);
@@ -139,19 +139,24 @@ static void test_nested_reserved(void **state)
 		unsigned int level;
 		uint64_t bits;
 	} rows[] = {
-		{4, PS},           {4, 1 << 8},       {3, 1 << 8},
-		{3, PS | 1 << 13}, {2, PS | 1 << 13}, {2, PS | 1 << 20},
+		{4, PS},           {3, PS | 1 << 13}, {2, PS | 1 << 13}, {2, PS | 1 << 20},
 		{1, 1ull << 40},   {4, 1ull << 51},   {3, PS | 1 << 29},
+#ifdef FORMAT_EPT
+		{4, 1 << 3},       {3, 1 << 6},       {2, 1 << 5},       {2, PS | 1 << 12},
+		{3, PS | 1 << 12},
+#else
+		{4, 1 << 8},     {3, 1 << 8},
+#endif
 	};
-	struct walk_space s = {.nested = true, .nested_root = HPA(NPT), .phys_bits = 40};
-	uint64_t at[5] = {0, 0x402000, 0x401000, 0x400000, NPT};
+	struct walk_space s = {.nested = true, .nested_root = HPA(NESTED), .phys_bits = 40};
+	uint64_t at[5] = {0, 0x402000, 0x401000, 0x400000, NESTED};
 
-	map(NPT, 4, 1, 0, DATA | ALL, ALL);
+	map(NESTED, 4, 1, 0, DATA | N_LEAF, N_ALL);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint64_t entry = get64(at[rows[i].level]);
 
 		put64(at[rows[i].level],
-		      (rows[i].bits & PS ? (uint64_t)ALL : entry) | rows[i].bits);
+		      (rows[i].bits & PS ? (uint64_t)N_LEAF : entry) | rows[i].bits);
 		expect_nested_fault(&s, 0x10, WALK_READ, 0x10,
 				    WALK_PRESENT | WALK_USER | WALK_RESERVED, false);
 		put64(at[rows[i].level], entry);
@@ -167,17 +172,17 @@ static void test_nested_limits(void **state)
 	guest_put64(0x4000, 1ull << 48 | 0x5000 | ALL); /* would alias gpa 0x5000 */
 	expect_nested_fault(&s, 0x123, WALK_READ, 1ull << 48 | 0x5123, WALK_USER, false);
 	guest_put64(0x4000, 0x5000 | ALL);
-	map(NPT, 4, 2, 0x0, HOLE | ALL, ALL);
+	map(NESTED, 4, 2, 0x0, HOLE | N_ALL, N_ALL);
 	expect_no_memory(&s, 0, HOLE + 8); /* the nested entry of gpa 0x1000 */
 	assert_int_equal(walk_gpa(&s, GPA(0x5123), WALK_READ, &r), ERR_FAULT);
 	assert_int_equal(r.stop, WALK_MEMORY);
 	assert_int_equal(r.hpa.a, HOLE + 5 * 8);
 	s.nested_root = HPA(HOLE);
 	expect_no_memory(&s, 0, HOLE);
-	put64(NPT, NPT | ALL); /* a nested table that contains itself */
-	s.nested_root = HPA(NPT);
+	put64(NESTED, NESTED | N_ALL); /* a nested table that contains itself */
+	s.nested_root = HPA(NESTED);
 	assert_int_equal(walk_gpa(&s, GPA(0x10), WALK_READ, &r), 0);
-	assert_int_equal(r.hpa.a, NPT + 0x10);
+	assert_int_equal(r.hpa.a, NESTED + 0x10);
 }
 
 static void test_walk_gpa(void **state)

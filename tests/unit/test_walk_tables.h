@@ -3,6 +3,7 @@
 #ifndef TESTS_TEST_WALK_TABLES_H
 #define TESTS_TEST_WALK_TABLES_H
 
+#include "ept/ept.h"
 #include "ept/walk.h"
 #include "monitor/fake/machine.h"
 
@@ -12,6 +13,22 @@
 #define PS 0x80u
 #define NX 0x8000000000000000u
 #define ALL (P | W | U)
+
+/* Nested entries: with every right, as a leaf with that, a large one, and with a right less. */
+#ifdef FORMAT_EPT
+#define N_ALL 0x7u
+#define N_LEAF 0x37u /* write-back */
+#define NO_READ(e) ((e) & ~(uint64_t)3)
+#define NO_WRITE(e) ((e) & ~(uint64_t)2)
+#define NO_EXEC(e) ((e) & ~(uint64_t)4)
+#else
+#define N_ALL ALL
+#define N_LEAF ALL
+#define NO_READ(e) ((e) & ~(uint64_t)U)
+#define NO_WRITE(e) ((e) & ~(uint64_t)W)
+#define NO_EXEC(e) ((e) | NX)
+#endif
+#define N_LARGE (N_LEAF | PS) /* bit 7 in both */
 
 #define CR0_PE 0x1u
 #define CR0_WP 0x10000u
@@ -23,12 +40,12 @@
 #define EFER_LONG 0x500u
 #define EFER_NXE 0x800u
 
-/* RAM: 16 MiB at 0 and 1 MiB at 4 GiB. Guest tables from CR3 up, nested ones from NPT up. */
+/* RAM: 16 MiB at 0 and 1 MiB at 4 GiB. Guest tables from CR3 up, nested ones from NESTED up. */
 #define RAM_SIZE (16 * MIB)
 #define HIGH_RAM (4 * GIB)
 #define HOLE 0x80000000u
 #define CR3 0x100000u
-#define NPT 0x200000u
+#define NESTED 0x200000u
 #define DATA 0x300000u
 
 static uint64_t next_table;
@@ -40,6 +57,9 @@ static inline int set_up(void **state)
 	fake_add_ram(HPA(0), RAM_SIZE);
 	fake_add_ram(HPA(HIGH_RAM), MIB);
 	next_table = 0x400000;
+#ifdef FORMAT_EPT
+	ept_limits(true, true);
+#endif
 	return 0;
 }
 
