@@ -11,6 +11,7 @@
 
 #include "ept/walk.h"
 #include "monitor/arch.h"
+#include "monitor/boot/option.h"
 #include "monitor/cpu.h"
 #include "monitor/decode.h"
 
@@ -19,6 +20,9 @@ extern const char hw_name[8];
 
 /* The instruction that L1 calls the monitor with. */
 extern const uint8_t hw_hypercall_insn[3];
+
+/* Words of the command line that it knows: set before hw_check(). Ends with a NULL word. */
+extern const struct boot_option hw_options[];
 
 /*
  * Whether this CPU has what is needed. Returns 0, or ERR_NOSYS with *why (what is missing and what

@@ -4,6 +4,7 @@
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
 #include "monitor/boot/l1.h"
+#include "monitor/boot/option.h"
 #include "monitor/boot/tboot.h"
 #include "monitor/call.h"
 #include "monitor/console.h"
@@ -168,6 +169,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	tboot_log();
 	if (!info.module_count)
 		die("no L1 was loaded with the monitor: add a 'module' line for Xen");
+	boot_options(boot_string(&info, info.cmdline), hw_options);
 	if (hw_check(&why))
 		die(why);
 	if (mem_init(&info, &why))

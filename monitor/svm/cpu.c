@@ -22,6 +22,7 @@
 #define DR7_INIT 0x400
 
 const char hw_name[8] = "svm";
+const struct boot_option hw_options[] = {{NULL, NULL}};
 const uint8_t hw_hypercall_insn[3] = {0x0f, 0x01, 0xd9}; /* VMMCALL */
 
 struct svm_features svm_features;

@@ -23,6 +23,7 @@
 #define CPUID_XSAVE (1u << 26) /* leaf 1, ECX */
 
 const char hw_name[8] = "vmx";
+const struct boot_option hw_options[] = {{"no-vmcs-shadowing", &shadow_off}, {NULL, NULL}};
 const uint8_t hw_hypercall_insn[3] = {0x0f, 0x01, 0xc1}; /* VMCALL */
 
 struct table_pointer {
@@ -190,6 +191,16 @@ void vmx_vmcs_init(struct vmcs *v)
 	vmx_clear(v);
 }
 
+/* Whether the hardware has this field; a VMCS is current. */
+static bool field_in_hardware(uint64_t encoding)
+{
+	uint64_t value;
+	bool failed;
+
+	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(value) : "r"(encoding) : "cc");
+	return !failed;
+}
+
 void hw_cpu_enable(struct cpu *cpu)
 {
 	struct hw_cpu *hw = cpu->hw;
@@ -201,7 +212,7 @@ void hw_cpu_enable(struct cpu *cpu)
 	ASSERT(!failed);
 	vmx_vmcs_init(&hw->l1);
 	vmx_load(&hw->l1);
-	fields_init(); /* CPUs start one after the other */
+	fields_init(field_in_hardware); /* CPUs start one after the other */
 	vmx_write_host_state();
 	init_l1_controls();
 	shadow_enable(hw);

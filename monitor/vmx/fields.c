@@ -28,20 +28,11 @@ static const uint8_t slot[SLOT_COUNT] = {
 struct field_set fields_of[KIND_COUNT];
 static struct field_set missing; /* on one CPU at least */
 
-static bool in_hardware(uint64_t encoding)
-{
-	uint64_t value;
-	bool failed;
-
-	__asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(value) : "r"(encoding) : "cc");
-	return !failed;
-}
-
-void fields_init(void)
+void fields_init(bool (*exists)(uint64_t encoding))
 {
 	memset(fields_of, 0, sizeof(fields_of));
 	for (unsigned int f = 0; f < FIELD_COUNT; f++) {
-		if (!in_hardware(field_encoding[f]))
+		if (!exists(field_encoding[f]))
 			set_add(&missing, f);
 		if (!set_has(&missing, f))
 			set_add(&fields_of[kind_of[f]], f);

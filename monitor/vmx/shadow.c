@@ -21,14 +21,13 @@ static const uint8_t more[] = {
 static struct field_set shown;   /* L1 reads them there */
 static struct field_set written; /* and writes them */
 static uint64_t read_bitmap, write_bitmap;
-bool shadow_wanted = true;
+bool shadow_off;
 
 void shadow_create(struct hw_cpu *hw)
 {
 	uint8_t *bitmap;
 
-	if (!shadow_wanted || !(hw_caps.cpu2.may & CPU2_SHADOWING) ||
-	    !(hw_caps.misc & MISC_WRITE_INFO))
+	if (shadow_off || !(hw_caps.cpu2.may & CPU2_SHADOWING) || !(hw_caps.misc & MISC_WRITE_INFO))
 		return;
 	hw->shadow.hpa = mem_hpa(mem_pages(1)).a;
 	if (read_bitmap)

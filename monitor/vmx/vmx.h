@@ -123,8 +123,8 @@ enum field_kind { GUEST, COLD, CHOICE, COPY, MERGE, LIST, HOST, INFO, NONE, KIND
 extern const uint16_t field_encoding[FIELD_COUNT];
 extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
 
-/* With a VMCS current, on each CPU: finds out which fields all of them have. */
-void fields_init(void);
+/* On each CPU: finds out which fields all of them have. */
+void fields_init(bool (*exists)(uint64_t encoding));
 /* Number of the field with this encoding (its FIELD_HIGH bit ignored), or -1. */
 int field_find(uint64_t encoding);
 bool field_exists(unsigned int field);
@@ -232,6 +232,7 @@ void current_write(struct cpu *cpu, unsigned int field, uint64_t value);
 void current_release(struct cpu *cpu); /* the held vCPU's VMCS leaves this CPU */
 
 /* shadow.c: fields that L1's VMREAD and VMWRITE reach without an exit */
+extern bool shadow_off; /* told so on the command line */
 void shadow_create(struct hw_cpu *hw);
 void shadow_enable(struct hw_cpu *hw);
 void shadow_switch(struct hw_cpu *hw, bool on); /* L1 has a current VMCS, or none */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/boot/option.h"
+
+#include "monitor/lib.h"
+#include "monitor/log.h"
+
+static size_t word_length(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] && s[n] != ' ')
+		n++;
+	return n;
+}
+
+static bool take(const char *word, size_t n, const struct boot_option *options)
+{
+	for (const struct boot_option *o = options; o->word; o++) {
+		if (strlen(o->word) == n && !memcmp(o->word, word, n)) {
+			*o->set = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_path(const char *word, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (word[i] == '/')
+			return true;
+	return false;
+}
+
+void boot_options(const char *cmdline, const struct boot_option *options)
+{
+	char text[40];
+	size_t n;
+
+	for (const char *s = cmdline; *s; s += n) {
+		n = word_length(s);
+		if (!n) {
+			n = 1;
+			continue;
+		}
+		if (take(s, n, options) || (s == cmdline && is_path(s, n)))
+			continue;
+		snprintf(text, n < sizeof(text) ? n + 1 : sizeof(text), "%s", s);
+		log_line("unknown word on the command line: %s", text);
+	}
+}
