@@ -130,6 +130,37 @@ static void test_measured(void **state)
 	assert_kept(3, SINIT_AT, SINIT_AT + SINIT_SIZE);
 	assert_kept(4, 0xfed20000, 0xfed30000);
 	assert_kept(5, 0xfed41000, 0xfed45000);
+	/* And nothing else: tboot's end and SINIT's start are apart, SINIT and heap are not. */
+	assert_true(memmap_is_ram(&info.map, (struct range){MIB, 0x800000}));
+	assert_true(
+		memmap_is_ram(&info.map,
+			      (struct range){ALIGN_UP(SELF_AT + SELF_SIZE, PAGE_SIZE), SINIT_AT}));
+	assert_true(memmap_is_ram(&info.map, (struct range){HEAP_AT + HEAP_SIZE, RAM_BYTES}));
+}
+
+/* The ends of what is taken. */
+static void test_edges(void **state)
+{
+	struct tboot_shared shared = launch_shared();
+
+	shared.tboot_base = MIB + 0x4000;
+	shared.tboot_size = GIB - shared.tboot_base;
+	shared.shutdown_entry = shared.tboot_base;
+	shared.log_addr = 0xffff8000;
+	put_shared(&shared);
+	info.module_count = 0;
+	assert_int_equal(find()->state, TBOOT_MEASURED);
+	assert_kept(0, MIB, GIB);
+	assert_kept(1, 0xffff8000, 4 * GIB);
+
+	ram_put(0x19af000, &shared, sizeof(shared));
+	put_info(&info, "tboot=0x19AF000");
+	info.module_count = 0;
+	assert_int_equal(find()->state, TBOOT_MEASURED);
+	assert_int_equal(tboot_found()->shared.a, 0x19af000);
+	put_info(&info, "tboot=0x19af000");
+	info.module_count = 0;
+	assert_int_equal(find()->state, TBOOT_MEASURED);
 }
 
 static void test_without_log(void **state)
@@ -178,6 +209,10 @@ static void test_bad_address(void **state)
 		"tboot=0x3fff001",
 		"tboot=0x2473/00",
 		"tboot=0x000000000001000",
+		"tboot=0x247:000",
+		"tboot=0x247@000",
+		"tboot=1x2473000",
+		"tboot=0y2473000",
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -210,7 +245,7 @@ static void test_bad_shared(void **state)
 	bad[n].page.version = 0, bad[n++].says = "too old";
 	bad[n++].page.tboot_base = SELF_AT + 0x100;
 	bad[n++].page.tboot_base = 0;
-	bad[n++].page.tboot_base = MIB;
+	bad[n].page.tboot_base = MIB, bad[n++].page.tboot_size = SHARED_AT;
 	bad[n++].page.tboot_base = 0xfffff000;
 	bad[n++].page.tboot_size = 0;
 	bad[n++].page.tboot_size = UINT32_MAX;
@@ -315,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fell_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_measured, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_edges, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_claim, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_address, setup, teardown),

@@ -45,6 +45,16 @@ static void test_sound(void **state)
 	assert_int_equal(txt.sinit.end, SINIT_AT + SINIT_SIZE);
 }
 
+/* The ends of what is taken. */
+static void test_edges(void **state)
+{
+	put_reg(REG_SINIT_BASE, 4 * GIB - SINIT_SIZE);
+	assert_int_equal(txt_check(&txt, &why), 0);
+	assert_int_equal(txt.sinit.end, 4 * GIB);
+	ram_put32(MDR_OFFSET_FIELD, 8);
+	assert_int_equal(txt_check(&txt, &why), 0);
+}
+
 static void test_no_launch(void **state)
 {
 	static const uint64_t status[] = {0, 2, 3, 0x18093, 0x18090, UINT64_MAX};
@@ -182,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sound, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_edges, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_launch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_secrets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ranges, setup, teardown),
