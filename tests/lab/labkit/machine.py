@@ -45,12 +45,13 @@ class Machine:
     """
     One run of an emulator. A class of it has describe(), the facts in `info`, and:
     command(boot, folder, console, debug_exit, iso)  the command line
-    loader(boot)   the GRUB loader that stands for --boot's value, or None for the emulator's own
+    loader(boot)   what --boot's value stands for; None is the emulator's own loader
     registers()    all CPUs' registers as text, for a machine that hangs
     """
 
     log = None       # the emulator's own words: a file in the run's folder
     xen_args = ""    # what Xen needs on its command line here
+    dom0_args = ""   # and dom0's kernel
     clock = "TSC ticks"  # the unit of the guest clock
 
     def __init__(self):

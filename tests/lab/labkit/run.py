@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import errors, grub, guests, image, paths
+from . import errors, grub, guests, image, isolinux, paths
 from .bochs import Bochs
 from .cpio import Cpio
 from .errors import LabError
@@ -37,7 +37,7 @@ def parser(sub):
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
     p.add_argument("--boot", choices=("direct", "grub1", "grub2"), default="direct",
-                   help="by QEMU's own loader, or GRUB's multiboot or multiboot2")
+                   help="by QEMU's own loader (ISOLINUX on Bochs), or GRUB's multiboot or multiboot2")
     p.add_argument("--packed", action="store_true",
                    help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
     p.add_argument("--boot-root", metavar="DIR",
@@ -139,9 +139,10 @@ def xen_boot(o, machine, folder, nonce):
     image.ensure(say)
     args = XEN_ARGS + (" console_timestamps=raw" if o.icount else "")
     args = " ".join(filter(None, [args, machine.xen_args, o.xen_args]))
+    dom0_args = " ".join(filter(None, [DOM0_ARGS, machine.dom0_args]))
     xen, kernel = (image.boot_file(image.XEN_FILE), image.boot_file(image.DOM0_KERNEL)) \
         if o.packed else (paths.XEN, paths.KERNEL)
-    return Boot(xen, args, [(kernel, DOM0_ARGS), (write_initrd(o, folder, nonce), "")])
+    return Boot(xen, args, [(kernel, dom0_args), (write_initrd(o, folder, nonce), "")])
 
 
 def below(o, boot):
@@ -155,6 +156,8 @@ def boot_iso(o, machine, boot, folder):
     if o.boot_root:
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
     loader = machine.loader(o.boot)
+    if loader == "isolinux":
+        return isolinux.iso(boot, folder)
     return grub.iso(boot, loader, folder) if loader else None
 
 
