@@ -49,9 +49,15 @@ void hw_cpu_enable(struct cpu *cpu);
 _Noreturn void hw_run(struct cpu *cpu);
 
 /*
- * Sleeps until an NMI has come: *nmi_seen, which may be set already. One that comes just before the
- * HLT must not be slept through (the trap handler helps: panic.c).
+ * Code that an NMI must not come back into: behind one taken in [start, end), the CPU goes on at
+ * end. The list ends with a start of 0.
  */
+struct nmi_window {
+	uint64_t start, end;
+};
+extern const struct nmi_window hw_nmi_windows[];
+
+/* Sleeps until an NMI has come, and not at all if *nmi_seen; its HLT is in such a window. */
 void hw_sleep(const bool *nmi_seen);
 
 /* L1's CPU in the state after INIT (SDM vol. 3 table 9-1; APM vol. 2, 14.1.3), out of any guest. */

@@ -3,6 +3,7 @@
 
 #include "monitor/arch.h"
 #include "monitor/cpu.h"
+#include "monitor/hw.h"
 #include "monitor/log.h"
 
 #define GATE_INTERRUPT 0x8e00 /* present, DPL 0, 64-bit interrupt gate: APM volume 2, 4.8.4 */
@@ -25,10 +26,6 @@ struct table_pointer {
 } __attribute__((packed));
 
 extern const char trap_stubs[], msr_try_start[], msr_try_end[], msr_try_failed[];
-/* Where the backend must not go on after an NMI: from start, it goes on at end. Ends with a 0. */
-extern const struct nmi_window {
-	uint64_t start, end;
-} hw_nmi_windows[];
 extern const struct table_pointer boot_gdtr;
 static struct gate idt[VECTORS];
 static bool dying;

@@ -64,7 +64,7 @@ svm_enter:
  * void svm_nmi_window(void): lets a pending NMI in. void hw_sleep(const bool *): waits for
  * one, which GIF = 0 holds back until here.
  */
-	.globl svm_nmi_window, wait_start, wait_end, hw_sleep
+	.globl svm_nmi_window, hw_sleep
 svm_nmi_window:
 	stgi
 	nop
