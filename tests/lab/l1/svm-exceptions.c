@@ -3,6 +3,7 @@
 #include "lib/apic.h"
 #include "lib/mem.h"
 #include "lib/pages.h"
+#include "lib/raise.h"
 #include "lib/smp.h"
 #include "lib/start.h"
 #include "lib/trap.h"
@@ -11,7 +12,6 @@
 
 #define IRQ_VECTOR 0x51
 #define TASK_BY_JUMP (1ull << 38) /* exit_info2 of a task switch: APM 2, 15.14.1 */
-#define UNMAPPED_VA 0x7f0012345678
 
 struct exception {
 	const char *name;
@@ -26,10 +26,6 @@ struct exception {
 	struct guest (*make)(const void *code);
 };
 
-#define CODE(id, setup, instruction) \
-	GUEST_LABEL(at_##id);        \
-	GUEST_LABEL(after_##id);     \
-	GUEST(code_##id, setup "\nat_" #id ": " instruction "\nafter_" #id ":" STOP)
 #define CASE(id, v) .name = #id, .code = code_##id, .at = at_##id, .after = after_##id, .vector = v
 
 static void task_switched_on(struct guest *g)
@@ -63,28 +59,6 @@ static void user_mode_aligned(struct guest *g)
 	g->vmcb->cr0 |= CR0_AM;
 	g->vmcb->rflags |= 0x40000;
 }
-
-CODE(divide, "xor %ecx, %ecx", "div %ecx");
-CODE(single_step, "pushfq; orl $0x100, (%rsp); popfq", "nop");
-CODE(int3, "", "int3");
-CODE(into, ".code32; mov $0x7fffffff, %eax; inc %eax", "into");
-CODE(bound, ".code32; push $5; push $3; mov $9, %eax", "bound %eax, (%esp)");
-CODE(ud2, "", "ud2");
-CODE(device, "", "fnop");
-CODE(double_fault, "", "ud2");
-CODE(invalid_tss, ".code32; pushf; orl $0x4000, (%esp); popf", "iret");
-CODE(not_present, "mov $0x50, %eax", "mov %eax, %ds");
-CODE(stack_segment, "mov $0x50, %eax", "mov %eax, %ss");
-CODE(stack_canonical, "mov $1, %eax; shl $60, %rax; mov %rax, %rsp", "push %rax");
-CODE(general, "mov $0xfff8, %eax", "mov %eax, %ds");
-CODE(general_canonical, "mov $1, %eax; shl $60, %rax", "mov (%rax), %rax");
-CODE(page, "mov $0x7f0012345678, %rax", "movl $0x1234, (%rax)");
-CODE(x87, "fninit; pushq $0x340; fldcw (%rsp); fld1; fldz; fdivrp", "fwait");
-CODE(aligned, "", "mov -63(%rsp), %eax");
-CODE(simd,
-     "movl $0x1d00, -32(%rsp); ldmxcsr -32(%rsp); movl $0x3f800000, -32(%rsp);"
-     "movss -32(%rsp), %xmm0; xorps %xmm1, %xmm1",
-     "divss %xmm1, %xmm0");
 
 #define INT3_AS_INT "TCG takes INT3 and INTO for INTn: neither #BP nor #OF can be intercepted"
 

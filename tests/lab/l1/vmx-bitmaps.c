@@ -283,8 +283,8 @@ static struct guest msr_guest(const void *code, uint32_t msr)
 	return g;
 }
 
-static const uint32_t msrs[] = {MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_PAT,	MSR_EFER,
-				MSR_STAR,	 MSR_LSTAR,	   MSR_FS_BASE, MSR_KERNEL_GS_BASE};
+static const uint32_t msrs[] = {MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_PAT,     MSR_EFER,
+				MSR_STAR,        MSR_LSTAR,        MSR_FS_BASE, MSR_KERNEL_GS_BASE};
 
 static void msr_read_bit(const void *arg)
 {
