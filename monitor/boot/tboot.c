@@ -66,11 +66,10 @@ static void keep(struct range range)
 
 static int check_shared(const struct tboot_shared *shared, const char **why)
 {
-	static const uint8_t uuid[] = TBOOT_SHARED_UUID;
 	struct range self = {shared->tboot_base, (uint64_t)shared->tboot_base + shared->tboot_size};
 	struct range log = {shared->log_addr, (uint64_t)shared->log_addr + TBOOT_LOG_SIZE};
 
-	if (memcmp(shared->uuid, uuid, sizeof(uuid)))
+	if (memcmp(shared->uuid, TBOOT_SHARED_UUID, TBOOT_UUID_SIZE))
 		return boot_refuse(ERR_INVAL, why, "its address leads to no shared page");
 	if (shared->version < VERSION_MIN)
 		return boot_refuse(ERR_NOSYS, why, "tboot is too old: its page is below version 6");
@@ -121,12 +120,11 @@ static bool modules_apart(const struct boot_info *info)
 /* Without TXT tboot tells its kernel nothing; but the log it was asked for stays, reserved. */
 static bool left_a_log(const struct boot_info *info)
 {
-	static const uint8_t uuid[] = TBOOT_LOG_UUID;
-	uint8_t found[sizeof(uuid)];
+	uint8_t found[TBOOT_UUID_SIZE];
 
 	return memmap_ram_end(&info->map, TBOOT_LOG_ADDR) == TBOOT_LOG_ADDR &&
 	       !boot_read(found, HPA(TBOOT_LOG_ADDR), sizeof(found)) &&
-	       !memcmp(found, uuid, sizeof(uuid));
+	       !memcmp(found, TBOOT_LOG_UUID, sizeof(found));
 }
 
 static int take_out_of_map(struct memmap *map, const char **why)

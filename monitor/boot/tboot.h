@@ -30,9 +30,14 @@ struct tboot {
 	struct range kept[TBOOT_KEPT_MAX]; /* page-aligned; not for L1 */
 };
 
+/* As bytes in memory, without the terminating zero. */
+#define TBOOT_UUID_SIZE 16
+#define TBOOT_SHARED_UUID "\xff\x8d\x3c\x66\xb3\xe8\x82\x4b\xbf\xaa\x19\xea\x4d\x05\x7a\x08"
+#define TBOOT_LOG_UUID "\x26\x25\x19\xc0\x30\x6b\xb4\x4d\x4c\x84\xa3\xe9\x53\xb8\x81\x74"
+
 /* The shared page's contents (tboot's include/tboot.h, version 6), little-endian. */
 struct tboot_shared {
-	uint8_t uuid[16];
+	uint8_t uuid[TBOOT_UUID_SIZE];
 	uint32_t version;
 	uint32_t log_addr; /* 0 or the memory log's address */
 	uint32_t shutdown_entry;
@@ -54,16 +59,6 @@ _Static_assert(offsetof(struct tboot_shared, tboot_base) == 104, "tboot's shared
 _Static_assert(offsetof(struct tboot_shared, num_in_wfs) == 564, "tboot's shared page");
 _Static_assert(sizeof(struct tboot_shared) == 584, "tboot's shared page");
 
-#define TBOOT_SHARED_UUID                                                                        \
-	{                                                                                        \
-		0xff, 0x8d, 0x3c, 0x66, 0xb3, 0xe8, 0x82, 0x4b, 0xbf, 0xaa, 0x19, 0xea, 0x4d, 5, \
-			0x7a, 8                                                                  \
-	}
-#define TBOOT_LOG_UUID                                                                        \
-	{                                                                                     \
-		0x26, 0x25, 0x19, 0xc0, 0x30, 0x6b, 0xb4, 0x4d, 0x4c, 0x84, 0xa3, 0xe9, 0x53, \
-			0xb8, 0x81, 0x74                                                      \
-	}
 #define TBOOT_LOG_ADDR 0x60000u /* tboot's include/config.h */
 #define TBOOT_LOG_SIZE 0x8000u
 #define TBOOT_WAKES (1u << 0) /* tboot_shared.flags */

@@ -71,9 +71,7 @@ static void assert_kept(unsigned int i, uint64_t start, uint64_t end)
 
 static void put_log(void)
 {
-	static const uint8_t uuid[] = TBOOT_LOG_UUID;
-
-	ram_put(TBOOT_LOG_ADDR, uuid, sizeof(uuid));
+	ram_put(TBOOT_LOG_ADDR, TBOOT_LOG_UUID, TBOOT_UUID_SIZE);
 }
 
 static void test_none(void **state)
