@@ -24,14 +24,6 @@ static bool take(const char *word, size_t n, const struct boot_option *options)
 	return false;
 }
 
-static bool is_path(const char *word, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (word[i] == '/')
-			return true;
-	return false;
-}
-
 void boot_options(const char *cmdline, const struct boot_option *options)
 {
 	char text[40];
@@ -43,7 +35,7 @@ void boot_options(const char *cmdline, const struct boot_option *options)
 			n = 1;
 			continue;
 		}
-		if (take(s, n, options) || (s == cmdline && is_path(s, n)))
+		if (take(s, n, options) || s == cmdline)
 			continue;
 		snprintf(text, n < sizeof(text) ? n + 1 : sizeof(text), "%s", s);
 		log_line("unknown word on the command line: %s", text);

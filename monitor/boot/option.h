@@ -12,8 +12,8 @@ struct boot_option {
 };
 
 /*
- * Looks for each word of cmdline in options, which ends with a NULL word. A first word with a slash
- * is the image's own name, as some loaders pass it. Logs every word that nobody knows.
+ * Looks for each word of cmdline in options, which ends with a NULL word. Logs those that nobody
+ * knows, but for the first: some loaders put the image's name there.
  */
 void boot_options(const char *cmdline, const struct boot_option *options);
 

@@ -138,7 +138,7 @@ static const char *check_soft(const uint64_t *f, const struct vmx_caps *caps)
 }
 
 /* SDM vol. 3, 27.2.1.3. */
-static const char *check_event(const uint64_t *f, const struct vmx_caps *caps)
+const char *check_event(const uint64_t *f, const struct vmx_caps *caps)
 {
 	uint32_t e = (uint32_t)f[F_ENTRY_EVENT];
 	unsigned int vector = EVENT_VECTOR(e);
@@ -179,7 +179,7 @@ const char *check_controls(const uint64_t *f, const struct vmx_caps *caps)
 		       !list_ok(f[F_EXIT_MSR_LOAD], f[F_EXIT_MSR_LOAD_COUNT]) ||
 		       !list_ok(f[F_ENTRY_MSR_LOAD], f[F_ENTRY_MSR_LOAD_COUNT])))
 		wrong = "an MSR list is not in memory, or too long";
-	return wrong ? wrong : check_event(f, caps);
+	return wrong;
 }
 
 static bool fixed_ok(uint64_t value, uint64_t must, uint64_t may)

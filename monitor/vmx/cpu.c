@@ -212,7 +212,9 @@ void hw_cpu_enable(struct cpu *cpu)
 	ASSERT(!failed);
 	vmx_vmcs_init(&hw->l1);
 	vmx_load(&hw->l1);
-	fields_init(field_in_hardware); /* CPUs start one after the other */
+	/* CPUs start one after the other. */
+	fields_init(field_in_hardware);
+	reflect_init();
 	vmx_write_host_state();
 	init_l1_controls();
 	shadow_enable(hw);

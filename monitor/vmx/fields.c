@@ -39,6 +39,13 @@ void fields_init(bool (*exists)(uint64_t encoding))
 	}
 }
 
+void field_list(struct field_list *list, const struct field_set *set)
+{
+	list->count = 0;
+	for (int i = -1; (i = set_next(set, i)) >= 0;)
+		list->f[list->count++] = (uint8_t)i;
+}
+
 bool field_exists(unsigned int field)
 {
 	return !set_has(&missing, field);

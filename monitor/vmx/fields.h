@@ -10,6 +10,7 @@
  *   COLD   the same, but read back only when L1 asks for it: seldom changed, seldom asked for
  *   CHOICE guest state that L1's entry and exit controls decide about (nested.c)
  *   COPY   a control of L1's, checked (check.c) and used as it is
+ *   EVENT  the same, checked at every entry: what L1 injects
  *   MERGE  a control that the monitor adds to, or replaces by its own (nested.c)
  *   LIST   addresses and counts that only the monitor uses, in software (msrs.c, maps.c)
  *   HOST   L1's own state after an exit, checked at entry (check.c)
@@ -70,9 +71,9 @@
 	X(EXIT_MSR_LOAD_COUNT, 0x4010, LIST)     \
 	X(ENTRY_CONTROLS, 0x4012, MERGE)         \
 	X(ENTRY_MSR_LOAD_COUNT, 0x4014, LIST)    \
-	X(ENTRY_EVENT, 0x4016, COPY)             \
-	X(ENTRY_ERROR_CODE, 0x4018, COPY)        \
-	X(ENTRY_INSN_LEN, 0x401a, COPY)          \
+	X(ENTRY_EVENT, 0x4016, EVENT)            \
+	X(ENTRY_ERROR_CODE, 0x4018, EVENT)       \
+	X(ENTRY_INSN_LEN, 0x401a, EVENT)         \
 	X(TPR_THRESHOLD, 0x401c, COPY)           \
 	X(CPU2_CONTROLS, 0x401e, MERGE)          \
 	X(PLE_GAP, 0x4020, COPY)                 \

@@ -83,9 +83,17 @@ static void write_choices(const uint64_t *f, const struct l1_state *l1)
 		  entry & ENTRY_LOAD_EFER ? f[F_GUEST_EFER] : derived_efer(l1->efer, f));
 }
 
+static bool any_dirty(const struct field_set *dirty, enum field_kind kind)
+{
+	for (size_t w = 0; w < ARRAY_SIZE(dirty->bits); w++)
+		if (dirty->bits[w] & fields_of[kind].bits[w])
+			return true;
+	return false;
+}
+
 static void write_dirty(struct l1_vmcs *current)
 {
-	static const enum field_kind copied[] = {GUEST, COLD, COPY};
+	static const enum field_kind copied[] = {GUEST, COLD, COPY, EVENT};
 
 	for (size_t k = 0; k < ARRAY_SIZE(copied); k++) {
 		struct field_set set = fields_of[copied[k]];
@@ -95,14 +103,6 @@ static void write_dirty(struct l1_vmcs *current)
 		for (int i = -1; (i = set_next(&set, i)) >= 0;)
 			vmx_write(field_encoding[i], current->f[i]);
 	}
-}
-
-static bool any_dirty(const struct field_set *dirty, enum field_kind kind)
-{
-	for (size_t w = 0; w < ARRAY_SIZE(dirty->bits); w++)
-		if (dirty->bits[w] & fields_of[kind].bits[w])
-			return true;
-	return false;
 }
 
 /* A VMCS that never ran for this vCPU; leaves it current. */
@@ -223,9 +223,30 @@ static void start(struct cpu *cpu, struct guest_vcpu *v)
 		vmx_reflect_failure(cpu, REASON_BAD_MSR, entry);
 }
 
+/* Only the event is new at most entries. NULL, or what is wrong, with the error for L1. */
+static const char *check_entry(const struct l1_vmcs *current, enum vm_error *error)
+{
+	static const enum field_kind checked[] = {COPY, MERGE, LIST, HOST};
+	const char *wrong = NULL;
+	bool changed = false;
+
+	for (size_t k = 0; k < ARRAY_SIZE(checked); k++)
+		changed |= any_dirty(&current->dirty, checked[k]);
+	*error = ERROR_ENTRY_CONTROLS;
+	if (changed)
+		wrong = check_controls(current->f, &l1_caps);
+	if (!wrong)
+		wrong = check_event(current->f, &l1_caps);
+	if (wrong || !changed)
+		return wrong;
+	*error = ERROR_ENTRY_HOST;
+	return check_host(current->f, &l1_caps);
+}
+
 void vmx_launch(struct cpu *cpu, bool launch)
 {
 	struct l1_vmcs *current = &cpu->hw->current;
+	enum vm_error error = ERROR_ENTRY_CONTROLS;
 	struct guest_vcpu *v;
 	const char *wrong;
 
@@ -242,14 +263,9 @@ void vmx_launch(struct cpu *cpu, bool launch)
 		vm_fail(cpu, launch ? ERROR_LAUNCH_LAUNCHED : ERROR_RESUME_CLEAR);
 		return;
 	}
-	wrong = check_controls(current->f, &l1_caps);
+	wrong = check_entry(current, &error);
 	if (wrong) {
-		refuse(cpu, ERROR_ENTRY_CONTROLS, wrong);
-		return;
-	}
-	wrong = check_host(current->f, &l1_caps);
-	if (wrong) {
-		refuse(cpu, ERROR_ENTRY_HOST, wrong);
+		refuse(cpu, error, wrong);
 		return;
 	}
 	v = hold(cpu, guest_root(cpu));

@@ -14,6 +14,23 @@
 /* Bits of CR0 that an exit leaves alone: ET, NW, CD and the reserved ones (28.5.1). */
 #define CR0_KEPT 0x7ffaffd0u
 
+static struct field_list guest_fields, info_fields; /* of every exit */
+
+void reflect_init(void)
+{
+	struct field_set info = fields_of[INFO];
+
+	set_drop(&info, F_INSN_ERROR);
+	field_list(&info_fields, &info);
+	field_list(&guest_fields, &fields_of[GUEST]);
+}
+
+static void fetch(uint64_t *f, const struct field_list *list)
+{
+	for (unsigned int i = 0; i < list->count; i++)
+		f[list->f[i]] = vmx_read(field_encoding[list->f[i]]);
+}
+
 /* L2's state and why it came out, from the VMCS that ran. */
 static void save_guest(struct cpu *cpu)
 {
@@ -21,8 +38,7 @@ static void save_guest(struct cpu *cpu)
 	uint64_t *f = current->f;
 	uint64_t exit = f[F_EXIT_CONTROLS];
 
-	for (int i = -1; (i = set_next(&fields_of[GUEST], i)) >= 0;)
-		f[i] = vmx_read(field_encoding[i]);
+	fetch(f, &guest_fields);
 	f[F_GUEST_RSP] = cpu->regs.r[RSP];
 	f[F_GUEST_RIP] = cpu->regs.rip;
 	f[F_GUEST_RFLAGS] = cpu->regs.rflags;
@@ -38,13 +54,6 @@ static void save_guest(struct cpu *cpu)
 	f[F_ENTRY_EVENT] &= ~(uint64_t)EVENT_VALID;
 	f[F_ENTRY_CONTROLS] = (f[F_ENTRY_CONTROLS] & ~(uint64_t)ENTRY_GUEST_64) |
 			      (vmx_read(VMCS_ENTRY_CONTROLS) & ENTRY_GUEST_64);
-}
-
-static void save_information(uint64_t *f)
-{
-	for (int i = -1; (i = set_next(&fields_of[INFO], i)) >= 0;)
-		if (i != F_INSN_ERROR)
-			f[i] = vmx_read(field_encoding[i]);
 }
 
 static void host_segment(unsigned int i, uint64_t selector, uint64_t base, uint32_t rights)
@@ -138,7 +147,7 @@ static void store_msrs(struct cpu *cpu)
 void vmx_reflect(struct cpu *cpu)
 {
 	save_guest(cpu);
-	save_information(cpu->hw->current.f);
+	fetch(cpu->hw->current.f, &info_fields);
 	store_msrs(cpu);
 	load_host(cpu, false);
 }

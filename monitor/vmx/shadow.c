@@ -18,23 +18,18 @@ static const uint8_t more[] = {
 	F_CR0_SHADOW,  F_TPR_THRESHOLD,    F_CR4_SHADOW,
 };
 
-static struct field_set shown;   /* L1 reads them there */
-static struct field_set written; /* and writes them */
+static struct field_list shown;   /* L1 reads them there */
+static struct field_list written; /* and writes them */
 static uint64_t read_bitmap, write_bitmap;
 bool shadow_off;
 
 void shadow_create(struct hw_cpu *hw)
 {
-	uint8_t *bitmap;
-
 	if (shadow_off || !(hw_caps.cpu2.may & CPU2_SHADOWING) || !(hw_caps.misc & MISC_WRITE_INFO))
 		return;
 	hw->shadow.hpa = mem_hpa(mem_pages(1)).a;
-	if (read_bitmap)
-		return;
-	bitmap = mem_pages(2);
-	memset(bitmap, 0xff, 2 * BITMAP_BYTES);
-	read_bitmap = mem_hpa(bitmap).a;
+	if (!read_bitmap)
+		read_bitmap = mem_hpa(mem_pages(2)).a;
 	write_bitmap = read_bitmap + BITMAP_BYTES;
 }
 
@@ -46,29 +41,35 @@ static void open_field(uint64_t bitmap, unsigned int field)
 	bits[encoding / 8] &= (uint8_t) ~(1u << (encoding % 8));
 }
 
+static void open_fields(uint64_t bitmap, const struct field_list *list)
+{
+	for (unsigned int i = 0; i < list->count; i++)
+		open_field(bitmap, list->f[i]);
+}
+
 /* Which fields there are is known only now. */
 static void choose_fields(void)
 {
-	written = fields_of[GUEST];
+	struct field_set set = fields_of[GUEST];
+
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
 		if (field_exists(more[i]))
-			set_add(&written, more[i]);
-	shown = written;
+			set_add(&set, more[i]);
+	field_list(&written, &set);
 	for (int i = -1; (i = set_next(&fields_of[INFO], i)) >= 0;)
 		if (i != F_INSN_ERROR)
-			set_add(&shown, (unsigned int)i);
-	for (int i = -1; (i = set_next(&shown, i)) >= 0;)
-		open_field(read_bitmap, (unsigned int)i);
-	for (int i = -1; (i = set_next(&written, i)) >= 0;)
-		open_field(write_bitmap, (unsigned int)i);
+			set_add(&set, (unsigned int)i);
+	field_list(&shown, &set);
+	memset(mem_at(HPA(read_bitmap)), 0xff, 2 * BITMAP_BYTES);
+	open_fields(read_bitmap, &shown);
+	open_fields(write_bitmap, &written);
 }
 
 void shadow_enable(struct hw_cpu *hw)
 {
 	if (!hw->shadow.hpa)
 		return;
-	if (set_next(&shown, -1) < 0)
-		choose_fields();
+	choose_fields();
 	vmx_vmcs_init(&hw->shadow);
 	*(uint32_t *)mem_at(HPA(hw->shadow.hpa)) |= REVISION_SHADOW;
 	vmx_write(VMCS_VMREAD_BITMAP, read_bitmap);
@@ -91,8 +92,8 @@ void shadow_show(struct hw_cpu *hw)
 	if (!hw->shadow.hpa)
 		return;
 	vmx_load(&hw->shadow);
-	for (int i = -1; (i = set_next(&shown, i)) >= 0;)
-		vmx_write(field_encoding[i], hw->current.f[i]);
+	for (unsigned int i = 0; i < shown.count; i++)
+		vmx_write(field_encoding[shown.f[i]], hw->current.f[shown.f[i]]);
 	vmx_clear(&hw->shadow);
 	vmx_load(&hw->l1);
 }
@@ -104,13 +105,14 @@ void shadow_collect(struct hw_cpu *hw)
 	if (!hw->shadow.hpa)
 		return;
 	vmx_load(&hw->shadow);
-	for (int i = -1; (i = set_next(&written, i)) >= 0;) {
-		uint64_t value = vmx_read(field_encoding[i]);
+	for (unsigned int i = 0; i < written.count; i++) {
+		unsigned int f = written.f[i];
+		uint64_t value = vmx_read(field_encoding[f]);
 
-		if (value == current->f[i])
+		if (value == current->f[f])
 			continue;
-		current->f[i] = value;
-		set_add(&current->dirty, (unsigned int)i);
+		current->f[f] = value;
+		set_add(&current->dirty, f);
 	}
 	vmx_clear(&hw->shadow);
 	vmx_load(&hw->l1);

@@ -23,7 +23,7 @@ struct l1_vmcs {
 	uint64_t hpa; /* of L1's region, or NO_VMCS */
 	bool launched;
 	uint64_t f[FIELD_COUNT];
-	struct field_set dirty; /* newer here than in the VMCS that runs */
+	struct field_set dirty; /* newer here than in the VMCS that runs, or not checked yet */
 	struct field_set stale; /* newer there than here */
 };
 
@@ -118,10 +118,17 @@ enum enter_result vmx_enter(struct regs *regs, bool launched, const bool *nmi_se
 
 /* --- fields.c ------------------------------------------------------------------------------- */
 
-enum field_kind { GUEST, COLD, CHOICE, COPY, MERGE, LIST, HOST, INFO, NONE, KIND_COUNT };
+enum field_kind { GUEST, COLD, CHOICE, COPY, EVENT, MERGE, LIST, HOST, INFO, NONE, KIND_COUNT };
 
 extern const uint16_t field_encoding[FIELD_COUNT];
 extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
+
+/* The same fields one after the other, for what is done at every exit. */
+struct field_list {
+	unsigned int count;
+	uint8_t f[FIELD_COUNT];
+};
+void field_list(struct field_list *list, const struct field_set *set);
 
 /* On each CPU: finds out which fields all of them have. */
 void fields_init(bool (*exists)(uint64_t encoding));
@@ -188,7 +195,8 @@ int caps_msr(uint32_t msr, uint64_t *value);
 
 /* --- check.c: what VM entry refuses before it looks at the guest; NULL, or what is wrong -------- */
 
-const char *check_controls(const uint64_t *f, const struct vmx_caps *caps);
+const char *check_controls(const uint64_t *f, const struct vmx_caps *caps); /* but the event */
+const char *check_event(const uint64_t *f, const struct vmx_caps *caps);
 const char *check_host(const uint64_t *f, const struct vmx_caps *caps);
 bool eptp_ok(uint64_t eptp, const struct vmx_caps *caps);
 bool efer_ok(uint64_t efer); /* of L1 in 64-bit mode */
@@ -261,6 +269,7 @@ void vmx_guest_refused(struct cpu *cpu); /* VMfail at the hardware's own entry *
 void vmx_guest_exit(struct cpu *cpu);
 
 /* reflect.c: L1 goes on behind an exit of L2 */
+void reflect_init(void); /* after fields_init() */
 void vmx_reflect(struct cpu *cpu);
 void vmx_reflect_failure(struct cpu *cpu, unsigned int reason, uint64_t qualification);
 /* An exit that the hardware did not make: INIT, NMI, or an exception that L1 wants to see. */
