@@ -24,7 +24,7 @@
 
 #define BASIC_SIZE_SHIFT 32
 #define BASIC_TYPE_WB (6ul << 50)
-#define BASIC_PASSED (1ul << 54 | 1ul << 56) /* INS/OUTS information; any exception's error code */
+#define BASIC_PASSED (1ul << 54) /* INS/OUTS information */
 #define BASIC_TRUE_CONTROLS (1ul << 55)
 
 #define MISC_STORES_LMA (1ul << 5)
@@ -140,12 +140,12 @@ static int check_needs(const char **why)
 	return 0;
 }
 
-int caps_read(const char **why)
+int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), const char **why)
 {
 	uint64_t feature;
 
 	*why = "this CPU has no VMX: this image needs an Intel processor";
-	if (!(arch_cpuid(1, 0).c & CPUID_VMX))
+	if (!(cpuid(1, 0).c & CPUID_VMX))
 		return ERR_NOSYS;
 	*why = "VT-x is switched off by the firmware: enable it in the firmware's set-up";
 	feature = arch_rdmsr(MSR_FEATURE_CONTROL);
@@ -165,7 +165,7 @@ int caps_read(const char **why)
 		.cr4_must = arch_rdmsr(MSR_VMX_CR4_FIXED0),
 		.cr4_may = arch_rdmsr(MSR_VMX_CR4_FIXED1),
 		.misc = arch_rdmsr(MSR_VMX_MISC),
-		.phys_bits = (uint8_t)arch_cpuid(0x80000008, 0).a,
+		.phys_bits = (uint8_t)cpuid(0x80000008, 0).a,
 	};
 	if (hw_caps.cpu.may & CPU_SECONDARY) {
 		hw_caps.cpu2 = read_controls(MSR_VMX_CPU2);

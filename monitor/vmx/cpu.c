@@ -37,7 +37,7 @@ static uint64_t host_bitmap; /* hpa: MSRs that exit while L1 runs */
 
 int hw_check(const char **why)
 {
-	return caps_read(why);
+	return caps_read(arch_cpuid, why);
 }
 
 const struct mtrr *hw_table_types(bool *leaf_1g)

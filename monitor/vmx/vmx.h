@@ -182,7 +182,8 @@ struct vmx_caps {
 extern struct vmx_caps hw_caps; /* the hardware's */
 extern struct vmx_caps l1_caps; /* L1's: no more than the hardware's, and what we implement */
 
-int caps_read(const char **why);
+/* Fills in both. ERR_NOSYS: the monitor cannot run here, *why says why. */
+int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), const char **why);
 /* The capability MSRs as L1 sees them: 0, or ERR_INVAL for one that does not exist. */
 int caps_msr(uint32_t msr, uint64_t *value);
 
