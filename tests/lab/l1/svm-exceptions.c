@@ -241,12 +241,7 @@ static void nmi_to_guest(const void *arg)
 	clgi();
 	apic_send(0, ICR_NMI);
 	guest_run(&g);
-	/* End the state of NMIs blocked, which the guest left without an IRET. */
-	__asm__ volatile(
-		"mov %%rsp, %%rax; push %0; push %%rax; pushfq; push %1; push $1f; iretq; 1:"
-		:
-		: "i"(SEL_DATA), "i"(SEL_CODE64)
-		: "rax", "memory");
+	nmis_unblock(); /* which the guest left without an IRET */
 	CHECK_EQ(g.vmcb->exit_code, X_VMMCALL);
 	CHECK_EQ(g.vmcb->rip, guest_stub(VEC_NMI));
 	CHECK_EQ(nmis_taken(0), 0);

@@ -336,16 +336,6 @@ static void interrupt_masked_by_guest(const void *arg)
 	take_interrupt();
 }
 
-/* Ends the blocking of NMIs, as only IRET does. */
-static void iret_here(void)
-{
-	__asm__ volatile(
-		"mov %%rsp, %%rax; push %0; push %%rax; pushfq; push %1; push $1f; iretq; 1:"
-		:
-		: "i"(SEL_DATA), "i"(SEL_CODE64)
-		: "rax", "memory");
-}
-
 /* A guest that sends itself an NMI: it has L1's APIC. */
 GUEST(guest_sends_nmi, "movl $0, 0x10(%rbx); movl $0x4400, (%rbx); 1: jmp 1b\n");
 
@@ -362,7 +352,7 @@ static void nmi_exits(const void *arg)
 	apic_send(0, ICR_NMI);
 	cpu_idle(10000);
 	while_blocked = nmis_taken(0);
-	iret_here();
+	nmis_unblock();
 	CHECK_EQ(at_exit, 0);
 	CHECK(while_blocked == 0, "NMIs are not blocked after an exit by one");
 	CHECK(WAIT_FOR(nmis_taken(0) == 1), "%u NMIs after IRET", U64(nmis_taken(0)));
@@ -377,7 +367,7 @@ static void nmi_exit_state(const void *arg)
 	(void)arg;
 	g.r.rbx = APIC_BASE + APIC_ICR_LOW;
 	CHECK_EQ(guest_enter(&g), 0);
-	iret_here();
+	nmis_unblock();
 	CHECK_EQ(get(&g, I_EVENT), EVENT_VALID | EVENT_NMI | VEC_NMI);
 	bochs_limit(get(&g, G_INTERRUPTIBILITY) == BLOCKED_NMI,
 		    "Bochs stores NMIs as blocked in the guest that an NMI takes out");
@@ -398,7 +388,7 @@ static void nmi_to_guest(const void *arg)
 	g.r.rbx = APIC_BASE + APIC_ICR_LOW;
 	guest_expect_at(&g, X_VMCALL, nmi_arrived);
 	CHECK_EQ(get(&g, G_INTERRUPTIBILITY), BLOCKED_NMI);
-	iret_here();
+	nmis_unblock();
 	CHECK_EQ(nmis_taken(0), 0);
 }
 

@@ -106,3 +106,12 @@ unsigned nmis_taken(unsigned cpu)
 {
 	return counts[cpu][VEC_NMI];
 }
+
+void nmis_unblock(void)
+{
+	__asm__ volatile(
+		"mov %%rsp, %%rax; push %0; push %%rax; pushfq; push %1; push $1f; iretq; 1:"
+		:
+		: "i"(SEL_DATA), "i"(SEL_CODE64)
+		: "rax", "memory");
+}

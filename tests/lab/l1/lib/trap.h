@@ -29,4 +29,7 @@ void trap_reset(void);
 unsigned interrupts_taken(unsigned cpu, unsigned vector);
 unsigned nmis_taken(unsigned cpu);
 
+/* An IRET, which ends the blocking of NMIs that one taken elsewhere has left. */
+void nmis_unblock(void);
+
 #endif

@@ -245,6 +245,7 @@ void vmx_disable(void)
 
 static void vmx_reset(void)
 {
+	nmis_unblock();
 	vmx_disable();
 	vmx_enable();
 	vmcs_forget();
