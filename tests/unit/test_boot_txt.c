@@ -141,6 +141,15 @@ static void test_parts(void **state)
 	/* A part as large as the rest of the heap leaves none for the next. */
 	put_part(LOADER_AT, HEAP_AT + HEAP_SIZE - LOADER_AT, 3);
 	assert_refused(ERR_INVAL, "for SINIT");
+	/* Or less than its head: nothing is read behind the heap. */
+	put_part(LOADER_AT, HEAP_AT + HEAP_SIZE - LOADER_AT - 8, 3);
+	ram_reset((struct range){0, HEAP_AT + HEAP_SIZE}, true);
+	assert_refused(ERR_INVAL, "for SINIT");
+	/* The smallest last part, up to the heap's end: only its tables have no place. */
+	put_part(LOADER_AT, HEAP_AT + HEAP_SIZE - 152 - OS_SINIT_SIZE - LOADER_AT, 3);
+	put_part(HEAP_AT + HEAP_SIZE - 152 - OS_SINIT_SIZE, OS_SINIT_SIZE, 7);
+	put_part(HEAP_AT + HEAP_SIZE - 152, 152, 9);
+	assert_refused(ERR_INVAL, "SINIT's tables");
 	/* The smallest parts, whose tables then have no place. */
 	put_heap();
 	put_part(SINIT_PART_AT, 152, 9);
