@@ -10,24 +10,30 @@ void permit_reset(struct permit_map *m)
 	m->count = 0;
 }
 
+static bool allows(const uint8_t *page, uint16_t byte, uint8_t mask)
+{
+	return page && !(__atomic_load_n(&page[page_offset(byte)], __ATOMIC_RELAXED) & mask);
+}
+
 bool permit_l1_allows(const struct permit_map *m, uint16_t byte, uint8_t mask)
 {
-	const uint8_t *l1;
-
 	if (m->l1_closed || byte >= m->size)
 		return false;
-	if (m->l1_open)
-		return true;
-	l1 = phys_host(HPA(m->l1[byte / PAGE_SIZE].a + page_offset(byte)), 1);
-	return l1 && !(__atomic_load_n(l1, __ATOMIC_RELAXED) & mask);
+	return m->l1_open || allows(phys_host(m->l1[byte / PAGE_SIZE], PAGE_SIZE), byte, mask);
 }
 
 void permit_sync(struct permit_map *m)
 {
+	const uint8_t *page[PERMIT_PAGES] = {NULL};
+
+	if (!m->count || m->l1_open)
+		return;
+	for (unsigned int i = 0; i < m->size / PAGE_SIZE && !m->l1_closed; i++)
+		page[i] = phys_host(m->l1[i], PAGE_SIZE);
 	for (unsigned int i = 0; i < m->count;) {
 		struct permit_open *o = &m->open[i];
 
-		if (permit_l1_allows(m, o->byte, o->mask)) {
+		if (allows(page[o->byte / PAGE_SIZE], o->byte, o->mask)) {
 			i++;
 			continue;
 		}

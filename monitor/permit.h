@@ -26,7 +26,7 @@ struct permit_map {
 	unsigned int size;      /* bytes, at most PERMIT_PAGES pages */
 	bool l1_closed;         /* L1 has everything exit, whatever its map says */
 	bool l1_open;           /* L1 asks for no exits at all (and l1_closed is false) */
-	hpa_t l1[PERMIT_PAGES]; /* L1's map, by 4 KiB pages; all closed where there is no host RAM */
+	hpa_t l1[PERMIT_PAGES]; /* L1's map, by aligned pages; all closed where there is no host RAM */
 	unsigned int count;
 	struct permit_open open[PERMIT_OPEN_MAX];
 };

@@ -25,8 +25,14 @@ static const uint8_t slot[SLOT_COUNT] = {
 #undef X
 };
 
-struct field_set fields_of[KIND_COUNT];
+struct field_set fields_of[KIND_COUNT], fields_copied, fields_checked;
 static struct field_set missing; /* on one CPU at least */
+
+static void unite(struct field_set *all, enum field_kind kind)
+{
+	for (size_t w = 0; w < ARRAY_SIZE(all->bits); w++)
+		all->bits[w] |= fields_of[kind].bits[w];
+}
 
 void fields_init(bool (*exists)(uint64_t encoding))
 {
@@ -37,6 +43,14 @@ void fields_init(bool (*exists)(uint64_t encoding))
 		if (!set_has(&missing, f))
 			set_add(&fields_of[kind_of[f]], f);
 	}
+	fields_copied = fields_of[GUEST];
+	unite(&fields_copied, COLD);
+	unite(&fields_copied, COPY);
+	unite(&fields_copied, EVENT);
+	fields_checked = fields_of[COPY];
+	unite(&fields_checked, MERGE);
+	unite(&fields_checked, LIST);
+	unite(&fields_checked, HOST);
 }
 
 void field_list(struct field_list *list, const struct field_set *set)

@@ -83,26 +83,14 @@ static void write_choices(const uint64_t *f, const struct l1_state *l1)
 		  entry & ENTRY_LOAD_EFER ? f[F_GUEST_EFER] : derived_efer(l1->efer, f));
 }
 
-static bool any_dirty(const struct field_set *dirty, enum field_kind kind)
-{
-	for (size_t w = 0; w < ARRAY_SIZE(dirty->bits); w++)
-		if (dirty->bits[w] & fields_of[kind].bits[w])
-			return true;
-	return false;
-}
-
 static void write_dirty(struct l1_vmcs *current)
 {
-	static const enum field_kind copied[] = {GUEST, COLD, COPY, EVENT};
+	struct field_set set = fields_copied;
 
-	for (size_t k = 0; k < ARRAY_SIZE(copied); k++) {
-		struct field_set set = fields_of[copied[k]];
-
-		for (size_t w = 0; w < ARRAY_SIZE(set.bits); w++)
-			set.bits[w] &= current->dirty.bits[w];
-		for (int i = -1; (i = set_next(&set, i)) >= 0;)
-			vmx_write(field_encoding[i], current->f[i]);
-	}
+	for (size_t w = 0; w < ARRAY_SIZE(set.bits); w++)
+		set.bits[w] &= current->dirty.bits[w];
+	for (int i = -1; (i = set_next(&set, i)) >= 0;)
+		vmx_write(field_encoding[i], current->f[i]);
 }
 
 /* A VMCS that never ran for this vCPU; leaves it current. */
@@ -178,7 +166,7 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	else
 		vmx_load(&v->hw->vmcs);
 	write_dirty(current);
-	if (any_dirty(&current->dirty, MERGE))
+	if (set_meets(&current->dirty, &fields_of[MERGE]))
 		merge_controls(v->hw, f);
 	write_choices(f, &l1);
 	maps_prepare(v->hw, f);
@@ -226,12 +214,9 @@ static void start(struct cpu *cpu, struct guest_vcpu *v)
 /* Only the event is new at most entries. NULL, or what is wrong, with the error for L1. */
 static const char *check_entry(const struct l1_vmcs *current, enum vm_error *error)
 {
-	static const enum field_kind checked[] = {COPY, MERGE, LIST, HOST};
+	bool changed = set_meets(&current->dirty, &fields_checked);
 	const char *wrong = NULL;
-	bool changed = false;
 
-	for (size_t k = 0; k < ARRAY_SIZE(checked); k++)
-		changed |= any_dirty(&current->dirty, checked[k]);
 	*error = ERROR_ENTRY_CONTROLS;
 	if (changed)
 		wrong = check_controls(current->f, &l1_caps);

@@ -123,6 +123,9 @@ enum field_kind { GUEST, COLD, CHOICE, COPY, EVENT, MERGE, LIST, HOST, INFO, NON
 extern const uint16_t field_encoding[FIELD_COUNT];
 extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
 
+extern struct field_set fields_copied;  /* GUEST, COLD, COPY and EVENT */
+extern struct field_set fields_checked; /* COPY, MERGE, LIST and HOST */
+
 /* The same fields one after the other, for what is done at every exit. */
 struct field_list {
 	unsigned int count;
@@ -141,6 +144,15 @@ uint64_t field_set_value(uint32_t encoding, uint64_t old, uint64_t value);
 static inline bool set_has(const struct field_set *s, unsigned int field)
 {
 	return s->bits[field / 64] >> (field % 64) & 1;
+}
+
+static inline bool set_meets(const struct field_set *a, const struct field_set *b)
+{
+	uint64_t both = 0;
+
+	for (size_t w = 0; w < ARRAY_SIZE(a->bits); w++)
+		both |= a->bits[w] & b->bits[w];
+	return both;
 }
 
 static inline void set_add(struct field_set *s, unsigned int field)
