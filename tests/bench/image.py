@@ -19,7 +19,7 @@ INCLUDE = os.path.join(OUT, "include")  # a version.h that is the same in every 
 # The compile's input: files of the monitor that TCC can read.
 SOURCES = """monitor/apic.c monitor/bios_call.c monitor/call.c monitor/console.c monitor/decode.c
 monitor/icr.c monitor/lib.c monitor/msr.c monitor/reset.c monitor/store.c monitor/boot/bios.c
-monitor/boot/memmap.c monitor/svm/asid.c monitor/svm/assist.c monitor/svm/check.c
+monitor/boot/memmap.c monitor/account.c monitor/svm/assist.c monitor/svm/check.c
 monitor/svm/event.c monitor/svm/exits.c monitor/svm/gif.c monitor/svm/run.c ept/npt.c""".split()
 WORK_FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-nostdlib", "-static", "-ffreestanding",
               "-fno-stack-protector", "-fcf-protection=none", "-fno-pie", "-no-pie"]
