@@ -8,6 +8,7 @@
 #define MONITOR_FAKE_CPU_H
 
 #include "monitor/exit.h"
+#include "monitor/fake/msr.h"
 #include "monitor/hw.h"
 
 #define FAKE_CPUS_MAX 8
@@ -57,19 +58,5 @@ const char *fake_panic_text(void);
 
 /* What CPUID answers: the values set for this leaf (any subleaf), otherwise zeros. */
 void fake_set_cpuid(uint32_t leaf, struct cpuid value);
-
-/*
- * The MSRs, the same ones on every CPU: those set exist, and keep what is written; any other raises
- * #GP. RDMSR, WRMSR and WBINVD are executed as they stand in the monitor's code: the kernel answers
- * with a signal, behind which the software machine carries them out.
- */
-void fake_set_msr(uint32_t msr, uint64_t value);
-uint64_t fake_msr(uint32_t msr); /* stops the test if there is no such MSR */
-unsigned int fake_msr_writes(void);
-unsigned int fake_wbinvds(void);
-void fake_msr_reset(void); /* no MSR, no counts */
-
-/* Catches that signal from now on. fake_exit() and fake_run() do it, since test libraries undo it. */
-void fake_catch(void);
 
 #endif

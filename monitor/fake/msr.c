@@ -8,7 +8,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "monitor/fake/cpu.h"
+#include "monitor/fake/msr.h"
 #include "monitor/msr.h"
 
 #define MSRS_MAX 32
