@@ -17,12 +17,12 @@ static struct {
 /* The largest page at hpa, of at most len bytes, that has one memory type; and that. */
 static unsigned int largest_level(uint64_t hpa, uint64_t len, uint64_t *type)
 {
-	unsigned int level = host.leaf_1g ? 3 : 2;
-
-	while (hpa % table_span(level) || len < table_span(level) ||
-	       !table_type(&host.mtrr, HPA(hpa), level, type))
-		level--;
-	return level;
+	for (unsigned int level = host.leaf_1g ? 3 : 2; level > 1; level--)
+		if (hpa % table_span(level) == 0 && len >= table_span(level) &&
+		    table_type(&host.mtrr, HPA(hpa), level, type))
+			return level;
+	table_type(&host.mtrr, HPA(hpa), 1, type);
+	return 1;
 }
 
 /* Replaces an absent entry, or a leaf, by a table that says the same. */

@@ -69,7 +69,7 @@ static bool may_write(const struct mtrr *m, uint32_t msr, uint64_t value)
 	uint64_t reserved = ~(uint64_t)TYPE_BITS;
 
 	if (msr == MSR_MTRR_DEF_TYPE) {
-		reserved &= ~(DEF_ENABLE | (m->cap & CAP_FIXED ? DEF_FIXED : 0));
+		reserved &= ~(DEF_ENABLE | DEF_FIXED);
 	} else if (msr >= fixed_msr[0]) {
 		reserved = 0;
 		types = 8;

@@ -388,6 +388,9 @@ static void writing(void **state)
 	assert_int_equal(mtrr_write(&m, 0x2ff, MEM_WC), ERR_INVAL);
 	assert_int_equal(mtrr_write(&m, 0x201, 1), ERR_INVAL);
 	assert_int_equal(mtrr_write(&m, 0x2ff, MEM_WB), 0);
+	m.cap = 8;
+	assert_int_equal(mtrr_write(&m, 0x250, 0), ERR_NOENT);
+	assert_int_equal(mtrr_write(&m, 0x2ff, 0xc06), 0); /* FE stays without a meaning */
 	m.phys_bits = 52;
 	assert_int_equal(mtrr_write(&m, 0x201, 0xffffffffff800), 0);
 	assert_int_equal(mtrr_write(&m, 0x201, 0x10000000000000), ERR_INVAL);
@@ -464,8 +467,8 @@ static void randomize(void)
 		range(i, rnd(16 * MIB) & ~(size - 1), size, random_type());
 		if (!rnd(3))
 			m.variable[i].mask = 0;
-		if (!rnd(10)) /* a mask with holes */
-			m.variable[i].mask &= ~((PAGE_SIZE << rnd(12)) | PAGE_SIZE << rnd(12));
+		for (uint64_t hole = rnd(20); hole < 2; hole++) /* a mask with holes */
+			m.variable[i].mask &= ~(PAGE_SIZE << rnd(12));
 	}
 }
 
