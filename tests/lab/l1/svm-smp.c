@@ -3,12 +3,12 @@
 #include "lib/apic.h"
 #include "lib/pages.h"
 #include "lib/smp.h"
+#include "lib/smp_tests.h"
 #include "lib/trap.h"
 #include "svm/known.h"
 #include "svm/svm.h"
 
 #define IRQ 0x54
-#define RESTARTS 50
 #define ROUNDS 20
 #define RUNS 2000
 
@@ -30,101 +30,11 @@ static struct cpu new_cpu(const void *code)
 	return c;
 }
 
-static void need_two(void)
-{
-	if (cpu_count() < 2)
-		test_skip("one CPU");
-}
-
-static void start(unsigned cpu, void (*fn)(void *), void *arg)
-{
-	CHECK(cpu_start(cpu, fn, arg), "CPU %u does not start", U64(cpu));
-}
-
-static void wait_finished(unsigned cpu)
-{
-	CHECK(WAIT_FOR(cpu_finished(cpu)), "CPU %u does not finish", U64(cpu));
-}
-
-static void spin(void *arg)
-{
-	struct cpu *c = arg;
-
-	for (;;)
-		++*c->flag;
-}
-
 static void once(void *arg)
 {
 	struct cpu *c = arg;
 
 	++*c->flag;
-}
-
-static void starts_all(const void *arg)
-{
-	(void)arg;
-	need_two();
-	for (unsigned i = 1; i < cpu_count(); i++) {
-		struct cpu c = new_cpu(guest_add);
-
-		start(i, once, &c);
-		wait_finished(i);
-		CHECK_EQ(*c.flag, 1);
-	}
-}
-
-static void restarts_halted(const void *arg)
-{
-	struct cpu c = new_cpu(guest_add);
-
-	(void)arg;
-	need_two();
-	for (unsigned i = 1; i <= RESTARTS; i++) {
-		start(1, once, &c);
-		wait_finished(1);
-		CHECK_EQ(*c.flag, i);
-	}
-}
-
-/* INIT reaches a CPU in full run, which starts again. */
-static void restarts_running(const void *arg)
-{
-	struct cpu c = new_cpu(guest_add);
-
-	(void)arg;
-	need_two();
-	for (unsigned i = 0; i < RESTARTS; i++) {
-		*c.flag = 0;
-		start(1, spin, &c);
-		CHECK(WAIT_FOR(*c.flag > 100), "CPU 1 does not run");
-	}
-	start(1, once, &c);
-	wait_finished(1);
-}
-
-/* After INIT alone, a CPU runs nothing until its SIPI. */
-static void init_stops(const void *arg)
-{
-	struct cpu c = new_cpu(guest_add);
-	uint64_t seen, until;
-
-	(void)arg;
-	need_two();
-	start(1, spin, &c);
-	CHECK(WAIT_FOR(*c.flag > 100), "CPU 1 does not run");
-	apic_send(1, ICR_INIT);
-	/* It stopped when a million cycles pass without a count; it gets ten seconds for that. */
-	CHECK(WAIT_FOR(({
-		      seen = *c.flag;
-		      until = rdtsc() + 1000000;
-		      while (rdtsc() < until && seen == *c.flag)
-			      cpu_pause();
-		      seen == *c.flag;
-	      })),
-	      "CPU 1 still runs");
-	start(1, once, &c);
-	wait_finished(1);
 }
 
 static void read_state(void *arg)
@@ -143,10 +53,10 @@ static void init_resets(const void *arg)
 	struct cpu c = new_cpu(guest_add);
 
 	(void)arg;
-	need_two();
+	smp_need_two();
 	for (unsigned i = 0; i < 3; i++) {
-		start(1, read_state, &c);
-		wait_finished(1);
+		smp_start(1, read_state, &c);
+		smp_wait_finished(1);
 		CHECK_EQ(c.result & EFER_SVME, 0);
 		CHECK_EQ(c.result2, 0x400);
 	}
@@ -176,9 +86,9 @@ static void init_waits_for_gif(const void *arg)
 	uint64_t seen;
 
 	(void)arg;
-	need_two();
+	smp_need_two();
 	tcg_lax(true, "TCG takes INIT while GIF is clear");
-	start(1, count_without_gif, &c);
+	smp_start(1, count_without_gif, &c);
 	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
 	apic_send(1, ICR_INIT);
 	*c.flag = 2;
@@ -186,59 +96,8 @@ static void init_waits_for_gif(const void *arg)
 	*c.flag = 3;
 	CHECK(WAIT_FOR((seen = c.result2, cpu_idle(1000000), seen == c.result2)),
 	      "CPU 1 still runs");
-	start(1, once, &other);
-	wait_finished(1);
-}
-
-static void wait_for_irqs(void *arg)
-{
-	struct cpu *c = arg;
-
-	interrupts_on();
-	*c->flag = 1;
-	while (interrupts_taken(1, IRQ) + nmis_taken(1) < ROUNDS)
-		cpu_pause();
-	interrupts_off();
-}
-
-static void ipis(const void *arg)
-{
-	uint32_t kind = *(const uint32_t *)arg;
-	struct cpu c = new_cpu(guest_add);
-
-	need_two();
-	start(1, wait_for_irqs, &c);
-	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
-	for (unsigned i = 1; i <= ROUNDS; i++) {
-		apic_send(1, kind);
-		CHECK(WAIT_FOR(interrupts_taken(1, IRQ) + nmis_taken(1) == i), "IPI %u is lost",
-		      U64(i));
-	}
-	wait_finished(1);
-	CHECK_EQ(interrupts_taken(0, IRQ) + nmis_taken(0), 0);
-}
-
-/* To all but self: each other CPU once, this one not. */
-static void nmi_to_others(const void *arg)
-{
-	struct cpu c = new_cpu(guest_add);
-
-	(void)arg;
-	need_two();
-	for (unsigned i = 1; i < cpu_count(); i++) {
-		*c.flag = 0;
-		start(i, spin, &c);
-		CHECK(WAIT_FOR(*c.flag > 0), "CPU %u does not run", U64(i));
-	}
-	apic_send(0, ICR_NMI | ICR_ALL_BUT_SELF);
-	for (unsigned i = 1; i < cpu_count(); i++)
-		CHECK(WAIT_FOR(nmis_taken(i) == 1), "CPU %u got %u NMIs", U64(i),
-		      U64(nmis_taken(i)));
-	CHECK_EQ(nmis_taken(0), 0);
-	for (unsigned i = 1; i < cpu_count(); i++) {
-		start(i, once, &c);
-		wait_finished(i);
-	}
+	smp_start(1, once, &other);
+	smp_wait_finished(1);
 }
 
 /* Sums in the guest's registers and memory; a register or a page of another CPU would show. */
@@ -267,16 +126,16 @@ static void side_by_side(const void *arg)
 	static struct cpu cpus[MAX_CPUS];
 	bool same_asid = arg != NULL;
 
-	need_two();
+	smp_need_two();
 	for (unsigned i = 0; i < cpu_count(); i++) {
 		cpus[i] = new_cpu(guest_add);
 		cpus[i].g.vmcb->asid = same_asid ? 1 : i + 1;
 	}
 	for (unsigned i = 1; i < cpu_count(); i++)
-		start(i, run_many, &cpus[i]);
+		smp_start(i, run_many, &cpus[i]);
 	run_many(&cpus[0]);
 	for (unsigned i = 1; i < cpu_count(); i++)
-		wait_finished(i);
+		smp_wait_finished(i);
 	for (unsigned i = 0; i < cpu_count(); i++)
 		CHECK(cpus[i].result == 1, "CPU %u: exit 0x%x, sums differ", U64(i),
 		      cpus[i].g.vmcb->exit_code);
@@ -305,16 +164,16 @@ static void ipi_takes_guest_out(const void *arg)
 	uint32_t kind = *(const uint32_t *)arg;
 	struct cpu c = new_cpu(guest_signal_spin);
 
-	need_two();
+	smp_need_two();
 	c.g.vmcb->rflags |= FLAG_IF;
-	start(1, run_spinning, &c);
+	smp_start(1, run_spinning, &c);
 	for (unsigned i = 1; i <= ROUNDS; i++) {
 		CHECK(WAIT_FOR(*c.flag == i), "the guest does not run, round %u", U64(i));
 		apic_send(1, kind);
 		CHECK(WAIT_FOR(c.result2 == i), "no exit in round %u", U64(i));
 		CHECK_EQ(c.result, kind == ICR_NMI ? X_NMI : X_INTR);
 	}
-	wait_finished(1);
+	smp_wait_finished(1);
 	CHECK_EQ(interrupts_taken(1, IRQ) + nmis_taken(1), ROUNDS);
 }
 
@@ -323,14 +182,14 @@ static void init_in_guest(const void *arg)
 	struct cpu c = new_cpu(guest_signal_spin);
 
 	(void)arg;
-	need_two();
+	smp_need_two();
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		*c.flag = 0;
-		start(1, run_spinning, &c);
+		smp_start(1, run_spinning, &c);
 		CHECK(WAIT_FOR(*c.flag > 0), "the guest does not run, round %u", U64(i));
 	}
-	start(1, once, &c);
-	wait_finished(1);
+	smp_start(1, once, &c);
+	smp_wait_finished(1);
 }
 
 static void init_intercepted(const void *arg)
@@ -339,16 +198,16 @@ static void init_intercepted(const void *arg)
 	volatile uint64_t *code = &c.g.vmcb->exit_code;
 
 	(void)arg;
-	need_two();
+	smp_need_two();
 	intercept(&c.g, X_INIT);
 	*code = 0x1234;
-	start(1, run_spinning, &c);
+	smp_start(1, run_spinning, &c);
 	CHECK(WAIT_FOR(*c.flag == 1), "the guest does not run");
 	apic_send(1, ICR_INIT);
 	CHECK(WAIT_FOR(*code != 0x1234), "no exit");
 	CHECK_EQ(*code, X_INIT);
-	start(1, once, &c);
-	wait_finished(1);
+	smp_start(1, once, &c);
+	smp_wait_finished(1);
 }
 
 void l1_main(void)
@@ -356,16 +215,9 @@ void l1_main(void)
 	static const uint32_t nmi = ICR_NMI, fixed = ICR_FIXED | IRQ;
 
 	svm_start();
-	print("%u CPUs\n", U64(cpu_count()));
-	test("starts-all", starts_all, NULL);
-	test("restarts-halted", restarts_halted, NULL);
-	test("restarts-running", restarts_running, NULL);
-	test("init-stops", init_stops, NULL);
+	smp_tests();
 	test("init-resets", init_resets, NULL);
 	test("init-waits-for-gif", init_waits_for_gif, NULL);
-	test("ipi-fixed", ipis, &fixed);
-	test("ipi-nmi", ipis, &nmi);
-	test("nmi-to-others", nmi_to_others, NULL);
 	test("side-by-side", side_by_side, NULL);
 	test("side-by-side-one-asid", side_by_side, "");
 	test("ipi-takes-guest-out", ipi_takes_guest_out, &fixed);

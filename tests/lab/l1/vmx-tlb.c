@@ -53,7 +53,16 @@ static uint64_t run_from(struct pair *p, const void *code)
 	return p->g.r.rax;
 }
 
-enum how { EPT_SINGLE, EPT_EVERY, VPID_ADDRESS, VPID_SINGLE, VPID_EVERY, VPID_KEEP, NEW_VPID, NO_VPID };
+enum how {
+	EPT_SINGLE,
+	EPT_EVERY,
+	VPID_ADDRESS,
+	VPID_SINGLE,
+	VPID_EVERY,
+	VPID_KEEP,
+	NEW_VPID,
+	NO_VPID
+};
 
 struct way {
 	const char *name;
@@ -124,8 +133,8 @@ static void ept_change(const void *arg)
 
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			CHECK_EQ(run_from(&p, guest_read), 1 + i % 2);
-			ept_map(p.g.ept, (uint64_t)p.first,
-				(uint64_t)(i % 2 ? p.first : p.second), EPT_ALL);
+			ept_map(p.g.ept, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second),
+				EPT_ALL);
 			flush(&p.g, w->how);
 		}
 	}
@@ -234,7 +243,11 @@ static void two_guests(const void *arg)
 {
 	enum sharing sharing = *(const enum sharing *)arg;
 	struct pair a = pair(guest_read, sharing == NO_VPIDS ? 0 : 1, 1, 0);
-	struct pair b = pair(guest_read, sharing == NO_VPIDS ? 0 : sharing == ONE_VPID ? 1 : 2, 2, 0);
+	struct pair b = pair(guest_read,
+			     sharing == NO_VPIDS   ? 0
+			     : sharing == ONE_VPID ? 1
+						   : 2,
+			     2, 0);
 
 	table_map(b.own, TEST_VA, (uint64_t)a.first, PTE_P | PTE_W);
 	ept_map(b.g.ept, (uint64_t)a.first, (uint64_t)b.first, EPT_ALL);
@@ -280,8 +293,8 @@ static void run_elsewhere(void *arg)
 	vmx_enable();
 	flush_all();
 	put(&p->g, G_RIP, (uint64_t)guest_read);
-	other_cpu_read = guest_enter(&p->g) == 0 && get(&p->g, I_REASON) == X_VMCALL ? p->g.r.rax
-										     : ~0ull;
+	other_cpu_read =
+		guest_enter(&p->g) == 0 && get(&p->g, I_REASON) == X_VMCALL ? p->g.r.rax : ~0ull;
 	guest_clear(&p->g);
 	vmx_disable();
 }
