@@ -176,6 +176,11 @@ bool host_allows(hpa_t hpa, unsigned int rights)
 	}
 }
 
+void *host_writable(hpa_t hpa, size_t len)
+{
+	return host_allows(hpa, TABLE_W) ? phys_host(hpa, len) : NULL;
+}
+
 int host_map_device(hpa_t hpa)
 {
 	unsigned int level;

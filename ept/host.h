@@ -38,6 +38,9 @@ int host_set(hpa_t start, uint64_t len, unsigned int rights);
 /* Whether the host table gives hpa these rights (enum table_rights) now. */
 bool host_allows(hpa_t hpa, unsigned int rights);
 
+/* phys_host(), if L1 itself may write there, at an address whose len bytes lie in one page; or NULL. */
+void *host_writable(hpa_t hpa, size_t len);
+
 /*
  * L1 touched an address that no one has mapped yet: device memory above the RAM. Maps the largest
  * page around it. Returns 0; ERR_FAULT if something below decided that it stays absent; ERR_NOMEM.

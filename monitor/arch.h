@@ -14,6 +14,8 @@
 #define CR0_CD (1u << 30)
 #define CR0_PG (1u << 31)
 #define CR4_PAE (1u << 5)
+#define CR4_LA57 (1u << 12)
+#define CR4_VMXE (1u << 13)
 #define CR4_OSXSAVE (1u << 18)
 #define CR4_PKE (1u << 22)
 #define EFER_SCE (1u << 0)

@@ -10,6 +10,7 @@
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
+#include "monitor/reset.h"
 
 #define START_TRIES 2           /* start-up IPIs */
 #define START_WAIT 20000000000u /* TSC ticks until a CPU that does not answer is given up */
@@ -79,10 +80,15 @@ _Noreturn void cpu_on_stack(struct cpu *cpu, void (*fn)(struct cpu *))
 }
 
 /* A write to port 0x80, which nobody listens to, takes about a microsecond on any PC. */
-static void delay(unsigned int microseconds)
+void cpu_delay(unsigned int microseconds)
 {
 	while (microseconds--)
 		arch_outb(0x80, 0);
+}
+
+void cpu_started(void)
+{
+	__atomic_store_n(&ap_starting, NULL, __ATOMIC_RELEASE);
 }
 
 /* Where a started CPU arrives, on its own stack, with the final page tables. */
@@ -91,7 +97,6 @@ void ap_main(void)
 	struct cpu *cpu = cpu_this();
 
 	trap_init();
-	__atomic_store_n(&ap_starting, NULL, __ATOMIC_RELEASE);
 	ap_fn(cpu);
 	panic("a CPU's main function returned");
 }
@@ -99,10 +104,10 @@ void ap_main(void)
 static void send_init_sipi(uint32_t apic_id, hpa_t low)
 {
 	apic_send(apic_id, ICR_MODE_INIT | ICR_ASSERT);
-	delay(10000);
+	cpu_delay(10000);
 	for (int i = 0; i < START_TRIES; i++) {
 		apic_send(apic_id, ICR_MODE_SIPI | ICR_ASSERT | (uint32_t)(low.a >> 12));
-		delay(200);
+		cpu_delay(200);
 	}
 }
 
@@ -225,6 +230,7 @@ void cpu_flush_all(void)
 
 static _Noreturn void halt_for_ever(void)
 {
+	hw_cpu_disable();
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
@@ -249,5 +255,7 @@ void cpu_serve(struct cpu *cpu)
 	requests = __atomic_exchange_n(&cpu->requests, 0, __ATOMIC_ACQ_REL);
 	if (requests & CPU_HALT)
 		halt_for_ever();
+	if (requests & CPU_RESET)
+		reset_machine();
 	icr_arrived(cpu, requests);
 }

@@ -24,9 +24,10 @@ struct exit_stats {
 
 /* What one CPU asks of another; bits of cpu.requests. */
 enum cpu_request {
-	CPU_INIT = 1, /* L1 sent an INIT */
-	CPU_SIPI = 2, /* L1 sent a start-up IPI with cpu.sipi_vector */
-	CPU_HALT = 4, /* the monitor is dying */
+	CPU_INIT = 1,  /* L1 sent an INIT */
+	CPU_SIPI = 2,  /* L1 sent a start-up IPI with cpu.sipi_vector */
+	CPU_HALT = 4,  /* the monitor is dying, or the machine is being reset */
+	CPU_RESET = 8, /* reset the machine; to the boot CPU */
 };
 
 struct guest_vcpu;
@@ -73,6 +74,12 @@ _Noreturn void cpu_on_stack(struct cpu *cpu, void (*fn)(struct cpu *));
  * came up; those that did not are named in the log.
  */
 unsigned int cpu_start_others(hpa_t low, void (*fn)(struct cpu *));
+
+/* For fn: this CPU is ready, and the next may start. */
+void cpu_started(void);
+
+/* Lets about that much time pass. */
+void cpu_delay(unsigned int microseconds);
 
 /* Sets request bits of another CPU and makes it come out; waits until it has seen them. */
 void cpu_request(struct cpu *cpu, uint32_t requests);

@@ -140,6 +140,7 @@ void exit_host(struct cpu *cpu, const struct exit *exit)
 			 cpu->regs.rip);
 		reset_machine();
 	default:
-		panic("an exit of L1 that nobody asked for");
+		/* An instruction that is newer than the monitor, and exits whatever is set. */
+		refuse(cpu, "an exit nobody asked for,", exit->reason);
 	}
 }

@@ -45,6 +45,9 @@ struct hw_vcpu *hw_vcpu_create(void);
 /* Turns virtualization on, on the CPU that executes it, with L1 waiting for a SIPI. */
 void hw_cpu_enable(struct cpu *cpu);
 
+/* Turns virtualization off on this CPU for good: it is to be halted, or the machine reset. */
+void hw_cpu_disable(void);
+
 /* Enters L1 and, when L1 asks, its guests; handles what comes out of them; for ever. */
 _Noreturn void hw_run(struct cpu *cpu);
 

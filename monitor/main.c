@@ -104,6 +104,7 @@ static void other_cpu(struct cpu *cpu)
 	if (hw_check(&why))
 		die_about("a CPU differs from the boot CPU", why);
 	hw_cpu_enable(cpu);
+	cpu_started();
 	hw_run(cpu);
 }
 

@@ -99,8 +99,8 @@ void trap(struct trap_frame *frame)
 		cpu_this()->init_pending = true;
 		return;
 	}
-	if (frame->vector == VECTOR_GP && rip >= (uint64_t)msr_try_start &&
-	    rip < (uint64_t)msr_try_end) {
+	if ((frame->vector == VECTOR_GP || frame->vector == VECTOR_PF) &&
+	    rip >= (uint64_t)msr_try_start && rip < (uint64_t)msr_try_end) {
 		frame->rip = (uint64_t)msr_try_failed;
 		return;
 	}

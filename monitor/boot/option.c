@@ -24,6 +24,14 @@ static bool take(const char *word, size_t n, const struct boot_option *options)
 	return false;
 }
 
+/* Where tboot's shared page is: boot/tboot.c. */
+static bool is_tboots(const char *word, size_t n)
+{
+	static const char name[] = "tboot=";
+
+	return n >= sizeof(name) - 1 && !memcmp(word, name, sizeof(name) - 1);
+}
+
 void boot_options(const char *cmdline, const struct boot_option *options)
 {
 	char text[40];
@@ -35,7 +43,7 @@ void boot_options(const char *cmdline, const struct boot_option *options)
 			n = 1;
 			continue;
 		}
-		if (take(s, n, options) || s == cmdline)
+		if (take(s, n, options) || s == cmdline || is_tboots(s, n))
 			continue;
 		snprintf(text, n < sizeof(text) ? n + 1 : sizeof(text), "%s", s);
 		log_line("unknown word on the command line: %s", text);

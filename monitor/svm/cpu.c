@@ -115,6 +115,12 @@ void hw_cpu_enable(struct cpu *cpu)
 	hw_host_reset(cpu);
 }
 
+void hw_cpu_disable(void)
+{
+	__asm__ volatile("stgi");
+	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) & ~(uint64_t)EFER_SVME);
+}
+
 static struct vmcb_seg real_segment(uint16_t selector, uint64_t base, uint16_t attrib)
 {
 	return (struct vmcb_seg){selector, attrib, 0xffff, base};

@@ -71,14 +71,14 @@
 
 /* What the monitor itself cannot do without. */
 #define PIN_NEEDED (PIN_NMI | PIN_VIRTUAL_NMI)
-#define CPU_NEEDED (CPU_NMI_WINDOW | CPU_IO_BITMAPS | CPU_MSR_BITMAPS | CPU_SECONDARY)
+#define CPU_NEEDED (CPU_NMI_WINDOW | CPU_IO_BITMAPS | CPU_MSR_BITMAPS)
 #define EXIT_NEEDED                                                                        \
 	(EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER | \
 	 EXIT_LOAD_EFER)
 #define ENTRY_NEEDED (ENTRY_LOAD_DEBUG | ENTRY_GUEST_64 | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER)
 
-/* CR4 bits that L1 does not get: SMXE, CET (shadow stacks) and what is newer than this code. */
-#define CR4_OFFERED (0x7fffffu & ~(1u << 14))
+/* CR4 bits that L1 does not get: SMXE, 5-level paging, CET, and what is newer than this code. */
+#define CR4_OFFERED (0x7fffffu & ~(1u << 14 | CR4_LA57))
 
 struct vmx_caps hw_caps, l1_caps;
 static uint64_t basic;
@@ -117,6 +117,9 @@ static bool lacks(struct control_caps c, uint32_t needed)
 static int check_needs(const char **why)
 {
 	*why = "this CPU has VMX without a secondary set of controls: it is too old for the monitor";
+	if (lacks(hw_caps.cpu, CPU_SECONDARY))
+		return ERR_NOSYS;
+	*why = "this CPU has no I/O or MSR bitmaps, or no NMI windows: it can not run the monitor";
 	if (lacks(hw_caps.cpu, CPU_NEEDED))
 		return ERR_NOSYS;
 	*why = "this CPU has no EPT: it can not run the monitor";
@@ -140,7 +143,8 @@ static int check_needs(const char **why)
 	return 0;
 }
 
-int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), const char **why)
+int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), uint64_t vmxon_feature,
+	      const char **why)
 {
 	uint64_t feature;
 
@@ -149,7 +153,7 @@ int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), const char
 		return ERR_NOSYS;
 	*why = "VT-x is switched off by the firmware: enable it in the firmware's set-up";
 	feature = arch_rdmsr(MSR_FEATURE_CONTROL);
-	if ((feature & FEATURE_LOCKED) && !(feature & FEATURE_VMXON))
+	if ((feature & FEATURE_LOCKED) && !(feature & vmxon_feature))
 		return ERR_NOSYS;
 	basic = arch_rdmsr(MSR_VMX_BASIC);
 	*why = "this CPU's VMX is the first generation: it is too old for the monitor";

@@ -11,8 +11,6 @@
 #define CR0_DEFINED 0xe005003fu /* PE MP EM TS ET NE WP AM NW CD PG */
 #define CR4_PSE (1u << 4)
 #define CR4_PGE (1u << 7)
-#define CR4_LA57 (1u << 12)
-#define CR4_VMXE (1u << 13)
 #define CR4_PCIDE (1u << 17)
 #define CR4_SMEP (1u << 20)
 #define CR3_PCID 0xfffu
@@ -52,14 +50,19 @@ static bool paging_change_ok(uint64_t cr0, uint64_t cr4, uint64_t efer)
 	return !(cr4 & CR4_PCIDE) && !((efer & EFER_LMA) && code_64);
 }
 
-/* In VMX operation PE and PG stay set too (SDM vol. 3, 24.8). */
+/*
+ * In VMX operation PE and PG stay set too (SDM vol. 3, 24.8). What L1 sees of a bit comes from the
+ * shadow as soon as the bit is the monitor's, so the shadow takes over what L1 sees now.
+ */
 void host_guard_cr0(bool vmxon)
 {
 	uint64_t free = vmxon ? 0 : CR0_PE | CR0_PG;
 
+	uint64_t mask = vmx_read(VMCS_CR0_MASK);
+
+	vmx_write(VMCS_CR0_SHADOW,
+		  (vmx_read(VMCS_GUEST_CR0) & ~mask) | (vmx_read(VMCS_CR0_SHADOW) & mask));
 	vmx_write(VMCS_CR0_MASK, hw_caps.cr0_must & ~free);
-	vmx_write(VMCS_CR0_SHADOW, (vmx_read(VMCS_GUEST_CR0) & ~hw_caps.cr0_must) |
-					   (vmx_read(VMCS_CR0_SHADOW) & hw_caps.cr0_must));
 }
 
 static int write_cr0(const struct cpu *cpu, uint64_t value)

@@ -2,6 +2,7 @@
 /* Brings VMX up on a CPU and sets L1's CPU to its architectural states. */
 #include "ept/ept.h"
 #include "ept/host.h"
+#include "monitor/boot/tboot.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -35,9 +36,25 @@ extern const char vmx_exit[];
 
 static uint64_t host_bitmap; /* hpa: MSRs that exit while L1 runs */
 
+/* A TXT launch leaves the CPU in SMX operation: SDM vol. 3, 24.7. */
+static uint64_t vmxon_feature(void)
+{
+	return tboot_found()->state == TBOOT_MEASURED ? FEATURE_VMXON_SMX : FEATURE_VMXON;
+}
+
 int hw_check(const char **why)
 {
-	return caps_read(arch_cpuid, why);
+	static struct vmx_caps first;
+	int err = caps_read(arch_cpuid, vmxon_feature(), why);
+
+	if (err)
+		return err;
+	if (first.phys_bits && memcmp(&first, &hw_caps, sizeof(first))) {
+		*why = "its VMX capabilities are others";
+		return ERR_NOSYS;
+	}
+	first = hw_caps;
+	return 0;
 }
 
 const struct mtrr *hw_table_types(bool *leaf_1g)
@@ -176,7 +193,8 @@ static void prepare_registers(void)
 	__asm__ volatile("mov %0, %%cr4" ::"r"(cr4));
 	__asm__ volatile("mov %0, %%cr0" ::"r"(vmx_read_cr(0) | hw_caps.cr0_must));
 	if (!(feature & FEATURE_LOCKED))
-		arch_wrmsr(MSR_FEATURE_CONTROL, feature | FEATURE_LOCKED | FEATURE_VMXON);
+		arch_wrmsr(MSR_FEATURE_CONTROL,
+			   feature | FEATURE_LOCKED | FEATURE_VMXON | vmxon_feature());
 }
 
 static void set_revision(uint64_t hpa)
@@ -222,6 +240,12 @@ void hw_cpu_enable(struct cpu *cpu)
 	hw_host_reset(cpu);
 }
 
+void hw_cpu_disable(void)
+{
+	__asm__ volatile("vmxoff" ::: "cc", "memory");
+	__asm__ volatile("mov %0, %%cr4" ::"r"(vmx_read_cr(4) & ~(uint64_t)CR4_VMXE));
+}
+
 /* Fields of segment i (ES CS SS DS FS GS LDTR TR), which are two encodings apart. */
 static void set_segment(unsigned int i, uint16_t selector, uint64_t base, uint32_t limit,
 			uint32_t rights)
@@ -253,7 +277,7 @@ static void reset_registers(void)
 
 	vmx_write(VMCS_GUEST_CR0, CR0_ET | must);
 	vmx_write(VMCS_CR0_SHADOW, CR0_ET);
-	host_guard_cr0(false);
+	vmx_write(VMCS_CR0_MASK, must);
 	vmx_write(VMCS_GUEST_CR3, 0);
 	vmx_write(VMCS_GUEST_CR4, hw_caps.cr4_must);
 	vmx_write(VMCS_CR4_SHADOW, 0);

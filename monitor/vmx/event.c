@@ -28,6 +28,11 @@ static void set_window(struct cpu *cpu, bool on)
 	cpu->hw->nmi_window = on;
 }
 
+void vmx_close_window(struct cpu *cpu)
+{
+	set_window(cpu, false);
+}
+
 /* Into L1, or into an L2 that L1 has not asked for NMI exits of. */
 static void deliver_nmi(struct cpu *cpu, bool l1_window)
 {

@@ -50,6 +50,7 @@ static const uint8_t reason_of[REASON_COUNT] = {
 	[REASON_INVPCID] = EXIT_INVLPG,
 	[61] = EXIT_OTHER,        /* RDSEED */
 	[63 ... 64] = EXIT_OTHER, /* XSAVES, XRSTORS */
+	[REASON_SEAMCALL... REASON_TDCALL] = EXIT_OTHER,
 };
 
 /* EXIT_UNKNOWN for a reason that is not in the manual, or that needs a feature L1 is not offered. */

@@ -46,7 +46,6 @@ void fields_init(bool (*exists)(uint64_t encoding))
 	fields_copied = fields_of[GUEST];
 	unite(&fields_copied, COLD);
 	unite(&fields_copied, COPY);
-	unite(&fields_copied, EVENT);
 	fields_checked = fields_of[COPY];
 	unite(&fields_checked, MERGE);
 	unite(&fields_checked, LIST);

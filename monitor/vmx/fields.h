@@ -10,7 +10,7 @@
  *   COLD   the same, but read back only when L1 asks for it: seldom changed, seldom asked for
  *   CHOICE guest state that L1's entry and exit controls decide about (nested.c)
  *   COPY   a control of L1's, checked (check.c) and used as it is
- *   EVENT  the same, checked at every entry: what L1 injects
+ *   EVENT  what L1 injects, checked and copied at every entry: the monitor injects by them too
  *   MERGE  a control that the monitor adds to, or replaces by its own (nested.c)
  *   LIST   addresses and counts that only the monitor uses, in software (msrs.c, maps.c)
  *   HOST   L1's own state after an exit, checked at entry (check.c)

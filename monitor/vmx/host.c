@@ -5,16 +5,6 @@
 #include "monitor/reset.h"
 #include "monitor/vmx/vmx.h"
 
-#define CPUID_SMX_ECX (1u << 6) /* leaf 1 */
-#define CPUID_SGX_EBX (1u << 2) /* leaf 7 from here */
-#define CPUID_PT_EBX (1u << 25) /* Processor Trace */
-#define CPUID_CET_SS_ECX (1u << 7)
-#define CPUID_WAITPKG_ECX (1u << 5)
-#define CPUID_PKS_ECX (1u << 31)
-#define CPUID_CET_IBT_EDX (1u << 20)
-#define CPUID_PCONFIG_EDX (1u << 18)
-#define CPUID_UINTR_EDX (1u << 5)
-
 static void host_exit(struct cpu *cpu, uint32_t reason)
 {
 	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
@@ -68,6 +58,8 @@ void vmx_host_exit(struct cpu *cpu)
 		host_xsetbv(cpu);
 		break;
 	case REASON_GETSEC:
+	case REASON_SEAMCALL:
+	case REASON_TDCALL:
 		hw_host_inject(cpu, VECTOR_UD, 0);
 		break;
 	case REASON_TASK_SWITCH:
@@ -79,20 +71,6 @@ void vmx_host_exit(struct cpu *cpu)
 			invalid_state(cpu, reason);
 		host_exit(cpu, reason);
 	}
-}
-
-void hw_host_complete(struct cpu *cpu, unsigned int len)
-{
-	uint64_t blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
-
-	cpu->regs.rip += len;
-	if (hw_host_mode(cpu) != DECODE_64)
-		cpu->regs.rip &= UINT32_MAX;
-	if (blocked & (BLOCKED_STI | BLOCKED_MOV_SS))
-		vmx_write(VMCS_GUEST_INTERRUPTIBILITY,
-			  blocked & ~(uint64_t)(BLOCKED_STI | BLOCKED_MOV_SS));
-	if (cpu->regs.rflags & RFLAGS_TF)
-		vmx_write(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_STEP);
 }
 
 void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code)
@@ -114,6 +92,8 @@ int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 		return caps_msr(msr, value);
 	if (types_is_mtrr(msr))
 		return types_get(msr, value);
+	if (caps_hides_msr(msr))
+		return ERR_INVAL;
 	if (msr == MSR_FEATURE_CONTROL) {
 		*value = FEATURE_LOCKED | FEATURE_VMXON;
 		return 0;
@@ -124,28 +104,17 @@ int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
 	(void)cpu;
-	if (msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST))
+	if (msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) ||
+	    caps_hides_msr(msr) || (msr == MSR_XSS && !caps_xss_ok(value)))
 		return ERR_INVAL;
 	if (types_is_mtrr(msr))
 		return types_set(msr, value);
 	return ERR_NOENT;
 }
 
-/*
- * Features that need VMX controls or state the monitor does not switch: SMX, SGX, Processor Trace,
- * shadow stacks, and what is newer and like them.
- */
 void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
 {
 	(void)cpu;
 	*out = arch_cpuid(leaf, subleaf);
-	if (leaf == 1)
-		out->c &= ~CPUID_SMX_ECX;
-	if (leaf != 7 || subleaf)
-		return;
-	out->b &= ~(CPUID_SGX_EBX | CPUID_PT_EBX);
-	out->c &= ~(CPUID_CET_SS_ECX | CPUID_PKS_ECX);
-	if (!(hw_caps.cpu2.may & CPU2_USER_WAIT))
-		out->c &= ~CPUID_WAITPKG_ECX;
-	out->d &= ~(CPUID_CET_IBT_EDX | CPUID_PCONFIG_EDX | CPUID_UINTR_EDX);
+	caps_hide_cpuid(leaf, subleaf, out);
 }

@@ -5,7 +5,6 @@
 #include "monitor/exit.h"
 #include "monitor/vmx/vmx.h"
 
-#define CR4_VMXE (1u << 13)
 #define FLAGS_CLEARED 0x8d5u /* CF PF AF ZF SF OF */
 #define FLAG_CF 1u
 #define FLAG_ZF 0x40u
@@ -246,10 +245,13 @@ static void do_invept(struct cpu *cpu)
 	uint64_t type = *operand_reg(cpu, REG2_SHIFT);
 	uint64_t operand[2];
 
+	if (!offered(24, type, INVEPT_TYPES) || !type) {
+		vm_fail(cpu, ERROR_INV_OPERAND);
+		return;
+	}
 	if (operand_read(cpu, operand, sizeof(operand)))
 		return;
-	if (!offered(24, type, INVEPT_TYPES) || !type ||
-	    (type == INV_SINGLE && !eptp_ok(operand[0], &l1_caps))) {
+	if (type == INV_SINGLE && !eptp_ok(operand[0], &l1_caps)) {
 		vm_fail(cpu, ERROR_INV_OPERAND);
 		return;
 	}

@@ -28,8 +28,9 @@ static bool msr_place(uint32_t msr, bool write, uint16_t *byte, uint8_t *mask)
 /* What neither L1 nor, whatever L1 thinks, a guest may reach by itself. */
 static bool reserved(uint32_t msr, bool write)
 {
-	return msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) ||
-	       types_is_mtrr(msr) || msr_watched(msr, write);
+	return caps_hides_msr(msr) || msr == MSR_XSS || msr == MSR_FEATURE_CONTROL ||
+	       (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) || types_is_mtrr(msr) ||
+	       msr_watched(msr, write);
 }
 
 void maps_host(uint8_t *bitmap)

@@ -4,17 +4,20 @@
  * that no list can name an MSR of the monitor's (R18). An MSR that the VMCS switches is a field of
  * the current one.
  */
+#include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/arch.h"
 #include "monitor/lib.h"
 #include "monitor/msr.h"
 #include "monitor/vmx/vmx.h"
 
-#define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_X2APIC_FIRST 0x800u
 #define MSR_X2APIC_LAST 0x8ffu
 #define MSR_SMM_MONITOR 0x9bu
+/* Loads microcode from a linear address: here it would be one of the monitor's. */
+#define MSR_MICROCODE_UPDATE 0x79u
+#define MSR_MICROCODE_VERSION 0x8bu
 #define EFER_DEFINED (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 struct msr_entry {
@@ -43,7 +46,8 @@ static const uint16_t *field_of(uint32_t msr)
 
 static bool never(uint32_t msr)
 {
-	return (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST) || msr == MSR_SMM_MONITOR;
+	return (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST) || msr == MSR_SMM_MONITOR ||
+	       msr == MSR_MICROCODE_UPDATE || msr == MSR_MICROCODE_VERSION;
 }
 
 static int load(struct cpu *cpu, const struct msr_entry *e)
@@ -76,7 +80,7 @@ static int store(struct cpu *cpu, struct msr_entry *e)
 }
 
 /* Entry i of a list, or NULL: check.c has looked at the whole list before the guest ran. */
-static struct msr_entry *entry_at(uint64_t list, uint64_t i)
+static const struct msr_entry *entry_at(uint64_t list, uint64_t i)
 {
 	return phys_host(HPA(list + i * sizeof(struct msr_entry)), sizeof(struct msr_entry));
 }
@@ -99,7 +103,7 @@ uint32_t msrs_load(struct cpu *cpu, uint64_t list, uint64_t count)
 uint32_t msrs_store(struct cpu *cpu, uint64_t list, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
-		struct msr_entry *at = entry_at(list, i);
+		struct msr_entry *at = host_writable(HPA(list + i * sizeof(*at)), sizeof(*at));
 		struct msr_entry e = {0, 1, 0};
 
 		if (at)

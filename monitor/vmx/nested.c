@@ -4,11 +4,12 @@
  * uses is the monitor's, one per vCPU. Fields that L1 has written since the last entry are copied to
  * it, controls after they were checked and merged; the rest is still there.
  */
-#include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
+#include "monitor/exit.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/mem.h"
 #include "monitor/msr.h"
 #include "monitor/vmx/vmx.h"
 
@@ -88,9 +89,18 @@ static void write_dirty(struct l1_vmcs *current)
 	struct field_set set = fields_copied;
 
 	for (size_t w = 0; w < ARRAY_SIZE(set.bits); w++)
-		set.bits[w] &= current->dirty.bits[w];
+		set.bits[w] &= current->dirty.bits[w] & ~current->stale.bits[w];
 	for (int i = -1; (i = set_next(&set, i)) >= 0;)
 		vmx_write(field_encoding[i], current->f[i]);
+}
+
+static void write_event(const uint64_t *f)
+{
+	vmx_write(VMCS_ENTRY_EVENT, f[F_ENTRY_EVENT]);
+	if (!(f[F_ENTRY_EVENT] & EVENT_VALID))
+		return;
+	vmx_write(VMCS_ENTRY_ERROR_CODE, f[F_ENTRY_ERROR_CODE]);
+	vmx_write(VMCS_ENTRY_INSN_LEN, f[F_ENTRY_INSN_LEN]);
 }
 
 /* A VMCS that never ran for this vCPU; leaves it current. */
@@ -123,12 +133,6 @@ static struct guest_vcpu *hold(struct cpu *cpu, hpa_t root)
 /* Guest state that only the monitor can check. The qualification, or -1. */
 static int bad_state(const uint64_t *f)
 {
-	uint64_t cr0_must = l1_caps.cr0_must;
-
-	if (cpu2_of(f) & CPU2_UNRESTRICTED)
-		cr0_must &= ~(uint64_t)(CR0_PE | CR0_PG);
-	if ((f[F_GUEST_CR0] & cr0_must) != cr0_must)
-		return BAD_STATE_OTHER;
 	if (f[F_GUEST_ACTIVITY] > ACTIVITY_HLT)
 		return BAD_STATE_OTHER;
 	if ((f[F_GUEST_CR4] & ~l1_caps.cr4_may))
@@ -166,6 +170,7 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	else
 		vmx_load(&v->hw->vmcs);
 	write_dirty(current);
+	write_event(f);
 	if (set_meets(&current->dirty, &fields_of[MERGE]))
 		merge_controls(v->hw, f);
 	write_choices(f, &l1);
@@ -194,11 +199,35 @@ static hpa_t guest_root(const struct cpu *cpu)
 	return HPA(l1_has_ept(cpu) ? f[F_EPT_POINTER] & PAGE_MASK : cpu->hw->current.hpa | 1);
 }
 
+/*
+ * A bad MSR list is found before the hardware has looked at the guest's state, but it counts only
+ * after that. So the hardware gets a list that fails, and says which of the two it is.
+ */
+static void fail_by_list(void)
+{
+	static const struct {
+		uint64_t index, value;
+	} list __attribute__((aligned(16))) = {MSR_FS_BASE, 0};
+
+	vmx_write(VMCS_ENTRY_MSR_LOAD, mem_hpa(&list).a);
+	vmx_write(VMCS_ENTRY_MSR_LOAD_COUNT, 1);
+}
+
+static void entry_failed(struct cpu *cpu, uint32_t reason)
+{
+	uint64_t qualification = vmx_read(VMCS_EXIT_QUALIFICATION);
+
+	if (REASON_BASIC(reason) == REASON_BAD_MSR)
+		qualification = cpu->hw->bad_msr;
+	if (cpu->hw->bad_msr)
+		vmx_write(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	vmx_reflect_failure(cpu, REASON_BASIC(reason), qualification);
+}
+
 static void start(struct cpu *cpu, struct guest_vcpu *v)
 {
 	const uint64_t *f = cpu->hw->current.f;
 	int bad = load_guest(cpu, v);
-	uint32_t entry;
 
 	if (bad < 0)
 		bad = bad_state(f);
@@ -206,9 +235,9 @@ static void start(struct cpu *cpu, struct guest_vcpu *v)
 		vmx_reflect_failure(cpu, REASON_BAD_STATE, (uint64_t)bad);
 		return;
 	}
-	entry = msrs_load(cpu, f[F_ENTRY_MSR_LOAD], f[F_ENTRY_MSR_LOAD_COUNT]);
-	if (entry)
-		vmx_reflect_failure(cpu, REASON_BAD_MSR, entry);
+	cpu->hw->bad_msr = msrs_load(cpu, f[F_ENTRY_MSR_LOAD], f[F_ENTRY_MSR_LOAD_COUNT]);
+	if (cpu->hw->bad_msr)
+		fail_by_list();
 }
 
 /* Only the event is new at most entries. NULL, or what is wrong, with the error for L1. */
@@ -249,6 +278,10 @@ void vmx_launch(struct cpu *cpu, bool launch)
 		return;
 	}
 	wrong = check_entry(current, &error);
+	if (!wrong && !(vmx_read(VMCS_GUEST_EFER) & EFER_LMA)) {
+		error = ERROR_ENTRY_HOST;
+		wrong = "L1 is not in 64-bit mode";
+	}
 	if (wrong) {
 		refuse(cpu, error, wrong);
 		return;
@@ -277,21 +310,15 @@ void vmx_guest_refused(struct cpu *cpu)
 
 /* --- exits that only the monitor wanted: as if L1's own setting were in force ----------------- */
 
-static void complete_guest(struct cpu *cpu)
+/* #GP or #UD; an event whose delivery it cut short goes to L1 with it. */
+static void raise(struct cpu *cpu, unsigned int vector)
 {
-	uint64_t blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
+	uint32_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
 
-	cpu->regs.rip += vmx_read(VMCS_EXIT_INSN_LEN);
-	vmx_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(uint64_t)(BLOCKED_STI | BLOCKED_MOV_SS));
-}
-
-static void raise_gp(struct cpu *cpu)
-{
-	uint32_t event = EVENT_VALID | EVENT_HAS_ERROR | EVENT_TYPE_EXCEPTION << 8 | VECTOR_GP;
-
-	if (!(vmx_read(VMCS_GUEST_CR0) & CR0_PE))
-		event &= ~EVENT_HAS_ERROR;
-	if (cpu->hw->current.f[F_EXCEPTION_BITMAP] >> VECTOR_GP & 1) {
+	if (vector == VECTOR_GP && (vmx_read(VMCS_GUEST_CR0) & CR0_PE))
+		event |= EVENT_HAS_ERROR;
+	if (cpu->hw->current.f[F_EXCEPTION_BITMAP] >> vector & 1) {
+		vmx_redeliver();
 		vmx_reflect_event(cpu, REASON_EXCEPTION, event, 0);
 		return;
 	}
@@ -302,12 +329,8 @@ static void raise_gp(struct cpu *cpu)
 /* A guest without EPT touched what the host table does not give L1 either. */
 static void host_fault(struct cpu *cpu)
 {
-	hpa_t hpa = HPA(vmx_read(VMCS_GUEST_PHYSICAL));
-
-	if (host_allows(hpa, TABLE_RWX))
-		hw_flush(cpu); /* another CPU gave it back after this one faulted */
-	else if (host_map_device(hpa))
-		raise_gp(cpu);
+	if (!exit_may_repeat(cpu, HPA(vmx_read(VMCS_GUEST_PHYSICAL))))
+		raise(cpu, VECTOR_GP);
 }
 
 static void msr_exit(struct cpu *cpu, bool write)
@@ -318,9 +341,9 @@ static void msr_exit(struct cpu *cpu, bool write)
 	if (!maps_msr(v, (uint32_t)cpu->regs.r[RCX], write, &opened))
 		vmx_reflect(cpu);
 	else if (!opened && msr_access(cpu, write))
-		raise_gp(cpu);
+		raise(cpu, VECTOR_GP);
 	else if (!opened)
-		complete_guest(cpu);
+		hw_host_complete(cpu, (unsigned int)vmx_read(VMCS_EXIT_INSN_LEN));
 }
 
 static void port_exit(struct cpu *cpu)
@@ -347,7 +370,7 @@ void vmx_guest_exit(struct cpu *cpu)
 	uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
 
 	if (reason & REASON_ENTRY_FAILED) {
-		vmx_reflect_failure(cpu, REASON_BASIC(reason), vmx_read(VMCS_EXIT_QUALIFICATION));
+		entry_failed(cpu, reason);
 		return;
 	}
 	cpu->hw->current.launched = true;
@@ -361,7 +384,9 @@ void vmx_guest_exit(struct cpu *cpu)
 		host_fault(cpu);
 	else if (reason == REASON_NMI_WINDOW &&
 		 !(cpu->hw->current.f[F_CPU_CONTROLS] & CPU_NMI_WINDOW))
-		return; /* vmx_deliver() waited for it */
+		vmx_close_window(cpu); /* vmx_deliver() waited for it, and may open it again */
+	else if (reason == REASON_SEAMCALL || reason == REASON_TDCALL)
+		raise(cpu, VECTOR_UD);
 	else if (vmx_reason(reason, 0) == EXIT_UNKNOWN)
 		unknown_exit(cpu);
 	else

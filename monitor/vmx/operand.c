@@ -4,7 +4,6 @@
  * 28-8 to 28-14). Segment limits are not checked: only L1 in 64-bit mode, where there are none, can
  * enter a guest.
  */
-#include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/decode.h"
@@ -82,8 +81,7 @@ static char *writable(struct cpu *cpu, const struct walk_space *space, gva_t at)
 
 	if (!walk_gva(space, at, WALK_WRITE, &r)) {
 		r.stop = WALK_MEMORY;
-		if (host_allows(r.hpa, TABLE_W))
-			p = phys_host(r.hpa, 1);
+		p = host_writable(r.hpa, 1);
 	}
 	if (!p)
 		fault(cpu, at, &r);

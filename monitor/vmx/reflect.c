@@ -158,6 +158,7 @@ void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uin
 	uint64_t pending = vmx_read(VMCS_ENTRY_EVENT);
 
 	save_guest(cpu);
+	cpu->hw->current.launched = true; /* the entry succeeded, although the guest has not run */
 	f[F_EXIT_REASON] = reason;
 	f[F_EXIT_QUALIFICATION] = 0;
 	f[F_EXIT_EVENT] = event;
@@ -179,7 +180,7 @@ void vmx_reflect_failure(struct cpu *cpu, unsigned int reason, uint64_t qualific
 	current->f[F_EXIT_REASON] = reason | REASON_ENTRY_FAILED;
 	current->f[F_EXIT_QUALIFICATION] = qualification;
 	memset(&current->dirty, 0xff, sizeof(current->dirty));
-	memset(&current->stale, 0, sizeof(current->stale));
 	vmx_write(VMCS_ENTRY_EVENT, 0);
+	vmx_load(&cpu->hw->l1);
 	load_host(cpu, false);
 }

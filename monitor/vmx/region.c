@@ -4,6 +4,7 @@
  * Otherwise it lies in L1's own memory, in this layout; what L1 does to it there is as if it had
  * been done by VMWRITE, because every field is checked at each entry.
  */
+#include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/lib.h"
 #include "monitor/vmx/vmx.h"
@@ -18,9 +19,10 @@ struct region {
 
 _Static_assert(sizeof(struct region) <= PAGE_SIZE, "IA32_VMX_BASIC says 4 KiB");
 
+/* Memory that L1 may not write by itself is not written for it either: then the copy is lost. */
 static struct region *region_at(uint64_t hpa)
 {
-	return phys_host(HPA(hpa), sizeof(struct region));
+	return host_writable(HPA(hpa), sizeof(struct region));
 }
 
 void region_clear(uint64_t hpa)
@@ -34,7 +36,7 @@ void region_clear(uint64_t hpa)
 void current_load(struct cpu *cpu, uint64_t hpa)
 {
 	struct l1_vmcs *current = &cpu->hw->current;
-	const struct region *r = region_at(hpa);
+	const struct region *r = phys_host(HPA(hpa), sizeof(*r));
 
 	ASSERT(r);
 	if (current->hpa != NO_VMCS)
@@ -86,9 +88,10 @@ void current_store(struct cpu *cpu)
 	shadow_collect(cpu->hw);
 	shadow_switch(cpu->hw, false);
 	current_release(cpu);
-	ASSERT(r);
-	r->launched = current->launched;
-	memcpy(r->f, current->f, sizeof(r->f));
+	if (r) {
+		r->launched = current->launched;
+		memcpy(r->f, current->f, sizeof(r->f));
+	}
 	current->hpa = NO_VMCS;
 }
 

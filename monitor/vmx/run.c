@@ -18,12 +18,25 @@ static void store_regs(const struct cpu *cpu)
 	vmx_write(VMCS_GUEST_RFLAGS, cpu->regs.rflags);
 }
 
-/* An event whose delivery the exit cut short is delivered again (SDM vol. 3, 28.2.4). */
-static void redeliver(void)
+/* An IRET that unblocked NMIs and then faulted is executed again: SDM vol. 3, 28.2.3. */
+static void block_nmi_again(void)
+{
+	if ((uint16_t)vmx_read(VMCS_EXIT_REASON) == REASON_EPT_VIOLATION &&
+	    (vmx_read(VMCS_EXIT_QUALIFICATION) & VIOLATION_UNBLOCKED))
+		vmx_write(VMCS_GUEST_INTERRUPTIBILITY,
+			  vmx_read(VMCS_GUEST_INTERRUPTIBILITY) | BLOCKED_NMI);
+}
+
+/* SDM vol. 3, 28.2.4. */
+void vmx_redeliver(void)
 {
 	uint64_t event = vmx_read(VMCS_VECTORING_EVENT);
 
-	if (!(event & EVENT_VALID) || (vmx_read(VMCS_ENTRY_EVENT) & EVENT_VALID))
+	if (!(event & EVENT_VALID)) {
+		block_nmi_again();
+		return;
+	}
+	if (vmx_read(VMCS_ENTRY_EVENT) & EVENT_VALID)
 		return;
 	vmx_write(VMCS_ENTRY_EVENT, event & ~(uint64_t)EVENT_NMI_UNBLOCKED);
 	if (EVENT_TYPE(event) == EVENT_TYPE_NMI)
@@ -44,7 +57,7 @@ static void act(struct cpu *cpu)
 		vmx_host_exit(cpu);
 	/* Whoever it was goes on: had it not, its events would be L1's business now. */
 	if (cpu->hw->running == v)
-		redeliver();
+		vmx_redeliver();
 }
 
 static void refused(struct cpu *cpu)

@@ -4,6 +4,7 @@
 #include "ept/walk.h"
 #include "monitor/vmx/vmx.h"
 
+#define DEBUGCTL_BTF (1u << 1)
 #define PDPTES 4
 #define PDPTE_PRESENT 1u
 #define PDPTE_RESERVED 0x1e6u /* SDM vol. 3, table 5-8 */
@@ -56,6 +57,23 @@ uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg)
 	if (seg < SEG_FS && hw_host_mode(cpu) == DECODE_64)
 		return 0;
 	return vmx_read(VMCS_GUEST_ES_BASE + 2 * seg);
+}
+
+/* L1's instruction, or L2's: whoever the current VMCS describes. */
+void hw_host_complete(struct cpu *cpu, unsigned int len)
+{
+	const uint64_t shadow = BLOCKED_STI | BLOCKED_MOV_SS;
+	uint64_t blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
+
+	cpu->regs.rip += len;
+	if (hw_host_mode(cpu) != DECODE_64)
+		cpu->regs.rip &= UINT32_MAX;
+	vmx_write(VMCS_GUEST_RIP, cpu->regs.rip);
+	if (blocked & shadow)
+		vmx_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~shadow);
+	if ((cpu->regs.rflags & RFLAGS_TF) && !(vmx_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+		vmx_write(VMCS_GUEST_PENDING_DEBUG,
+			  vmx_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_STEP);
 }
 
 /* The length is in the VMCS for every exit that an instruction caused (SDM vol. 3, 28.2.5). */

@@ -52,7 +52,8 @@ int types_set(uint32_t msr, uint64_t value)
 	changed |= *reg != old && ((*reg ^ old) != DEF_TYPE_ENABLE || msr != MSR_MTRR_DEF_TYPE);
 	renew = changed && (mtrr.def_type & DEF_TYPE_ENABLE);
 	if (renew && host_retype(&mtrr))
-		log_line("no room to split L1's table by memory types: some memory is uncached");
+		log_provoked(
+			"no room to split L1's table by memory types: some memory is uncached");
 	changed &= !renew;
 	lock_drop(&lock);
 	if (renew)

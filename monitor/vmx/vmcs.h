@@ -148,13 +148,16 @@ enum vmcs_field {
 #define REASON_WBINVD 54
 #define REASON_XSETBV 55
 #define REASON_INVPCID 58
-#define REASON_COUNT 70
+#define REASON_SEAMCALL 76
+#define REASON_TDCALL 77
+#define REASON_COUNT 78
 #define REASON_ENTRY_FAILED (1u << 31)
 #define REASON_BASIC(r) ((uint16_t)(r))
 
 /* Qualification of an EPT violation: SDM vol. 3, table 28-7. */
 #define VIOLATION_WRITE (1u << 1)
 #define VIOLATION_LINEAR (1u << 7)
+#define VIOLATION_UNBLOCKED (1u << 12) /* by an IRET that had unblocked NMIs */
 #define VIOLATION_FINAL (1u << 8) /* not by a walk of the paging structures; valid with LINEAR */
 
 /* VM-instruction error numbers: SDM vol. 3, 31.4. */

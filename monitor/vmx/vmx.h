@@ -44,6 +44,7 @@ struct hw_cpu {
 	bool vmxon;
 	uint64_t vmxon_ptr;
 	struct l1_vmcs current;
+	uint32_t bad_msr;   /* entry of L1's list that makes the coming VM entry fail; 0: none */
 	struct vmcs shadow; /* which L1's VMREAD and VMWRITE reach by themselves; hpa 0: none */
 	bool nmi_window;    /* an NMI waits for the moment that L1 or L2 can take it */
 };
@@ -123,7 +124,7 @@ enum field_kind { GUEST, COLD, CHOICE, COPY, EVENT, MERGE, LIST, HOST, INFO, NON
 extern const uint16_t field_encoding[FIELD_COUNT];
 extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
 
-extern struct field_set fields_copied;  /* GUEST, COLD, COPY and EVENT */
+extern struct field_set fields_copied;  /* GUEST, COLD and COPY */
 extern struct field_set fields_checked; /* COPY, MERGE, LIST and HOST */
 
 /* The same fields one after the other, for what is done at every exit. */
@@ -195,16 +196,26 @@ extern struct vmx_caps hw_caps; /* the hardware's */
 extern struct vmx_caps l1_caps; /* L1's: no more than the hardware's, and what we implement */
 
 /* Fills in both. ERR_NOSYS: the monitor cannot run here, *why says why. */
-int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), const char **why);
+/* vmxon_feature: the bit of IA32_FEATURE_CONTROL that VMXON needs in this boot. */
+int caps_read(struct cpuid (*cpuid)(uint32_t leaf, uint32_t subleaf), uint64_t vmxon_feature,
+	      const char **why);
 /* The capability MSRs as L1 sees them: 0, or ERR_INVAL for one that does not exist. */
 int caps_msr(uint32_t msr, uint64_t *value);
+
+/* hidden.c: features with which L1 would have hardware write where it likes, and others not nested */
+bool caps_hides_msr(uint32_t msr);
+bool caps_xss_ok(uint64_t value);
+void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 
 #define VMX_REVISION 0x4e560001u /* of L1's regions: our layout */
 #define MSR_FEATURE_CONTROL 0x3au
 #define FEATURE_LOCKED 1u
+#define FEATURE_VMXON_SMX 2u /* after a TXT launch */
 #define FEATURE_VMXON 4u
 #define MSR_VMX_BASIC 0x480u
-#define MSR_VMX_LAST 0x491u
+#define MSR_VMX_LAST 0x493u
+#define MSR_XSS 0xda0u
+#define MSR_FS_BASE 0xc0000100u
 
 /* --- check.c: what VM entry refuses before it looks at the guest; NULL, or what is wrong -------- */
 
@@ -294,9 +305,12 @@ void vmx_host_exit(struct cpu *cpu);
 /* event.c */
 void vmx_deliver(struct cpu *cpu); /* before every entry */
 void vmx_nmi_exit(struct cpu *cpu);
+void vmx_close_window(struct cpu *cpu); /* of whoever is running */
 
 /* run.c: RSP, RIP and RFLAGS of whoever the current VMCS describes, to cpu->regs */
 void vmx_load_regs(struct cpu *cpu);
+/* An event whose delivery the exit cut short is to be delivered again, at the next entry. */
+void vmx_redeliver(void);
 
 /* exits.c */
 enum exit_reason vmx_reason(uint32_t reason, uint32_t event);

@@ -12,6 +12,7 @@ import ctypes
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ MEMORY = 1536
 ROMS = ("/usr/share/bochs/BIOS-bochs-latest", "/usr/share/vgabios/vgabios.bin")
 CONFIG = """\
 display_library: rfb, options="timeout=0"
-cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
 memory: guest={mem}, host={mem}
 romimage: file={roms[0]}, options=fastboot
 vgaromimage: file={roms[1]}
@@ -117,6 +118,8 @@ class Bochs(Machine):
         super().__init__()
         if gdb:
             raise LabError(errors.USAGE, "--gdb: Debian's Bochs has no gdb stub")
+        if not shutil.which(BOCHS):
+            raise LabError(errors.EMULATOR_MISSING, "%s is not installed: run 'make deps'" % BOCHS)
         self.cpus, self.mem = cpus, mem or MEMORY
         self.info = {"machine": "bochs", "accelerator": "none", "cpu_model": CPU, "cpus": cpus,
                      "mem_mb": self.mem, "icount": True, "ips": IPS}
@@ -183,24 +186,30 @@ class Bochs(Machine):
         """Waits until the debugger wants a command, whose answer begins after byte `at` of the log."""
         deadline = time.monotonic() + 10
         while PROMPT not in self._look()[at:] and time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise BrokenPipeError
             time.sleep(0.02)
         return len(self.seen)
 
     def registers(self):
         """All CPUs' registers as Bochs' debugger prints them; the machine stands meanwhile."""
-        if not self.running():
-            return ""
-        self.process.send_signal(signal.SIGINT)
-        start = at = self._prompt(len(self._look()))
-        for cpu in range(self.cpus):
-            for command in ("set $cpu=%d" % cpu, "r", "sreg", "creg"):
-                self.process.stdin.write(command.encode() + b"\n")
-                self.process.stdin.flush()
-                at = self._prompt(at)
-        self.process.stdin.write(b"c\n")
-        self.process.stdin.flush()
-        time.sleep(0.5)  # a signal that comes before it runs would be lost
+        start = at = len(self._look())
+        try:
+            self.process.send_signal(signal.SIGINT)
+            at = self._prompt(at)
+            for cpu in range(self.cpus):
+                for command in ("set $cpu=%d" % cpu, "r", "sreg", "creg"):
+                    self._say(command)
+                    at = self._prompt(at)
+            self._say("c")
+            time.sleep(0.5)  # a signal that comes before it runs would be lost
+        except OSError:  # it has ended
+            pass
         return self.seen[start:].decode("utf-8", "replace")
+
+    def _say(self, command):
+        self.process.stdin.write(command.encode() + b"\n")
+        self.process.stdin.flush()
 
     def stop(self):
         super().stop()
