@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What the emulator tests share; sourced, from any directory. A test exits with 0 if it passed, else
-# prints what failed. LAB_NO_MONITOR=1 runs the same test without the monitor, to test the test.
+# prints what failed. A test for VMX says hw=vmx before. LAB_NO_MONITOR=1 runs the same test without
+# the monitor, to test the test.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 test_name=$(basename "$0" .sh)
@@ -22,7 +23,7 @@ summary() {
 lab_run() {
 	name=$1
 	shift
-	tests/lab/lab run ${LAB_NO_MONITOR:+--no-monitor} --name "$name" "$@"
+	tests/lab/lab run --hw "${hw:-svm}" ${LAB_NO_MONITOR:+--no-monitor} --name "$name" "$@"
 }
 
 # monitor_ran NAME: fails unless the monitor ran below that run's Xen and answered its dom0
@@ -56,10 +57,12 @@ boot_with_cpus() {
 	expect "^Xen has $1\$" "Xen's count of CPUs"
 }
 
-# guest_reports NAME REGEX: starts /guests/NAME.cfg and compares what its user space says
+# guest_reports NAME REGEX OPTIONS..: starts /guests/NAME.cfg and compares what its user space says
 guest_reports() {
-	in_dom0 "guest-up /guests/$1.cfg 700 && guest-destroy-all" --timeout 840
-	expect "^LAB-GUEST up $2" "the guest's own report"
+	guest=$1 regex=$2
+	shift 2
+	in_dom0 "guest-up /guests/$guest.cfg 700 && guest-destroy-all" --timeout 840 "$@"
+	expect "^LAB-GUEST up $regex" "the guest's own report"
 }
 
 # boot_by_grub OPTIONS..: dom0 must come up, and Xen's own memory map must leave out the monitor

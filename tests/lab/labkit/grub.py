@@ -12,7 +12,8 @@ import subprocess
 from . import errors
 from .errors import LabError
 
-COMMANDS = {"grub1": ("multiboot", "module"), "grub2": ("multiboot2", "module2")}
+COMMANDS = {"grub1": ("multiboot", "module"), "grub2": ("multiboot2", "module2"),
+            "tboot": ("multiboot", "module")}
 PLATFORM = "/usr/lib/grub/i386-pc"
 # All that the entries need; fewer modules make a smaller image, and one that boots sooner.
 MODULES = "multiboot multiboot2 gzio iso9660 serial terminal normal echo test" \

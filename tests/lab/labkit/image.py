@@ -34,7 +34,7 @@ SOURCES = [
 PACKAGES = [
     "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xen-utils-common", "xenstore-utils",
     "qemu-system-xen", "seabios", "linux-image-amd64", "linux-image-cloud-amd64",
-    "busybox-static", "bash", "kmod",
+    "busybox-static", "bash", "kmod", "tboot",
 ]
 XEN_FILE = r"xen-4\.17-amd64\.gz"
 DOM0_KERNEL = r"vmlinuz-[\d.]+-\d+-amd64"
@@ -225,12 +225,13 @@ def build_dom0():
 
 
 def build_l1():
-    """Xen and the dom0 kernel, decompressed, and a record of what they came from."""
+    """Xen, the dom0 kernel and tboot, decompressed, and a record of what they came from."""
     record = {}
     for pattern, package, unpack, dest in (
             (XEN_FILE, "xen-hypervisor-4.17-amd64", gzip.decompress, paths.XEN),
             (DOM0_KERNEL, "linux-image-" + kernel_version(), kernel_payload,
-             paths.KERNEL)):
+             paths.KERNEL),
+            (r"tboot\.gz", "tboot", gzip.decompress, paths.TBOOT)):
         path = boot_file(pattern)
         packed, deb = from_package(path, package)
         plain = unpack(packed)
@@ -284,7 +285,7 @@ def ensure_packages(say):
 
 
 def ensure(say=lambda text: print("lab: " + text, file=sys.stderr)):
-    """Makes XEN, KERNEL and DOM0 exist and match these scripts."""
+    """Makes XEN, KERNEL, TBOOT and DOM0 exist and match these scripts."""
     ensure_packages(say)
-    cached("dom0", stamp(os.path.join(paths.LAB, "dom0")), [paths.XEN, paths.KERNEL, paths.DOM0],
+    cached("dom0", stamp(os.path.join(paths.LAB, "dom0")), [paths.XEN, paths.KERNEL, paths.TBOOT, paths.DOM0],
            lambda: (build_l1(), build_dom0()), say)

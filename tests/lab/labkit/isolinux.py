@@ -43,9 +43,12 @@ def iso(boot, folder):
         f.write(CONFIG % line)
     shutil.copy(f.name, folder)
     out = os.path.join(folder, "boot.iso")
-    done = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-b", "isolinux.bin",
-                           "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4",
-                           "-boot-info-table", top], capture_output=True, text=True)
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-o", out, "-b", "isolinux.bin", "-c", "boot.cat",
+               "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", top]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise LabError(errors.IMAGE, "xorriso is not installed: run 'make deps'")
     if done.returncode:
         raise LabError(errors.IMAGE, "xorriso failed: " + done.stderr.strip()[-500:])
     shutil.rmtree(top)

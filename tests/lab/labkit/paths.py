@@ -13,6 +13,7 @@ GUESTS = os.path.join(OUT, "guests")
 # What the image builds leave in OUT.
 XEN = os.path.join(OUT, "xen")
 KERNEL = os.path.join(OUT, "vmlinux-dom0")
+TBOOT = os.path.join(OUT, "tboot")
 DOM0 = os.path.join(OUT, "dom0.cpio")
 NETHERCTL = os.path.join(BUILD, "netherctl")
 

@@ -36,8 +36,9 @@ def parser(sub):
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
-    p.add_argument("--boot", choices=("direct", "grub1", "grub2"), default="direct",
-                   help="by QEMU's own loader (ISOLINUX on Bochs), or GRUB's multiboot or multiboot2")
+    p.add_argument("--boot", choices=("direct", "grub1", "grub2", "tboot"), default="direct",
+                   help="by QEMU's own loader (ISOLINUX on Bochs), or GRUB's multiboot or"
+                   " multiboot2, or GRUB's multiboot and tboot")
     p.add_argument("--packed", action="store_true",
                    help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
     p.add_argument("--boot-root", metavar="DIR",
@@ -151,6 +152,13 @@ def below(o, boot):
     return Boot(monitor, o.monitor_args, [(boot.kernel, boot.args)] + boot.modules)
 
 
+def after_tboot(o, boot):
+    """The same with tboot before it, which logs to com1 and starts its first module."""
+    image.ensure(say)
+    return Boot(paths.TBOOT, "logging=serial serial=115200,8n1,0x3f8",
+                [(boot.kernel, boot.args)] + boot.modules)
+
+
 def boot_iso(o, machine, boot, folder):
     """The CD image to boot from, or None."""
     if o.boot_root:
@@ -163,6 +171,9 @@ def boot_iso(o, machine, boot, folder):
 
 def outcome(o, session):
     """The run's exit status, after the emulator has ended by itself."""
+    status, why = session.machine.exit_status(), session.machine.why(session.folder)
+    if status and not session.com1.at and not session.result:
+        raise LabError(errors.EMULATOR_START, "the emulator could not start: " + why)
     if o.l1:
         if session.result is None:
             raise LabError(errors.L1_RESULT, "the L1 program ended without 'N passed, N failed'")
@@ -172,9 +183,6 @@ def outcome(o, session):
     if o.command is None and protocol.status is not None:
         return 0  # the user of the shell may power off without leaving it
     if protocol.status is None or not protocol.bye:
-        status, why = session.machine.exit_status(), session.machine.why(session.folder)
-        if status and not session.com1.at:
-            raise LabError(errors.EMULATOR_START, "the emulator could not start: " + why)
         what = "; ".join(protocol.failures) or "the machine was reset, powered off, or crashed"
         raise LabError(errors.EMULATOR_DIED, "the machine ended before dom0 did; reached: %s; "
                        "emulator's status %s; %s" % (session.last_phase(), status, what))
@@ -213,6 +221,8 @@ def run(o, on_phase, on_output=emit):
     nonce = secrets.token_hex(16)
     boot = l1_boot(o) if o.l1 else xen_boot(o, machine, folder, nonce)
     whole = boot if o.no_monitor else below(o, boot)
+    if o.boot == "tboot":
+        whole = after_tboot(o, whole)
     command = machine.command(whole, folder, interactive, debug_exit=bool(o.l1),
                               iso=boot_iso(o, machine, whole, folder))
     limit = o.timeout or (None if interactive or o.gdb else 600)
