@@ -13,7 +13,7 @@
 /*
  * SDM volume 3, appendix C. What is not here is unknown: SMIs (5, 6) and RSM go to no monitor like
  * ours, a machine check during entry (41) comes as a failed one, and 45, 52, 56, 59, 60, 62 and 65
- * on need controls that neither L1 nor the monitor has.
+ * to 75 need controls that neither L1 nor the monitor has.
  */
 static const struct {
 	uint32_t first, last;
@@ -40,6 +40,7 @@ static const struct {
 	{57, 57, EXIT_OTHER},                              /* RDRAND */
 	{58, 58, EXIT_INVLPG},       {61, 61, EXIT_OTHER}, /* RDSEED */
 	{63, 64, EXIT_OTHER},                              /* XSAVES, XRSTORS */
+	{76, 77, EXIT_OTHER},                              /* SEAMCALL, TDCALL */
 };
 
 static enum exit_reason expected(uint32_t reason)
@@ -69,7 +70,7 @@ static void an_nmi_is_no_exception(void **state)
 	for (uint32_t type = 0; type < 8; type++)
 		assert_int_equal(vmx_reason(0, 1u << 31 | type << 8 | 2),
 				 type == 2 ? EXIT_NMI : EXIT_EXCEPTION);
-	for (uint32_t reason = 1; reason < 70; reason++)
+	for (uint32_t reason = 1; reason < 80; reason++)
 		assert_int_equal(vmx_reason(reason, NMI), expected(reason));
 }
 

@@ -174,6 +174,21 @@ static void little_is_handed_on(void **state)
 		    F_GUEST_RIP, F_GUEST_RFLAGS, F_GUEST_PENDING_DEBUG);
 }
 
+/* Sums of kinds, for what is done with several. */
+static void kinds_together(void **state)
+{
+	fields_init(all);
+	for (unsigned int f = 0; f < FIELD_COUNT; f++) {
+		bool copied = set_has(&fields_of[GUEST], f) || set_has(&fields_of[COLD], f) ||
+			      set_has(&fields_of[COPY], f);
+		bool checked = set_has(&fields_of[COPY], f) || set_has(&fields_of[MERGE], f) ||
+			       set_has(&fields_of[LIST], f) || set_has(&fields_of[HOST], f);
+
+		assert_int_equal(set_has(&fields_copied, f), copied);
+		assert_int_equal(set_has(&fields_checked, f), checked);
+	}
+}
+
 /* The field with this encoding, an upper half's included, as slowly as possible. */
 static int expected(uint64_t encoding)
 {
@@ -337,6 +352,7 @@ int main(void)
 		cmocka_unit_test(encodings_rise),
 		cmocka_unit_test(kinds_fit_types),
 		cmocka_unit_test(little_is_handed_on),
+		cmocka_unit_test(kinds_together),
 		cmocka_unit_test(fields_by_encoding),
 		cmocka_unit_test(wild_encodings),
 		cmocka_unit_test(sets),

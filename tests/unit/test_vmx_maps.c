@@ -12,6 +12,8 @@
 #include "monitor/fake/msr.h"
 #include "monitor/vmx/vmx.h"
 
+struct vmx_caps hw_caps; /* as caps.c would find them */
+
 #define L1_MSRS 0x10000u
 #define L1_PORTS_A 0x20000u
 #define L1_PORTS_B 0x30000u
@@ -106,7 +108,10 @@ static void enter(uint32_t controls)
 /* What has to exit: the monitor's, or the local APIC's. */
 static bool kept(uint32_t msr, bool write)
 {
-	if (msr == 0x3a || (msr >= 0x480 && msr <= 0x491))
+	if (msr == 0x3a || msr == 0xda0 || (msr >= 0x480 && msr <= 0x493))
+		return true;
+	if (msr == 0x3f1 || msr == 0x600 || (msr >= 0x560 && msr <= 0x571) ||
+	    (msr >= 0x580 && msr <= 0x587))
 		return true;
 	if ((msr >= 0x200 && msr < 0x200 + 2 * VARIABLE_RANGES) || msr == 0x2ff)
 		return true;
@@ -305,7 +310,8 @@ static void l1s_own_bitmap(void **state)
 /* Nor while a guest runs whose L1 opens what it can. */
 static void a_guest_reaches_no_more(void **state)
 {
-	const uint32_t msr[] = {0x3a, 0x480, 0x491, 0x200, 0x20f, 0x250, 0x26f, 0x2ff, 0x1b, 0x830};
+	const uint32_t msr[] = {0x3a,  0x480, 0x491, 0x200, 0x20f, 0x250, 0x26f,
+				0x2ff, 0x1b,  0x830, 0xda0, 0x560, 0x600};
 	bool opened;
 
 	for (size_t i = 0; i < ARRAY_SIZE(msr); i++) {
