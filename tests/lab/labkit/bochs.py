@@ -37,7 +37,7 @@ MEMORY = 1536
 ROMS = ("/usr/share/bochs/BIOS-bochs-latest", "/usr/share/vgabios/vgabios.bin")
 CONFIG = """\
 display_library: rfb, options="timeout=0"
-cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={mem}, host={mem}
 romimage: file={roms[0]}, options=fastboot
 vgaromimage: file={roms[1]}
@@ -125,7 +125,7 @@ class Bochs(Machine):
                      "mem_mb": self.mem, "icount": True, "ips": IPS}
         self.xen_args = "x2apic=0" if cpus > 1 else ""
         self.path = self.console = None
-        self.seen = b""  # of the log
+        self.seen = bytearray()  # of the log
 
     def describe(self):
         return "Bochs (emulated CPU with VMX), %s, %d CPUs, %d MB, direct boot by ISOLINUX" % (
@@ -159,14 +159,17 @@ class Bochs(Machine):
         self.spawn(command, folder, stdin=subprocess.PIPE, preexec_fn=alone, start_new_session=True)
 
     def _look(self):
+        """All of the log."""
         with open(self.path, "rb") as f:
-            self.seen = f.read()
+            f.seek(len(self.seen))
+            self.seen += f.read()
         return self.seen
 
     def running(self):
         if self.process.poll() is not None:
             return False
-        if self._look().count(RESET) > 1:
+        at = max(0, len(self.seen) - len(RESET))
+        if self._look().count(RESET, at) and self.seen.count(RESET) > 1:
             self.process.kill()  # as QEMU's -no-reboot
             self.process.wait()
         return self.process.poll() is None
@@ -185,7 +188,7 @@ class Bochs(Machine):
     def _prompt(self, at):
         """Waits until the debugger wants a command, whose answer begins after byte `at` of the log."""
         deadline = time.monotonic() + 10
-        while PROMPT not in self._look()[at:] and time.monotonic() < deadline:
+        while self._look().find(PROMPT, at) < 0 and time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise BrokenPipeError
             time.sleep(0.02)

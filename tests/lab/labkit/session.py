@@ -113,6 +113,8 @@ class Session:
                 raise LabError(errors.MONITOR_PANIC, "the monitor stopped the machine: " + self.panic)
             if not running:
                 self._com1_line(self.line)  # the UART may not have sent the last newline
+                if self.echo and self.line:
+                    print(flush=True)
                 self.phase("power_off")
                 return
             if self.protocol is None and self.result_at:
