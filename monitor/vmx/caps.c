@@ -12,7 +12,6 @@
 #define MSR_VMX_CR0_FIXED1 0x487u
 #define MSR_VMX_CR4_FIXED0 0x488u
 #define MSR_VMX_CR4_FIXED1 0x489u
-#define MSR_VMX_VMCS_ENUM 0x48au
 #define MSR_VMX_MISC 0x485u
 #define MSR_VMX_CPU2 0x48bu
 #define MSR_VMX_EPT_VPID 0x48cu

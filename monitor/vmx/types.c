@@ -43,11 +43,12 @@ int types_get(uint32_t msr, uint64_t *value)
 int types_set(uint32_t msr, uint64_t value)
 {
 	uint64_t *reg = mtrr_register(&mtrr, msr);
-	uint64_t old = *reg;
+	uint64_t old;
 	bool renew;
 	int err;
 
 	lock_take(&lock);
+	old = *reg;
 	err = mtrr_write(&mtrr, msr, value);
 	changed |= *reg != old && ((*reg ^ old) != DEF_TYPE_ENABLE || msr != MSR_MTRR_DEF_TYPE);
 	renew = changed && (mtrr.def_type & DEF_TYPE_ENABLE);

@@ -61,6 +61,8 @@ static const char *why;
 
 static struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
+	if (subleaf)
+		return (struct cpuid){0};
 	return leaf == 1 ? leaf_1 : leaf == 0x80000008 ? leaf_address : (struct cpuid){0};
 }
 
