@@ -25,7 +25,7 @@ static const uint8_t slot[SLOT_COUNT] = {
 #undef X
 };
 
-struct field_set fields_of[KIND_COUNT], fields_copied, fields_checked;
+struct field_set fields_of[KIND_COUNT], fields_copied, fields_checked, fields_host_checked;
 static struct field_set missing; /* on one CPU at least */
 
 static void unite(struct field_set *all, enum field_kind kind)
@@ -49,7 +49,8 @@ void fields_init(bool (*exists)(uint64_t encoding))
 	fields_checked = fields_of[COPY];
 	unite(&fields_checked, MERGE);
 	unite(&fields_checked, LIST);
-	unite(&fields_checked, HOST);
+	fields_host_checked = fields_of[HOST];
+	set_drop(&fields_host_checked, F_HOST_RSP);
 }
 
 void field_list(struct field_list *list, const struct field_set *set)

@@ -15,7 +15,7 @@
  *   LIST   addresses and counts that only the monitor uses, in software (msrs.c, maps.c)
  *   HOST   L1's own state after an exit, checked at entry (check.c)
  *   INFO   exit information: read-only for L1, filled in at each exit
- *   NONE   kept for L1 to read back, without effect here
+ *   NONE   kept for L1 to read back, without effect here (those of I/O are for SMM monitors)
  */
 #ifndef VMX_FIELDS_H
 #define VMX_FIELDS_H
@@ -118,10 +118,10 @@
 	X(CR3_TARGET2, 0x600c, COPY)             \
 	X(CR3_TARGET3, 0x600e, COPY)             \
 	X(EXIT_QUALIFICATION, 0x6400, INFO)      \
-	X(IO_RCX, 0x6402, INFO)                  \
-	X(IO_RSI, 0x6404, INFO)                  \
-	X(IO_RDI, 0x6406, INFO)                  \
-	X(IO_RIP, 0x6408, INFO)                  \
+	X(IO_RCX, 0x6402, NONE)                  \
+	X(IO_RSI, 0x6404, NONE)                  \
+	X(IO_RDI, 0x6406, NONE)                  \
+	X(IO_RIP, 0x6408, NONE)                  \
 	X(GUEST_LINEAR, 0x640a, INFO)            \
 	X(GUEST_CR0, 0x6800, GUEST)              \
 	X(GUEST_CR3, 0x6802, GUEST)              \

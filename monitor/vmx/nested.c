@@ -243,15 +243,14 @@ static void start(struct cpu *cpu, struct guest_vcpu *v)
 /* Only the event is new at most entries. NULL, or what is wrong, with the error for L1. */
 static const char *check_entry(const struct l1_vmcs *current, enum vm_error *error)
 {
-	bool changed = set_meets(&current->dirty, &fields_checked);
 	const char *wrong = NULL;
 
 	*error = ERROR_ENTRY_CONTROLS;
-	if (changed)
+	if (set_meets(&current->dirty, &fields_checked))
 		wrong = check_controls(current->f, &l1_caps);
 	if (!wrong)
 		wrong = check_event(current->f, &l1_caps);
-	if (wrong || !changed)
+	if (wrong || !set_meets(&current->dirty, &fields_host_checked))
 		return wrong;
 	*error = ERROR_ENTRY_HOST;
 	return check_host(current->f, &l1_caps);

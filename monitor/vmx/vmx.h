@@ -124,8 +124,9 @@ enum field_kind { GUEST, COLD, CHOICE, COPY, EVENT, MERGE, LIST, HOST, INFO, NON
 extern const uint16_t field_encoding[FIELD_COUNT];
 extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
 
-extern struct field_set fields_copied;  /* GUEST, COLD and COPY */
-extern struct field_set fields_checked; /* COPY, MERGE, LIST and HOST */
+extern struct field_set fields_copied;       /* GUEST, COLD and COPY */
+extern struct field_set fields_checked;      /* COPY, MERGE and LIST */
+extern struct field_set fields_host_checked; /* HOST but RSP, which some write before every entry */
 
 /* The same fields one after the other, for what is done at every exit. */
 struct field_list {
