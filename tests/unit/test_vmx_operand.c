@@ -133,6 +133,9 @@ static void address_sizes(void **state)
 	expect_at(0x30010);
 	operand(SIZE_32 | SEGMENT(SEG_DS) | NO_INDEX | BASE(RBX), 0x7000000010000008);
 	expect_at(0x30018);
+	cpu->regs.r[RBX] = 0x30020;
+	operand(3u << 7 | SEGMENT(SEG_DS) | NO_INDEX | BASE(RBX), 0); /* is none */
+	expect_at(0x30020);
 	start_32();
 	cpu->regs.r[RBX] = 0x31010;
 	operand(SIZE_16 | SEGMENT(SEG_DS) | NO_INDEX | BASE(RBX), 0x20000);
@@ -206,8 +209,7 @@ static void try_fault(uint64_t at, bool write, unsigned int vector, uint32_t cod
 	assert_int_equal(err, ERR_FAULT);
 	expect_fault(vector);
 	assert_int_equal(vmcs.cr2, cr2);
-	if (vector == VECTOR_PF)
-		assert_int_equal(cpu->hw->error_code, code);
+	assert_int_equal(cpu->hw->error_code, code);
 }
 
 /* The address in CR2 is the first byte that cannot be reached. */

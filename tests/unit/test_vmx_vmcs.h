@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VMCS in an ordinary process: the VMREAD and VMWRITE of the code under test raise a signal, and
- * are carried out here on an array. MOV to CR2 likewise.
+ * VMCSs in an ordinary process: VMREAD, VMWRITE, VMPTRLD, INVEPT and INVVPID of the code under test
+ * raise a signal, and are carried out here on arrays. MOV to CR2 likewise.
  */
 #ifndef TESTS_UNIT_TEST_VMX_VMCS_H
 #define TESTS_UNIT_TEST_VMX_VMCS_H
@@ -13,12 +13,23 @@
 #include "monitor/vmx/vmcs.h"
 
 #define VMCS_FLAGS 0x8d5 /* CF PF AF ZF SF OF: VMsucceed clears them */
+#define VMCS_COUNT 3
+#define VMCS_FIELDS_MAX 0x7000u
 
 static struct {
-	uint64_t field[0x8000]; /* by encoding */
-	unsigned int writes;
+	uint64_t *field; /* of the current VMCS, by encoding */
+	uint64_t of[VMCS_COUNT][VMCS_FIELDS_MAX];
+	unsigned int writes, invepts, invvpids;
 	uint64_t cr2;
 } vmcs;
+
+/* A VMCS's address is its number. */
+static inline void vmcs_load(uint64_t hpa)
+{
+	if (hpa >= VMCS_COUNT)
+		abort();
+	vmcs.field = vmcs.of[hpa];
+}
 
 /* A general-purpose register by its number in instruction encodings. */
 static greg_t *vmcs_reg(greg_t *regs, unsigned int number)
@@ -30,41 +41,93 @@ static greg_t *vmcs_reg(greg_t *regs, unsigned int number)
 	return &regs[at[number]];
 }
 
-/* [REX] 0F 78, 79 or 22 with two registers. */
-static bool vmcs_execute(greg_t *regs)
+/* [REX] 0F 78, 79 or 22 with two registers: 3 bytes. */
+static unsigned int vmcs_registers(greg_t *regs, const uint8_t *insn, uint8_t rex)
 {
-	const uint8_t *insn = (const uint8_t *)regs[REG_RIP];
-	uint8_t rex = (insn[0] & 0xf0) == 0x40 ? *insn++ : 0;
 	greg_t *reg = vmcs_reg(regs, (insn[2] >> 3 & 7) | (rex & 4) << 1);
 	greg_t *rm = vmcs_reg(regs, (insn[2] & 7) | (rex & 1) << 3);
 
-	if (insn[0] != 0x0f || insn[2] < 0xc0)
-		return false;
+	if (insn[2] < 0xc0)
+		return 0;
 	if (insn[1] == 0x22 && (insn[2] >> 3 & 7) == 2) {
 		vmcs.cr2 = (uint64_t)*rm;
-	} else if (insn[1] == 0x78 && (uint64_t)*reg < 0x8000) {
+		return 3;
+	}
+	if (insn[1] == 0x22 || (uint64_t)*reg >= VMCS_FIELDS_MAX)
+		return 0;
+	if (insn[1] == 0x78)
 		*rm = (greg_t)vmcs.field[*reg];
-	} else if (insn[1] == 0x79 && (uint64_t)*reg < 0x8000) {
+	else
 		vmcs.field[*reg] = (uint64_t)*rm;
-		vmcs.writes++;
+	vmcs.writes += insn[1] == 0x79;
+	regs[REG_EFL] &= ~VMCS_FLAGS;
+	return 3;
+}
+
+/* Length of ModRM, SIB and displacement, and the address; no index. 0: not understood. */
+static unsigned int vmcs_memory(greg_t *regs, const uint8_t *modrm, uint8_t rex, const void **at)
+{
+	unsigned int base = modrm[0] & 7, mod = modrm[0] >> 6, len = 1;
+	int32_t displacement = 0;
+
+	if (base == 4) {
+		if ((modrm[1] >> 3 & 7) != 4)
+			return 0;
+		base = modrm[1] & 7;
+		len = 2;
+	}
+	if (mod == 3 || (mod == 0 && base == 5))
+		return 0;
+	if (mod == 1)
+		displacement = (int8_t)modrm[len];
+	else if (mod == 2)
+		memcpy(&displacement, modrm + len, sizeof(displacement));
+	*at = (const void *)(*vmcs_reg(regs, base | (rex & 1) << 3) + displacement);
+	return len + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
+}
+
+/* Its length, or 0. */
+static unsigned int vmcs_execute(greg_t *regs)
+{
+	const uint8_t *start = (const uint8_t *)regs[REG_RIP], *insn = start;
+	bool prefix = *insn == 0x66;
+	uint8_t rex;
+	const void *operand;
+	unsigned int len;
+
+	insn += prefix;
+	rex = (*insn & 0xf0) == 0x40 ? *insn++ : 0;
+	if (insn[0] != 0x0f)
+		return 0;
+	if (insn[1] == 0x78 || insn[1] == 0x79 || insn[1] == 0x22) {
+		len = vmcs_registers(regs, insn, rex);
+	} else if (!prefix && insn[1] == 0xc7 && (insn[2] >> 3 & 7) == 6) {
+		len = 2 + vmcs_memory(regs, insn + 2, rex, &operand);
+		if (len > 2)
+			vmcs_load(*(const uint64_t *)operand);
+	} else if (prefix && insn[1] == 0x38 && (insn[2] & 0xfe) == 0x80) {
+		len = 3 + vmcs_memory(regs, insn + 3, rex, &operand);
+		*(insn[2] & 1 ? &vmcs.invvpids : &vmcs.invepts) += 1;
 	} else {
-		return false;
+		return 0;
 	}
 	if (insn[1] != 0x22)
 		regs[REG_EFL] &= ~VMCS_FLAGS;
-	regs[REG_RIP] = (greg_t)(insn + 3);
-	return true;
+	return len > 2 ? (unsigned int)(insn - start) + len : 0;
 }
 
 static void vmcs_on_signal(int number, siginfo_t *info, void *context)
 {
 	ucontext_t *c = context;
+	unsigned int len = vmcs_execute(c->uc_mcontext.gregs);
 
-	if (!vmcs_execute(c->uc_mcontext.gregs))
+	if (len)
+		c->uc_mcontext.gregs[REG_RIP] += len;
+	else
 		signal(number, SIG_DFL);
 }
 
-/* From here on, in each test: the library takes the signals at its start. */
+/* From here on, in each test: the library takes the signals at its start. VMCS 0 is current. */
 static inline void vmcs_catch(void)
 {
 	struct sigaction action = {.sa_sigaction = vmcs_on_signal, .sa_flags = SA_SIGINFO};
@@ -72,6 +135,7 @@ static inline void vmcs_catch(void)
 	sigaction(SIGILL, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	memset(&vmcs, 0, sizeof(vmcs));
+	vmcs_load(0);
 }
 
 #endif
