@@ -128,8 +128,7 @@ class Bochs(Machine):
         self.seen = bytearray()  # of the log
 
     def describe(self):
-        return "Bochs (emulated CPU with VMX), %s, %d CPUs, %d MB, direct boot by ISOLINUX" % (
-            CPU, self.cpus, self.mem)
+        return "Bochs (emulated CPU with VMX), %s, %d CPUs, %d MB" % (CPU, self.cpus, self.mem)
 
     def loader(self, boot):
         return "isolinux" if boot == "direct" else boot

@@ -74,8 +74,10 @@ def check(o):
         raise LabError(errors.USAGE, "--l1 boots no dom0: no --exec, --overlay or --guests with it")
     if o.module and not o.l1:
         raise LabError(errors.USAGE, "--module needs --l1")
-    if o.packed and (o.boot == "direct" or o.l1):
+    if o.packed and (o.boot not in ("grub1", "grub2") or o.l1):
         raise LabError(errors.USAGE, "--packed needs --boot grub1 or grub2, and Xen")
+    if o.boot == "tboot" and o.hw != "vmx":
+        raise LabError(errors.USAGE, "--boot tboot needs --hw vmx: tboot is for Intel's CPUs")
     if o.boot_root and (o.l1 or o.boot != "direct" or o.no_monitor):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
@@ -231,7 +233,9 @@ def run(o, on_phase, on_output=emit):
     if not o.l1:
         session.protocol = Protocol(nonce, session.phase, on_output)
     if not o.quiet:
-        say(machine.describe() + (", without the monitor" if o.no_monitor else ""))
+        loader = machine.loader(o.boot)
+        say(machine.describe() + (", booted by " + loader if loader else "") +
+            (", without the monitor" if o.no_monitor else ""))
         if o.gdb:
             say("waiting for gdb: gdb %s -ex 'target remote :1234'" % boot.kernel)
     status, failure = None, None
