@@ -143,7 +143,7 @@ list-tests:
 	@printf '%s\n' $(UNIT) $(FUZZ) $(L1)
 
 run: all
-	@tests/demo $(if $(INTERACTIVE),--interactive)
+	@tests/demo $(HW) $(if $(INTERACTIVE),--interactive)
 
 # tests/run makes `tests` itself, so that what does not compile is a failed test like any other.
 test:
@@ -178,7 +178,8 @@ clean:
 help:
 	@echo 'make              build the images, netherctl and the L1 programs'
 	@echo 'make deps         install the Debian packages that are missing (other targets do it too)'
-	@echo 'make run          boot monitor, Xen, dom0 and a guest; INTERACTIVE=1 leaves a dom0 shell'
+	@echo 'make run          boot monitor, Xen, dom0 and a guest; INTERACTIVE=1 leaves a dom0 shell,'
+	@echo '                  HW=vmx has Intel VT-x instead of AMD SVM'
 	@echo "make test         every test; T='glob' for some, e.g. T='unit/*'"
 	@echo 'make lint         formatting, static analysis, the rules of the tree'
 	@echo 'make format       apply clang-format'
