@@ -51,6 +51,7 @@ void fields_init(bool (*exists)(uint64_t encoding))
 	unite(&fields_checked, LIST);
 	fields_host_checked = fields_of[HOST];
 	set_drop(&fields_host_checked, F_HOST_RSP);
+	set_add(&fields_host_checked, F_EXIT_CONTROLS); /* PAT and EFER are loaded or not */
 }
 
 void field_list(struct field_list *list, const struct field_set *set)

@@ -126,7 +126,7 @@ extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, b
 
 extern struct field_set fields_copied;       /* GUEST, COLD and COPY */
 extern struct field_set fields_checked;      /* COPY, MERGE and LIST */
-extern struct field_set fields_host_checked; /* HOST but RSP, which some write before every entry */
+extern struct field_set fields_host_checked; /* what check_host() reads */
 
 /* The same fields one after the other, for what is done at every exit. */
 struct field_list {
