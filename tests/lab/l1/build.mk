@@ -6,8 +6,8 @@ B ?= build
 
 L1_DIR := tests/lab/l1
 L1_SOURCES := $(basename $(notdir $(wildcard $(L1_DIR)/*.c)))
-L1_BOTH := $(filter-out svm-% vmx-% hostile escape,$(L1_SOURCES))
-L1_SVM := $(filter svm-%,$(L1_SOURCES)) $(L1_BOTH) hostile escape
+L1_BOTH := $(filter-out svm-% vmx-%,$(L1_SOURCES))
+L1_SVM := $(filter svm-%,$(L1_SOURCES)) $(L1_BOTH)
 L1_VMX := $(filter vmx-%,$(L1_SOURCES))
 L1_ELFS := $(L1_SVM:%=$(B)/l1/%.elf) $(L1_VMX:%=$(B)/l1/%.elf) $(L1_BOTH:%=$(B)/l1/vmx-%.elf)
 L1_FLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector \

@@ -5,9 +5,10 @@
  * machine most of them reset it, so they are tried above the monitor only.
  */
 #include "lib/apic.h"
+#include "lib/monitor.h"
+#include "lib/test.h"
 #include "lib/trap.h"
-#include "svm/known.h"
-#include "svm/svm.h"
+#include "vendor.h"
 
 #define MESSAGE_INIT 0x4500u /* as data of an interrupt message: INIT, asserted */
 #define MESSAGE_SIPI 0x4608u
@@ -131,7 +132,7 @@ static void bad_control_registers(const void *arg)
 
 void l1_main(void)
 {
-	svm_start();
+	vendor_start();
 	apic_init();
 	test("register-page", register_page, NULL);
 	test("message-window", message_window, NULL);

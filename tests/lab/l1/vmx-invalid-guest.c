@@ -78,6 +78,7 @@ static void virtual_8086(struct guest *g)
 
 SPOIL(cr0_ne, clear_bits(g, G_CR0, CR0_NE))
 SPOIL(cr0_pg_without_pe, clear_bits(g, G_CR0, CR0_PE))
+SPOIL(cr0_pg_in_long, bochs_lax(true, "Bochs enters it and panics"); clear_bits(g, G_CR0, CR0_PG))
 SPOIL(cr0_high, set_bits(g, G_CR0, 1ull << 32))
 SPOIL(cr3_beyond, set_bits(g, G_CR3, beyond_physical()))
 SPOIL(cr4_vmxe, clear_bits(g, G_CR4, CR4_VMXE))
@@ -197,6 +198,7 @@ SPOIL(v86_rights, virtual_8086(g); put(g, G_GS_RIGHTS, 0x93))
 static const struct invalid invalids[] = {
 	CASE(cr0_ne),
 	CASE(cr0_pg_without_pe),
+	CASE(cr0_pg_in_long),
 	CASE(cr0_high),
 	CASE(cr3_beyond),
 	CASE(cr4_vmxe),

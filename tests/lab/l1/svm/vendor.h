@@ -7,4 +7,9 @@
 #define VENDOR_CALL "vmmcall"
 #define VENDOR_CALL_INSTRUCTION vmmcall
 
+#ifndef __ASSEMBLER__
+void svm_start(void);
+#define vendor_start svm_start
+#endif
+
 #endif

@@ -7,4 +7,9 @@
 #define VENDOR_CALL "vmcall"
 #define VENDOR_CALL_INSTRUCTION vmcall
 
+#ifndef __ASSEMBLER__
+void vmx_start(void);
+#define vendor_start vmx_start
+#endif
+
 #endif

@@ -216,6 +216,13 @@ void vmcs_forget(void)
 		vmclear(allocated[allocated_count - 1]);
 }
 
+void vmcs_drop(const struct guest *g)
+{
+	CHECK(allocated_count && allocated[allocated_count - 1] == (uint64_t)g->vmcs,
+	      "not the last VMCS");
+	vmclear(allocated[--allocated_count]);
+}
+
 void vmx_allow(void)
 {
 	if (!(rdmsr(MSR_FEATURE_CONTROL) & FEATURE_LOCKED))

@@ -42,7 +42,10 @@ uint32_t *vmxon_region(void);
 /* A page with the right revision, to be a VMCS; cleared (VMCLEAR) when the test ends. */
 uint64_t *vmcs_alloc(void);
 
-/* VMCLEARs all of vmcs_alloc()'s since then, for tests that release pages in a loop. */
+/* Gives back the VMCS that was allocated last, for tests that release pages in a loop. */
+void vmcs_drop(const struct guest *g);
+
+/* VMCLEARs all of vmcs_alloc()'s: they may be reused. */
 void vmcs_forget(void);
 
 /*
