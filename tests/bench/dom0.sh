@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs in dom0: dom0.sh NAME... Prints "RESULT name t0 t1 ticks status" (dom0's TSC before and after,
-# the guest's own ticks) and, above the monitor, "STAT name before|after JSON" (see parse in run).
+# the guest's own ticks), "TRACE JSON" (the exits of a guest that Xen saw) and, above the monitor,
+# "STAT name before|after JSON" (see parse in run).
 # It waits by blocking reads only: polling would take the CPU that the guest needs.
 tsc() { /usr/lib/lab/tsc; }
 
@@ -51,6 +52,21 @@ start_guest() {
 	answer ready
 }
 
+# A guest's boot, a computation and many exits, while Xen records each exit that it sees.
+exits() {
+	xentrace -D -e 0x81000 -S 1024 /tmp/trace &
+	tracer=$!
+	usleep 500000 # until Xen records
+	start_guest
+	for name in cpu cpuid port; do
+		ask $name
+	done
+	ticks=0
+	kill -INT $tracer
+	wait $tracer || status=$?
+	/bench/trace </tmp/trace >/tmp/traced
+}
+
 storm() {
 	i=0
 	while [ $i -lt 300 ]; do
@@ -69,11 +85,16 @@ for name in "$@"; do
 		kind=${name%-boot}
 		measured "$name" start_guest
 		;;
+	exits)
+		kind=pvh
+		measured exits exits
+		;;
 	end) exec 3>&- && xl destroy "$kind" ;;
 	*) measured "$name" ask ;;
 	esac
 done
 cat /tmp/results
+[ ! -f /tmp/traced ] || echo "TRACE $(cat /tmp/traced)"
 for file in /tmp/stat-*; do
 	[ -f "$file" ] || continue
 	name=${file#/tmp/stat-}

@@ -18,7 +18,7 @@ INCLUDE = os.path.join(OUT, "include")  # a version.h that is the same in every 
 
 # The compile's input: files of the monitor that TCC can read.
 SOURCES = """monitor/apic.c monitor/bios_call.c monitor/call.c monitor/console.c monitor/decode.c
-monitor/icr.c monitor/lib.c monitor/msr.c monitor/reset.c monitor/store.c monitor/boot/bios.c
+monitor/icr.c monitor/lib.c monitor/msr.c ept/ept.c monitor/store.c monitor/boot/bios.c
 monitor/boot/memmap.c monitor/account.c monitor/svm/assist.c monitor/svm/check.c
 monitor/svm/event.c monitor/svm/exits.c monitor/svm/gif.c monitor/svm/run.c ept/npt.c""".split()
 WORK_FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-nostdlib", "-static", "-ffreestanding",
@@ -93,8 +93,9 @@ def build():
     shutil.rmtree(OVERLAY, ignore_errors=True)
     folder = os.path.join(OVERLAY, "bench")
     os.makedirs(folder)
-    output(os.environ.get("CC", "cc"), *WORK_FLAGS, "-o", os.path.join(OUT, "work"),
-           os.path.join(HERE, "work.c"))
+    for name, place in (("work", OUT), ("trace", folder)):
+        output(os.environ.get("CC", "cc"), *WORK_FLAGS, "-o", os.path.join(place, name),
+               os.path.join(HERE, name + ".c"))
     for name in ("pvh.cfg", "hvm.cfg", "dom0.sh"):
         shutil.copy(os.path.join(HERE, name), folder)
     return initrd(os.path.join(folder, "initrd"))

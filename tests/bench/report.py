@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readable table made from results.json's contents."""
+"""The readable tables made from results.json's contents."""
 
 # name: (what, clock, operations in a loop or 0, goal in added % or None)
 ROWS = {
@@ -16,7 +16,10 @@ ROWS = {
     "nothing": ("(the two readings around nothing)", "dom0", 0, None),
 }
 ROUND_TRIP_GOAL = 1000
-NOTES = """\
+EXITS_GOAL = 1.0  # per cent
+TITLES = {"svm": "AMD SVM, in QEMU", "vmx": "Intel VMX, in Bochs"}
+NOTES = {
+    "svm": """\
 Unit: instructions retired by the whole machine (QEMU TCG, -icount shift=0, one CPU: a TSC tick is an
 instruction, or a nanosecond in which the CPU was idle). Guests are timed by their own TSC, dom0 by its.
 - Boots and dom0's rows contain idle time, which can hide or exaggerate a few tenths of a percent; their
@@ -24,12 +27,34 @@ instruction, or a nanosecond in which the CPU was idle). Guests are timed by the
 - "Added" can be less than the monitor's share, even negative: TCG lacks next-RIP save and decode
   assists, so Xen on the bare machine fetches and decodes guest instructions itself; the monitor does it
   for less, and offers Xen the result.
+""",
+    "vmx": """\
+Unit: instructions retired by the whole machine (Bochs, one CPU: a TSC tick is an instruction, or a step
+in which the CPU was idle). Guests are timed by their own TSC, dom0 by its. 50,000,000 ticks are a second
+to the machine's timers, so that a guest gets far more timer interrupts per instruction than on silicon.
+- Boots and dom0's rows contain idle time, which can hide or exaggerate a few tenths of a percent; their
+  "monitor %" (the instructions that the monitor counted as its own, over the total) has none.
+""",
+}
+COMMON_NOTES = """\
 - "Monitor's" is counted from the handler's first instruction to its last: the hundred or so around each
   world switch that save and load registers are in "with" only, as is the monitor's own start.
 - Instructions are not time: the cost of a world switch in hardware, of nested paging's longer TLB misses
   and of colder caches is not in these numbers.
 """
-
+# What Xen's trace calls an exit, in the monitor's words: SVM's exit codes, VMX's basic reasons.
+REASONS = {
+    "svm": {0x60: "INTR", 0x61: "NMI", 0x64: "VINTR", 0x6e: "TSC", 0x72: "CPUID", 0x77: "PAUSE",
+            0x78: "HLT", 0x79: "INVLPG", 0x7b: "PORT", 0x7c: "MSR", 0x81: "HYPERCALL",
+            0x8d: "XSETBV", 0x400: "NESTED_FAULT", **dict.fromkeys(range(0x20), "CR"),
+            **dict.fromkeys(range(0x20, 0x40), "DR"),
+            **dict.fromkeys(range(0x40, 0x60), "EXCEPTION")},
+    "vmx": {0: "EXCEPTION", 1: "INTR", 7: "VINTR", 8: "VINTR", 10: "CPUID", 12: "HLT", 14: "INVLPG",
+            16: "TSC", 18: "HYPERCALL", 28: "CR", 29: "DR", 30: "PORT", 31: "MSR", 32: "MSR",
+            40: "PAUSE", 43: "APIC", 44: "APIC", 45: "APIC", 48: "NESTED_FAULT",
+            49: "NESTED_FAULT", 51: "TSC", 54: "CACHE", 55: "XSETBV", 56: "APIC"},
+}
+SAME = {"MSR_READ": "MSR", "MSR_WRITE": "MSR", "NMI": "EXCEPTION"}  # one reason to one of the vendors
 
 
 def totals(name, pair):
@@ -59,7 +84,7 @@ def verdict(goal, value, unit):
 
 
 def present(pair):
-    return [n for n in ROWS if n in pair["with"]["machine"]]
+    return [n for n in ROWS if all(n in part["machine"] for part in pair.values())]
 
 
 def costs(pair):
@@ -69,7 +94,7 @@ def costs(pair):
         added = 100.0 * (above - without) / without
         result = pair["with"]["machine"][name]
         own = sum(result["monitor"]["cycles"].values())
-        base = result["dom0"] - result.get("firmware", 0)
+        base = max(1, result["dom0"] - result.get("firmware", 0))
         rows.append((ROWS[name][0], "{:,}".format(without), "{:,}".format(above),
                      "%+.2f" % added, "{:,}".format(own), "%.2f" % (100.0 * own / base),
                      verdict(ROWS[name][3], added, " %")))
@@ -113,19 +138,96 @@ def exits(pair):
     return "Exits to the monitor (each is one switch into it and one back):\n\n" + table(head, rows)
 
 
-def round_trips(pair):
+def unshadowed(pair):
+    """With VMCS shadowing off: each VMREAD and VMWRITE of L1 is an exit."""
+    if "no-shadow" not in pair:
+        return ""
+    off = {"without": pair["without"], "with": pair["no-shadow"]}
+    on = {"without": pair["without"], "with": pair["with"]}
+    rows = []
+    for name in [n for n in present(off) if n in present(on)]:
+        above, (bare, slow) = totals(name, on)[1], totals(name, off)
+        states = [p["with"]["machine"][name]["monitor"]["host"].get("STATE", 0) for p in (on, off)]
+        rows.append((ROWS[name][0], "{:,}".format(bare), "{:,}".format(above),
+                     "%+.2f" % (100.0 * (above - bare) / bare), "{:,}".format(slow),
+                     "%+.2f" % (100.0 * (slow - bare) / bare), *map("{:,}".format, states)))
+    head = ("VMCS shadowing", "without monitor", "on", "added %", "off", "added %",
+            "VMCS exits, on", "VMCS exits, off")
+    return ("VMCS shadowing on and off (`no-vmcs-shadowing` on the monitor's command line):\n\n"
+            + table(head, rows)) if rows else ""
+
+
+def seen(hw, row):
+    """Xen's counts by raw reason, in words."""
+    found = {}
+    for code, n in row.items():
+        word = REASONS[hw].get(int(code), "code %s" % code)
+        found[word] = found.get(word, 0) + n
+    return found
+
+
+def common(row):
+    found = {}
+    for reason, n in row.items():
+        found[SAME.get(reason, reason)] = found.get(SAME.get(reason, reason), 0) + n
+    return found
+
+
+def guest_exits(hw, pair):
+    """Exits of one guest that Xen saw, by its own trace, and that the monitor saw."""
+    if "exits" not in pair["with"]["machine"]:
+        return ""
+    columns = {"Xen alone": seen(hw, pair["without"]["machine"]["exits"]["seen"])}
+    bare = columns["Xen alone"]
+    if "no-apicv" in pair:
+        bare = seen(hw, pair["no-apicv"]["machine"]["exits"]["seen"])
+        columns["Xen alone, apicv=0"] = bare
+    above = seen(hw, pair["with"]["machine"]["exits"]["seen"])
+    columns["Xen above the monitor"] = above
+    own = common(pair["with"]["machine"]["exits"]["monitor"]["guest"])
+    columns["counted by the monitor"] = own
+    words = sorted(set().union(*columns.values()), key=lambda w: -above.get(w, 0))
+
+    def percent(a, b):
+        return "%+.2f" % (100.0 * (b - a) / a) if a else ""
+
+    rows = [(w, *("{:,}".format(c.get(w, 0)) for c in columns.values()),
+             "{:+,}".format(above.get(w, 0) - bare.get(w, 0)),
+             percent(bare.get(w, 0), above.get(w, 0)), "") for w in words]
+    sums = [sum(c.values()) for c in columns.values()]
+    total, all_bare = sum(above.values()), sum(bare.values())
+    change = 100.0 * (total - all_bare) / all_bare
+    rows.append(("all", *map("{:,}".format, sums), "{:+,}".format(total - all_bare),
+                 "%+.2f" % change, verdict(EXITS_GOAL, abs(change), " %")))
+    head = ("exits of a guest", *columns, "more above", "%", "goal")
+    return ("A PVH guest's boot, integer loop, CPUIDs and ports: its exits as Xen's own trace counts"
+            " them (xentrace),\nwithout and above the monitor, and as the monitor counts them.\n\n"
+            + table(head, rows))
+
+
+def round_trips(hw, pair):
     if "round-trips" not in pair["with"]:
         return ""
     rows = []
+    off = pair.get("no-shadow", {}).get("round-trips")
     for kind, cost in pair["with"]["round-trips"].items():
         bare = pair["without"]["round-trips"][kind]["total"]
-        rows.append((kind, bare, cost["total"], cost["monitor"], cost["exit"], cost["entry"],
-                     cost["gif"], cost["total"] - bare - cost["monitor"], verdict(ROUND_TRIP_GOAL, cost["monitor"], "")))
-    head = ("round trip", "without", "with", "monitor's", "exit", "entry", "STGI/CLGI", "rest",
-            "goal")
-    return ("One exit from L2 to a minimal L1 and back, instructions (rest: VMLOAD and VMSAVE, which this"
-            " L1 executes\neach time and Xen does not, and what the monitor's counters leave out):\n\n"
-            + table(head, rows))
+        row = [kind, bare, cost["total"], cost["monitor"],
+               *(cost.get(w, "") for w in ("exit", "entry", "other")),
+               cost["total"] - bare - cost["monitor"]]
+        if off:
+            row += [off[kind]["total"], off[kind]["monitor"], off[kind].get("other", "")]
+        rows.append(row + [verdict(ROUND_TRIP_GOAL if "exit" in cost else None, cost["monitor"], "")])
+    head = ["round trip", "without", "with", "monitor's", "exit", "entry",
+            "STGI/CLGI" if hw == "svm" else "VMCS", "rest"]
+    if off:
+        head += ["no shadow: with", "monitor's", "VMCS"]
+    rest = {"svm": "VMLOAD and VMSAVE, which this L1 executes\neach time and Xen does not, and what the"
+                   " monitor's counters leave out",
+            "vmx": "what the\nmonitor's counters leave out; VMCS: this L1's VMREADs and VMWRITEs"
+                   " that exit"}[hw]
+    return ("One exit from L2 to a minimal L1 and back, instructions (rest: %s):\n\n" % rest
+            + table(head + ["goal"], rows))
 
 
 def repeats(rounds):
@@ -134,6 +236,7 @@ def repeats(rounds):
         return ""
     out = "Second round against the first:\n\n"
     rows = []
+    rounds = [{name: r[name] for name in ("without", "with")} for r in rounds]
     for name in present(rounds[0]):
         first, second = totals(name, rounds[0]), totals(name, rounds[1])
         rows.append((ROWS[name][0], *("{:+,}".format(b - a) for a, b in zip(first, second)),
@@ -146,16 +249,20 @@ def repeats(rounds):
     return out
 
 
-def text(results):
+def text(hw, results):
     pair = results["rounds"][0]
     boot = pair["with"]["machine"].get("boot", {})
-    out = "Nethervisor %s: what it costs\n\n" % boot.get("version", results["commit"])
+    out = "Nethervisor %s: what it costs on %s\n\n" % (
+        boot.get("version", results["commit"]), TITLES[hw])
+    two = {name: pair[name] for name in ("without", "with")}
     if pair["with"]["machine"]:
-        out += costs(pair) + loops(pair) + exits(pair)
-        out += start(pair)
-    out += round_trips(pair) + repeats(results["rounds"]) + NOTES
-    return out + "- The compile: %d files, %d lines, ten times.\n- Measuring took %d s.\n" % (
-        results["compiled"]["files"], results["compiled"]["lines"], results["seconds"])
+        out += costs(two) + loops(two) + exits(two)
+        out += start(two) + unshadowed(pair) + guest_exits(hw, pair)
+    out += round_trips(hw, pair) + repeats(results["rounds"]) + NOTES[hw] + COMMON_NOTES
+    if "compile" in pair["with"]["machine"]:
+        out += "- The compile: %d files, %d lines, ten times.\n" % (
+            results["compiled"]["files"], results["compiled"]["lines"])
+    return out + "- Measuring took %d s.\n" % results["seconds"]
 
 
 def start(pair):
