@@ -146,22 +146,33 @@ static void init_storm(const void *arg)
 	}
 }
 
-/* SIPI with the vectors of pages that hold nothing: the CPU runs zeros, or faults, until INIT. */
+/*
+ * SIPI with other vectors than the trampoline's. The CPU finds a halt there: left to what lies in
+ * memory it would reach the BIOS, and a port with which Bochs stops the machine.
+ */
 static void sipi_anywhere(const void *arg)
 {
+	enum { FIRST = 0x20, LAST = 0x8b, STEP = 5, CLI_HLT_LOOP = 0xfdebf4fa };
+	uint32_t kept[(LAST - FIRST) / STEP + 1];
 	volatile uint32_t *n = page_alloc();
 
 	(void)arg;
 	attack_needs_monitor();
 	if (cpu_count() < 2)
 		test_skip("one CPU");
-	for (unsigned vector = 0x20; vector < 0x90; vector += 5) {
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
+		volatile uint32_t *start = (uint32_t *)((uint64_t)(FIRST + i * STEP) << PAGE_SHIFT);
+
+		kept[i] = *start;
+		*start = CLI_HLT_LOOP;
 		apic_send(1, ICR_INIT);
-		apic_send(1, ICR_SIPI | vector);
+		apic_send(1, ICR_SIPI | (FIRST + i * STEP));
 		attack_survived();
 	}
 	CHECK(cpu_start(1, arrive, (void *)n), "CPU 1 does not start again");
 	CHECK(WAIT_FOR(cpu_finished(1)), "CPU 1 does not run");
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+		*(volatile uint32_t *)((uint64_t)(FIRST + i * STEP) << PAGE_SHIFT) = kept[i];
 }
 
 struct msr_access {
