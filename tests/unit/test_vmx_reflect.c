@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "monitor/vmx/vmx.h"
@@ -27,7 +29,8 @@ static uint64_t *f = hw.current.f;
 
 static struct {
 	unsigned int stores, loads, shows;
-	uint64_t list, count; /* of the store */
+	uint32_t bad_store, bad_load; /* entries */
+	uint64_t list, count;         /* of the store */
 } calls;
 
 uint32_t msrs_store(struct cpu *c, uint64_t list, uint64_t count)
@@ -37,7 +40,7 @@ uint32_t msrs_store(struct cpu *c, uint64_t list, uint64_t count)
 	calls.stores++;
 	calls.list = list;
 	calls.count = count;
-	return 0;
+	return calls.bad_store;
 }
 
 /* The list is the last word on L1's state. */
@@ -49,7 +52,7 @@ uint32_t msrs_load(struct cpu *c, uint64_t list, uint64_t count)
 	assert_int_equal(c->regs.rip, f[F_HOST_RIP]);
 	vmcs.field[VMCS_GUEST_PAT] ^= 0x0100;
 	calls.loads++;
-	return 0;
+	return calls.bad_load;
 }
 
 void shadow_show(struct hw_cpu *h)
@@ -370,6 +373,35 @@ static void a_failed_entry(void **state)
 	assert_int_equal(in_l1(VMCS_GUEST_EFER), 0xd01);
 }
 
+/* SDM volume 3, 28.7: a VMX abort. The software machine aborts its process for a reset. */
+static void expect_reset(uint32_t bad_store, uint32_t bad_load)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (!child) {
+		start();
+		signal(SIGABRT, SIG_DFL);
+		calls.bad_store = bad_store;
+		calls.bad_load = bad_load;
+		vmx_reflect(&cpu);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (bad_store || bad_load)
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	else
+		assert_int_equal(status, 0);
+}
+
+static void bad_lists(void **state)
+{
+	expect_reset(0, 0);
+	expect_reset(1, 0);
+	expect_reset(0, 1);
+	expect_reset(0, 512);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +410,7 @@ int main(void)
 		cmocka_unit_test(control_registers), cmocka_unit_test(cr0),
 		cmocka_unit_test(pat_and_efer),      cmocka_unit_test(translations),
 		cmocka_unit_test(an_event),          cmocka_unit_test(a_failed_entry),
+		cmocka_unit_test(bad_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
