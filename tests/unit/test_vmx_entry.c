@@ -267,11 +267,14 @@ static void controls_are_merged(void **state)
 
 	srandom(1);
 	for (int i = 0; i < 4000; i++) {
+		uint64_t few = (uint64_t)random();
+
+		few &= (uint64_t)random();
 		start();
 		f[F_PIN_CONTROLS] |= (uint64_t)random() & l1_caps.pin.may;
 		f[F_CPU_CONTROLS] =
 			l1_caps.cpu.must | (((uint64_t)random() << 1) & l1_caps.cpu.may);
-		f[F_CPU2_CONTROLS] |= (uint64_t)random() & (uint64_t)random() & l1_caps.cpu2.may;
+		f[F_CPU2_CONTROLS] |= few & l1_caps.cpu2.may;
 		if (i % 4 == 0)
 			f[F_CPU2_CONTROLS] &= ~(uint64_t)(CPU2_EPT | CPU2_UNRESTRICTED);
 		f[F_EXIT_CONTROLS] |=

@@ -79,7 +79,7 @@ static unsigned int vmcs_memory(greg_t *regs, const uint8_t *modrm, uint8_t rex,
 	if (mod == 3 || (mod == 0 && base == 5))
 		return 0;
 	if (mod == 1)
-		displacement = (int8_t)modrm[len];
+		displacement = (modrm[len] ^ 0x80) - 0x80;
 	else if (mod == 2)
 		memcpy(&displacement, modrm + len, sizeof(displacement));
 	*at = (const void *)(*vmcs_reg(regs, base | (rex & 1) << 3) + displacement);
