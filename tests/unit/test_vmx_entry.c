@@ -102,7 +102,7 @@ static struct vmx_caps caps(void)
 {
 	return (struct vmx_caps){
 		.pin = {0x16, 0x16 | PIN_INTR | PIN_NMI | PIN_VIRTUAL_NMI},
-		.cpu = {0x04006172, 0x04006172 | 0xfaf91e8c},
+		.cpu = {0x04006172, 0x04006172 | 0xfbf91e8c},
 		.cpu2 = {CPU2_RDTSCP, CPU2_RDTSCP | 0x1114ff},
 		.exit = {0x36dfb | EXIT_HOST_64, 0x3fefff},
 		.entry = {0x11fb, 0xd3ff},
@@ -374,11 +374,15 @@ static void only_what_is_new(void **state)
 	f[F_GUEST_RIP] = 0x999; /* not marked as new */
 	f[F_GUEST_RSP] = 0x888;
 	set_add(&hw.current.dirty, F_GUEST_RSP);
+	vmcs.of[L2][VMCS_GUEST_CS_BASE] = 0x37; /* newer there, whatever is marked */
+	set_add(&hw.current.dirty, F_GUEST_CS_BASE);
+	set_add(&hw.current.stale, F_GUEST_CS_BASE);
 	vmcs_load(L1);
 	vmx_launch(&cpu, false);
 	expect_entered();
 	assert_int_equal(in_l2(VMCS_GUEST_ES_BASE), 0x35);
 	assert_int_equal(in_l2(VMCS_CR0_MASK), 0x36);
+	assert_int_equal(in_l2(VMCS_GUEST_CS_BASE), 0x37);
 	assert_int_equal(in_l2(VMCS_GUEST_RSP), 0x888);
 	assert_int_equal(set_next(&hw.current.dirty, -1), -1);
 }
