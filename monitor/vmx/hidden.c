@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Features of the processor that L1 does not get. Processor Trace and the debug store write records
- * to addresses in MSRs: the former past EPT, the latter through whatever address space is in use when
+ * to addresses in MSRs, hardware feedback fills a table there: past EPT; the debug store through whatever address space is in use when
  * an event falls due, the monitor's included (R18). The others need state or controls that the monitor
  * does not switch.
  */
@@ -11,6 +11,8 @@
 #define BASIC_C \
 	(1u << 2 /* 64-bit debug store */ | 1u << 6 /* SMX */ | 1u << 15 /* PERF_CAPABILITIES */)
 #define BASIC_D (1u << 21 /* debug store */)
+#define LEAF_POWER 6
+#define POWER_A (1u << 19 /* hardware feedback */ | 1u << 23 /* by thread */)
 #define LEAF_EXTENDED 7
 #define EXTENDED_B (1u << 2 /* SGX */ | 1u << 25 /* Processor Trace */)
 #define EXTENDED_C                                                                       \
@@ -31,10 +33,11 @@ struct msr_range {
 };
 
 static const struct msr_range hidden[] = {
-	{0x3f1, 0x3f1}, /* PEBS_ENABLE */
-	{0x560, 0x571}, /* RTIT_OUTPUT_BASE to RTIT_STATUS, CR3_MATCH */
-	{0x580, 0x587}, /* RTIT address ranges */
-	{0x600, 0x600}, /* DS_AREA */
+	{0x3f1, 0x3f1},   /* PEBS_ENABLE */
+	{0x560, 0x571},   /* RTIT_OUTPUT_BASE to RTIT_STATUS, CR3_MATCH */
+	{0x580, 0x587},   /* RTIT address ranges */
+	{0x600, 0x600},   /* DS_AREA */
+	{0x17d0, 0x17d1}, /* HW_FEEDBACK_PTR, HW_FEEDBACK_CONFIG */
 };
 
 bool caps_hides_msr(uint32_t msr)
@@ -55,6 +58,8 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r)
 	if (leaf == LEAF_BASIC) {
 		r->c &= ~BASIC_C;
 		r->d &= ~BASIC_D;
+	} else if (leaf == LEAF_POWER) {
+		r->a &= ~POWER_A;
 	} else if (leaf == LEAF_EXTENDED && subleaf == 0) {
 		r->b &= ~EXTENDED_B;
 		r->c &= ~(EXTENDED_C | (hw_caps.cpu2.may & CPU2_USER_WAIT ? 0 : EXTENDED_C_WAIT));

@@ -16,14 +16,15 @@ static void msrs(void **state)
 
 	for (uint32_t msr = 0; msr < 0x2000; msr++)
 		n += caps_hides_msr(msr);
-	assert_int_equal(n, 1 + 18 + 8 + 1);
+	assert_int_equal(n, 1 + 18 + 8 + 1 + 2);
 	for (uint32_t msr = 0x560; msr <= 0x571; msr++)
 		assert_true(
 			caps_hides_msr(msr)); /* Processor Trace's output, control, status, CR3 */
 	for (uint32_t msr = 0x580; msr <= 0x587; msr++)
 		assert_true(caps_hides_msr(msr));
-	assert_true(caps_hides_msr(0x600)); /* DS_AREA */
-	assert_true(caps_hides_msr(0x3f1)); /* PEBS_ENABLE */
+	assert_true(caps_hides_msr(0x600));                            /* DS_AREA */
+	assert_true(caps_hides_msr(0x17d0) && caps_hides_msr(0x17d1)); /* hardware feedback */
+	assert_true(caps_hides_msr(0x3f1));                            /* PEBS_ENABLE */
 	assert_false(caps_hides_msr(0xc0000080));
 	assert_false(caps_hides_msr(UINT32_MAX));
 }
@@ -68,6 +69,7 @@ static void leaves(void **state)
 		{0, 0, {0}},
 		/* 64-bit debug store, SMX, PERF_CAPABILITIES; debug store */
 		{1, 0, {.c = 1u << 2 | 1u << 6 | 1u << 15, .d = 1u << 21}},
+		{6, 0, {.a = 1u << 19 | 1u << 23}}, /* hardware feedback */
 		/* SGX, PT; CET, LA57, key locker, SGX, PKS, WAITPKG; UINTR, PCONFIG, IBT */
 		{7,
 		 0,
