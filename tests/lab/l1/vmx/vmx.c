@@ -12,7 +12,7 @@
 #define RFLAGS_OTHER 0x894u /* OF SF AF PF */
 #define RFLAGS_ZF 0x40u
 #define MAX_VMCS 64
-#define PATIENCE 10000000000u
+#define PATIENCE 3000000000u /* Bochs runs some 30 million instructions a second, one a tick */
 
 #define RIGHTS_CODE64 0xa09b
 #define RIGHTS_CODE32 0xc09b
