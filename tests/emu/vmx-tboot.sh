@@ -8,7 +8,7 @@ hw=vmx
 . "$(dirname "$0")/lib.sh"
 
 in_dom0 'xl dmesg | grep Bootloader:; netherctl log | grep tboot:' --boot tboot --cpus 1 --timeout 840
-expect '^(.* )?tboot: ' "what the monitor says of tboot"
+expect 'tboot: it started the monitor, but without a TXT launch' "what the monitor says of tboot"
 log=build/lab/runs/$run_name/xen.log
 grep -qa '^TBOOT: no SINIT AC module found' "$log" || fail "tboot did not look for TXT"
 sed '/^nethervisor: version/q' "$log" | grep -qa '^TBOOT: transfering control to kernel' ||

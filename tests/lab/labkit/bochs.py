@@ -123,7 +123,8 @@ class Bochs(Machine):
         self.cpus, self.mem = cpus, mem or MEMORY
         self.info = {"machine": "bochs", "accelerator": "none", "cpu_model": CPU, "cpus": cpus,
                      "mem_mb": self.mem, "icount": True, "ips": IPS}
-        self.xen_args = "x2apic=0" if cpus > 1 else ""
+        # MWAIT here misses stores that other CPUs make through translations they hold.
+        self.xen_args = "x2apic=0 mwait-idle=0" if cpus > 1 else ""
         self.path = self.console = None
         self.seen = bytearray()  # of the log
 

@@ -157,7 +157,7 @@ def below(o, boot):
 def after_tboot(o, boot):
     """The same with tboot before it, which logs to com1 and starts its first module."""
     image.ensure(say)
-    return Boot(paths.TBOOT, "logging=serial serial=115200,8n1,0x3f8",
+    return Boot(paths.TBOOT, "logging=serial,memory serial=115200,8n1,0x3f8",
                 [(boot.kernel, boot.args)] + boot.modules)
 
 
