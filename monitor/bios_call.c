@@ -64,9 +64,11 @@ bool bios_call(struct cpu *cpu)
 	struct bios_regs in = {(uint32_t)r[RAX], (uint32_t)r[RBX], (uint32_t)r[RCX],
 			       (uint32_t)r[RDX]};
 	struct bios_answer answer;
+	struct walk_space space;
 	bool served;
 
-	if (!stub.a || !hw_host_real_mode(cpu) ||
+	hw_host_space(cpu, &space);
+	if (!stub.a || (space.cr0 & CR0_PE) ||
 	    hw_host_segment(cpu, SEG_CS) + cpu->regs.rip != stub.a)
 		return false;
 	served = bios_int15(&answer, &in, l1_map) && store_answer(cpu, &answer);

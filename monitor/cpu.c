@@ -205,6 +205,7 @@ void cpu_start_up(struct cpu *cpu)
 	cpu->nmi_pending = false;
 	cpu->waiting = false;
 	hw_host_sipi(cpu, cpu->sipi_vector);
+	cpu->regs.rip = 0;
 }
 
 static bool flushed(const struct cpu *cpu, uint32_t ticket)

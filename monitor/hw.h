@@ -66,16 +66,15 @@ void hw_sleep(const bool *nmi_seen);
 /* L1's CPU in the state after INIT (SDM vol. 3 table 9-1; APM vol. 2, 14.1.3), out of any guest. */
 void hw_host_reset(struct cpu *cpu);
 
-/* From that state to real mode at vector << 12. */
+/* From that state: CS at vector << 12, in real mode. RIP is the caller's to set. */
 void hw_host_sipi(struct cpu *cpu, uint8_t vector);
 
-/* From that state to a multiboot kernel's: flat 32-bit, paging off, EAX the magic, EBX as given. */
-void hw_host_multiboot(struct cpu *cpu, uint32_t eip, uint32_t ebx);
+/* From that state: flat 32-bit segments, paging off, as multiboot wants. RIP as above. */
+void hw_host_flat(struct cpu *cpu);
 
 /* L1's current address space and mode. */
 void hw_host_space(const struct cpu *cpu, struct walk_space *space);
 enum decode_mode hw_host_mode(const struct cpu *cpu);
-bool hw_host_real_mode(const struct cpu *cpu);
 
 /* Base of a segment of L1, by its number in encodings: ES CS SS DS FS GS. */
 uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg);

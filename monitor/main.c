@@ -4,6 +4,7 @@
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
 #include "monitor/boot/l1.h"
+#include "monitor/boot/multiboot.h"
 #include "monitor/boot/option.h"
 #include "monitor/boot/tboot.h"
 #include "monitor/call.h"
@@ -112,7 +113,10 @@ static _Noreturn void run_l1(struct cpu *cpu)
 {
 	hw_cpu_enable(cpu);
 	cpu->waiting = false;
-	hw_host_multiboot(cpu, l1.eip, l1.ebx);
+	hw_host_flat(cpu);
+	cpu->regs.rip = l1.eip;
+	cpu->regs.r[RAX] = MULTIBOOT1_BOOT_MAGIC;
+	cpu->regs.r[RBX] = l1.ebx;
 	hw_run(cpu);
 }
 

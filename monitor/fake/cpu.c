@@ -46,7 +46,7 @@ void fake_cpus(unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		hw_cpu_prepare(&m.cpu[i]);
 		hw_cpu_enable(&m.cpu[i]);
-		hw_host_multiboot(&m.cpu[i], 0, 0);
+		hw_host_flat(&m.cpu[i]);
 		fake_forget(&m.cpu[i]);
 	}
 	fake_become(&m.cpu[0]);
@@ -226,17 +226,13 @@ void hw_host_sipi(struct cpu *cpu, uint8_t vector)
 	cpu->hw->segment[SEG_CS] = (uint64_t)vector << 12;
 	cpu->hw->sipi_vector = vector;
 	cpu->hw->started++;
-	cpu->regs.rip = 0;
 }
 
-void hw_host_multiboot(struct cpu *cpu, uint32_t eip, uint32_t ebx)
+void hw_host_flat(struct cpu *cpu)
 {
 	cpu->hw->segment[SEG_CS] = 0;
 	cpu->hw->space.cr0 = CR0_PE | CR0_ET;
 	cpu->hw->mode = DECODE_32;
-	cpu->regs.rip = eip;
-	cpu->regs.r[RAX] = 0x2badb002;
-	cpu->regs.r[RBX] = ebx;
 }
 
 void hw_host_space(const struct cpu *cpu, struct walk_space *space)
@@ -247,11 +243,6 @@ void hw_host_space(const struct cpu *cpu, struct walk_space *space)
 enum decode_mode hw_host_mode(const struct cpu *cpu)
 {
 	return cpu->hw->mode;
-}
-
-bool hw_host_real_mode(const struct cpu *cpu)
-{
-	return !(cpu->hw->space.cr0 & CR0_PE);
 }
 
 /* FS and GS have a base in every mode. */

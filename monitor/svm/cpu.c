@@ -17,7 +17,6 @@
 
 #define CPUID_SVM_ECX (1u << 2)    /* CPUID 80000001h */
 #define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
-#define MULTIBOOT_MAGIC 0x2badb002
 #define DR6_INIT 0xffff0ff0
 #define DR7_INIT 0x400
 
@@ -167,10 +166,9 @@ void hw_host_sipi(struct cpu *cpu, uint8_t vector)
 	struct vmcb_save *s = &cpu->hw->vmcb->s;
 
 	s->cs = real_segment((uint16_t)(vector << 8), (uint64_t)vector << 12, ATTR_REAL_CODE);
-	cpu->regs.rip = 0;
 }
 
-void hw_host_multiboot(struct cpu *cpu, uint32_t eip, uint32_t ebx)
+void hw_host_flat(struct cpu *cpu)
 {
 	struct vmcb_save *s = &cpu->hw->vmcb->s;
 	struct vmcb_seg data = {0x18, ATTR_FLAT_DATA, UINT32_MAX, 0};
@@ -179,9 +177,6 @@ void hw_host_multiboot(struct cpu *cpu, uint32_t eip, uint32_t ebx)
 	s->ds = s->es = s->ss = s->fs = s->gs = data;
 	s->cr0 = CR0_PE | CR0_ET;
 	__asm__ volatile("vmload %0" ::"a"(cpu->hw->vmcb_hpa) : "memory");
-	cpu->regs.rip = eip;
-	cpu->regs.r[RAX] = MULTIBOOT_MAGIC;
-	cpu->regs.r[RBX] = ebx;
 }
 
 void hw_host_space(const struct cpu *cpu, struct walk_space *space)
@@ -192,11 +187,6 @@ void hw_host_space(const struct cpu *cpu, struct walk_space *space)
 enum decode_mode hw_host_mode(const struct cpu *cpu)
 {
 	return svm_mode(cpu->hw->vmcb);
-}
-
-bool hw_host_real_mode(const struct cpu *cpu)
-{
-	return !(cpu->hw->vmcb->s.cr0 & CR0_PE);
 }
 
 uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg)

@@ -16,7 +16,6 @@
 #define RIGHTS_FLAT_DATA 0xc093
 #define RIGHTS_FLAT_CODE 0xc09b
 
-#define MULTIBOOT_MAGIC 0x2badb002
 #define DR7_INIT 0x400
 #define CODE_SELECTOR 0x08
 #define DATA_SELECTOR 0x10
@@ -315,19 +314,17 @@ void hw_host_reset(struct cpu *cpu)
 
 void hw_host_sipi(struct cpu *cpu, uint8_t vector)
 {
+	(void)cpu;
 	set_segment(SEG_CS, (uint16_t)(vector << 8), (uint64_t)vector << 12, 0xffff, RIGHTS_CODE);
-	cpu->regs.rip = 0;
 }
 
-void hw_host_multiboot(struct cpu *cpu, uint32_t eip, uint32_t ebx)
+void hw_host_flat(struct cpu *cpu)
 {
+	(void)cpu;
 	for (unsigned int i = 0; i < SEG_COUNT; i++)
 		set_segment(i, 0x18, 0, UINT32_MAX, RIGHTS_FLAT_DATA);
 	set_segment(SEG_CS, 0x10, 0, UINT32_MAX, RIGHTS_FLAT_CODE);
 	vmx_write(VMCS_GUEST_CR0, vmx_read(VMCS_GUEST_CR0) | CR0_PE);
-	cpu->regs.rip = eip;
-	cpu->regs.r[RAX] = MULTIBOOT_MAGIC;
-	cpu->regs.r[RBX] = ebx;
 }
 
 /* L1's translations through the host table, and guests' through theirs. */

@@ -78,7 +78,7 @@ void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code)
 	uint32_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
 	bool has_error = vector == VECTOR_GP || vector == VECTOR_PF || vector == VECTOR_SS;
 
-	if (has_error && !hw_host_real_mode(cpu)) {
+	if (has_error && !host_real_mode()) {
 		event |= EVENT_HAS_ERROR;
 		vmx_write(VMCS_ENTRY_ERROR_CODE, error_code);
 	}

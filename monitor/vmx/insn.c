@@ -47,7 +47,7 @@ static bool may_execute(struct cpu *cpu, bool vmxon)
 	uint64_t efer = vmx_read(VMCS_GUEST_EFER);
 	bool compatibility = (efer & EFER_LMA) && hw_host_mode(cpu) != DECODE_64;
 
-	if (!(vmx_read(VMCS_CR4_SHADOW) & CR4_VMXE) || hw_host_real_mode(cpu) ||
+	if (!(vmx_read(VMCS_CR4_SHADOW) & CR4_VMXE) || host_real_mode() ||
 	    (cpu->regs.rflags & RFLAGS_VM) || compatibility || (!cpu->hw->vmxon && !vmxon)) {
 		hw_host_inject(cpu, VECTOR_UD, 0);
 		return false;

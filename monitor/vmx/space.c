@@ -39,16 +39,15 @@ enum decode_mode hw_host_mode(const struct cpu *cpu)
 {
 	uint64_t rights = vmx_read(VMCS_GUEST_CS_RIGHTS);
 
-	if (hw_host_real_mode(cpu) || (cpu->regs.rflags & RFLAGS_VM))
+	if (host_real_mode() || (cpu->regs.rflags & RFLAGS_VM))
 		return DECODE_16;
 	if ((vmx_read(VMCS_GUEST_EFER) & EFER_LMA) && (rights & RIGHTS_LONG))
 		return DECODE_64;
 	return rights & RIGHTS_DEFAULT ? DECODE_32 : DECODE_16;
 }
 
-bool hw_host_real_mode(const struct cpu *cpu)
+bool host_real_mode(void)
 {
-	(void)cpu;
 	return !(vmx_read(VMCS_GUEST_CR0) & CR0_PE);
 }
 

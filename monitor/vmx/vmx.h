@@ -238,6 +238,7 @@ void vmx_write_neutral_controls(void);
 void vmx_space(struct walk_space *space, hpa_t nested_root, bool nested);
 /* PAE paging's top-level entries, which VM entry takes from the VMCS: read from memory at cr3. */
 int vmx_load_pdptes(uint64_t cr3);
+bool host_real_mode(void);
 bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer);
 
 /* control.c: L1's writes to CR0 and CR4 that reach bits of the monitor's; XCR0 */

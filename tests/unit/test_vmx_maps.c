@@ -110,8 +110,8 @@ static bool kept(uint32_t msr, bool write)
 {
 	if (msr == 0x3a || msr == 0xda0 || (msr >= 0x480 && msr <= 0x493))
 		return true;
-	if (msr == 0x3f1 || msr == 0x600 || (msr >= 0x560 && msr <= 0x571) ||
-	    (msr >= 0x580 && msr <= 0x587))
+	if (msr == 0x3f1 || msr == 0x600 || msr == 0x17d0 || msr == 0x17d1 ||
+	    (msr >= 0x560 && msr <= 0x571) || (msr >= 0x580 && msr <= 0x587))
 		return true;
 	if ((msr >= 0x200 && msr < 0x200 + 2 * VARIABLE_RANGES) || msr == 0x2ff)
 		return true;
