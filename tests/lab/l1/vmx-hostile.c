@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hypervisor that attacks what is below it. Whatever it does, the monitor must go on answering.
- * Options: entries=N (random VMCSs, default 100000), races=N, seed=N.
+ * Options: entries=N (random VMCSs, default 40000), races=N, seed=N.
  */
 #include "lib/apic.h"
 #include "lib/attacks.h"
@@ -47,7 +47,7 @@ static void check_variety(uint64_t n, uint64_t refused, const bool seen[REASONS]
 
 static void random_vmcss(const void *arg)
 {
-	uint64_t n = option("entries", 100000), refused = 0;
+	uint64_t n = option("entries", 40000), refused = 0;
 	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), efer = rdmsr(MSR_EFER);
 	static bool seen[REASONS];
 	static struct wild w;
