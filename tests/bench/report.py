@@ -30,8 +30,8 @@ instruction, or a nanosecond in which the CPU was idle). Guests are timed by the
 """,
     "vmx": """\
 Unit: instructions retired by the whole machine (Bochs, one CPU: a TSC tick is an instruction, or a step
-in which the CPU was idle). Guests are timed by their own TSC, dom0 by its. 50,000,000 ticks are a second
-to the machine's timers, so that a guest gets far more timer interrupts per instruction than on silicon.
+in which the CPU was idle). Guests are timed by their own TSC, dom0 by its. {ips:,} ticks are a
+second to the machine's timers: the fewer, the more timer interrupts for each instruction of a guest.
 - Boots and dom0's rows contain idle time, which can hide or exaggerate a few tenths of a percent; their
   "monitor %" (the instructions that the monitor counted as its own, over the total) has none.
 """,
@@ -200,9 +200,12 @@ def guest_exits(hw, pair):
     rows.append(("all", *map("{:,}".format, sums), "{:+,}".format(total - all_bare),
                  "%+.2f" % change, verdict(EXITS_GOAL, abs(change), " %")))
     head = ("exits of a guest", *columns, "more above", "%", "goal")
-    return ("A PVH guest's boot, integer loop, CPUIDs and ports: its exits as Xen's own trace counts"
+    loop = [pair[k]["machine"]["exits"]["guest"] for k in (
+        "no-apicv" if "no-apicv" in pair else "without", "with")]
+    return ("A PVH guest's boot, CPUIDs, ports and integer loop: its exits as Xen's own trace counts"
             " them (xentrace),\nwithout and above the monitor, and as the monitor counts them.\n\n"
-            + table(head, rows))
+            + table(head, rows) + "The integer loop among it: {:,} instructions without, {:,} with"
+            " ({:+.2f} %).\n\n".format(*loop, 100.0 * (loop[1] - loop[0]) / max(1, loop[0])))
 
 
 def round_trips(hw, pair):
@@ -258,7 +261,7 @@ def text(hw, results):
     if pair["with"]["machine"]:
         out += costs(two) + loops(two) + exits(two)
         out += start(two) + unshadowed(pair) + guest_exits(hw, pair)
-    out += round_trips(hw, pair) + repeats(results["rounds"]) + NOTES[hw] + COMMON_NOTES
+    out += round_trips(hw, pair) + repeats(results["rounds"]) + NOTES[hw].format(ips=results.get("ips", 0)) + COMMON_NOTES
     if "compile" in pair["with"]["machine"]:
         out += "- The compile: %d files, %d lines, ten times.\n" % (
             results["compiled"]["files"], results["compiled"]["lines"])
