@@ -66,6 +66,9 @@ void hw_sleep(const bool *nmi_seen);
 /* L1's CPU in the state after INIT (SDM vol. 3 table 9-1; APM vol. 2, 14.1.3), out of any guest. */
 void hw_host_reset(struct cpu *cpu);
 
+/* Whether L1 is where an INIT has to wait: VMX root operation (SDM vol. 3, 24.8), or GIF = 0. */
+bool hw_host_blocks_init(const struct cpu *cpu);
+
 /* From that state: CS at vector << 12, in real mode. RIP is the caller's to set. */
 void hw_host_sipi(struct cpu *cpu, uint8_t vector);
 

@@ -23,7 +23,7 @@ int icr_init(void)
 	return host_set(page, MESSAGE_WINDOW, TABLE_R);
 }
 
-/* A start-up IPI counts only behind an INIT (SDM vol. 3, 9.4.3). */
+/* A start-up IPI counts only behind an INIT (SDM vol. 3, 9.4.3), and not while that has to wait. */
 void icr_arrived(struct cpu *cpu, uint32_t requests)
 {
 	if (requests & CPU_INIT) {
@@ -31,7 +31,8 @@ void icr_arrived(struct cpu *cpu, uint32_t requests)
 		cpu->sipi_pending = false;
 	}
 	if (requests & CPU_SIPI)
-		cpu->sipi_pending |= cpu->waiting || cpu->init_pending;
+		cpu->sipi_pending |=
+			cpu->waiting || (cpu->init_pending && !hw_host_blocks_init(cpu));
 }
 
 static void signal(struct cpu *self, struct cpu *cpu, uint32_t icr)

@@ -315,3 +315,8 @@ void hw_host_no_hypercall(struct cpu *cpu)
 {
 	hw_host_inject(cpu, VECTOR_UD, 0);
 }
+
+bool hw_host_blocks_init(const struct cpu *cpu)
+{
+	return cpu->hw->blocks_init;
+}

@@ -25,6 +25,7 @@ struct hw_cpu {
 	uint32_t error_code;
 	unsigned int flushed; /* atomic: any CPU flushes all */
 	unsigned int resets, started, sipi_vector;
+	bool blocks_init; /* set by tests: hw_host_blocks_init() */
 };
 
 struct hw_vcpu {

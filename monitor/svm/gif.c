@@ -60,6 +60,11 @@ static void arrange(struct hw_cpu *hw, enum gif_mode mode, bool gif)
 	}
 }
 
+bool hw_host_blocks_init(const struct cpu *cpu)
+{
+	return !cpu->hw->gif && !cpu->hw->running;
+}
+
 void svm_gif_reset(struct cpu *cpu)
 {
 	cpu->hw->vmcb->c.int_ctl = 0;

@@ -62,6 +62,11 @@ static void deliver_to_guest(struct cpu *cpu)
 	}
 }
 
+bool hw_host_blocks_init(const struct cpu *cpu)
+{
+	return cpu->hw->vmxon && !cpu->hw->running;
+}
+
 void vmx_deliver(struct cpu *cpu)
 {
 	cpu_nmi(cpu);
@@ -70,8 +75,7 @@ void vmx_deliver(struct cpu *cpu)
 		deliver_to_guest(cpu);
 	if (cpu->hw->running)
 		return;
-	/* VMX operation holds an INIT back (SDM vol. 3, 24.8). */
-	if (!cpu->hw->vmxon)
+	if (!hw_host_blocks_init(cpu))
 		cpu_start_up(cpu);
 	if (cpu->nmi_pending || cpu->hw->nmi_window)
 		deliver_nmi(cpu, false);

@@ -135,6 +135,10 @@ static int bad_state(const uint64_t *f)
 {
 	if (f[F_GUEST_ACTIVITY] > ACTIVITY_HLT)
 		return BAD_STATE_OTHER;
+	/* The manual has the hardware check this; an emulated CPU that does not is lost (27.3.1.1). */
+	if ((f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64) &&
+	    (!(f[F_GUEST_CR0] & CR0_PG) || !(f[F_GUEST_CR4] & CR4_PAE)))
+		return BAD_STATE_OTHER;
 	if ((f[F_GUEST_CR4] & ~l1_caps.cr4_may))
 		return BAD_STATE_OTHER;
 	return f[F_LINK_POINTER] == NO_VMCS ? -1 : BAD_STATE_LINK;

@@ -240,6 +240,23 @@ static void x2apic_set_up(void)
 	fake_set_msr(MSR_X2APIC_ICR, UNTOUCHED);
 }
 
+static void a_sipi_is_lost_while_its_init_waits(void **state)
+{
+	struct cpu *other;
+
+	machine(2);
+	other = cpu_at(1);
+	other->waiting = false;
+	other->hw->blocks_init = true;
+	icr_arrived(other, CPU_INIT);
+	icr_arrived(other, CPU_SIPI);
+	assert_true(other->init_pending);
+	assert_false(other->sipi_pending);
+	other->hw->blocks_init = false;
+	icr_arrived(other, CPU_SIPI);
+	assert_true(other->sipi_pending);
+}
+
 static void x2apic_init_and_sipi(void **state)
 {
 	x2apic_set_up();
@@ -294,6 +311,7 @@ int main(void)
 		cmocka_unit_test(other_stores_fault),
 		cmocka_unit_test(a_64_bit_store_faults),
 		cmocka_unit_test(the_register_page_is_read_only),
+		cmocka_unit_test(a_sipi_is_lost_while_its_init_waits),
 		cmocka_unit_test(x2apic_init_and_sipi),
 		cmocka_unit_test(x2apic_sends_the_others),
 		cmocka_unit_test(no_x2apic_register_in_xapic_mode),

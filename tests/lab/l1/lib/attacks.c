@@ -153,7 +153,7 @@ static void init_storm(const void *arg)
 static void sipi_anywhere(const void *arg)
 {
 	enum { FIRST = 0x20, LAST = 0x8b, STEP = 5, CLI_HLT_LOOP = 0xfdebf4fa };
-	uint32_t kept[(LAST - FIRST) / STEP + 1];
+	uint32_t kept[(LAST - FIRST) / STEP + 1] = {0};
 	volatile uint32_t *n = page_alloc();
 
 	(void)arg;
