@@ -69,8 +69,9 @@ static int record(void)
 
 	if (!word(&head))
 		return 0;
-	if (HAS_TIME(head) && !(word(&time) && word(&time)))
-		return 0;
+	for (int half = 0; half < 2 && HAS_TIME(head); half++)
+		if (!word(&time))
+			return 0;
 	for (uint32_t i = 0; i < EXTRA(head); i++) {
 		if (!word(&extra[i]))
 			return 0;
