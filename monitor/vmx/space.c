@@ -20,7 +20,7 @@ void vmx_space(struct walk_space *space, hpa_t nested_root, bool nested)
 		.nested_root = nested_root,
 		.nested = nested,
 		.cpl = RIGHTS_DPL(vmx_read(VMCS_GUEST_SS_RIGHTS)),
-		.phys_bits = hw_caps.phys_bits,
+		.phys_bits = (uint8_t)hw_caps.phys_bits,
 	};
 }
 

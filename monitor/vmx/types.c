@@ -21,7 +21,7 @@ static bool changed;     /* since the table was made */
 const struct mtrr *types_read(void)
 {
 	if (arch_cpuid(1, 0).d & CPUID_MTRR)
-		mtrr_read(&mtrr, arch_rdmsr, hw_caps.phys_bits);
+		mtrr_read(&mtrr, arch_rdmsr, (uint8_t)hw_caps.phys_bits);
 	return &mtrr;
 }
 

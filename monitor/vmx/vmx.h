@@ -191,7 +191,7 @@ struct vmx_caps {
 	struct control_caps pin, cpu, cpu2, exit, entry;
 	uint64_t cr0_must, cr0_may, cr4_must, cr4_may;
 	uint64_t ept_vpid, misc;
-	uint8_t phys_bits;
+	uint64_t phys_bits;
 };
 extern struct vmx_caps hw_caps; /* the hardware's */
 extern struct vmx_caps l1_caps; /* L1's: no more than the hardware's, and what we implement */

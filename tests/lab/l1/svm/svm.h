@@ -28,7 +28,6 @@ struct guest {
  * Turns SVM on on this CPU. The boot CPU calls svm_start() in l1_main() first: it ends the program
  * with a message if the CPU has no SVM.
  */
-void svm_start(void);
 void svm_enable(void);
 
 /* CPUID 0x8000000A EDX. */

@@ -27,7 +27,6 @@ struct guest {
  * program with a message if the CPU lacks what all tests need (EPT, unrestricted guest). Each test
  * begins in VMX operation with no current VMCS.
  */
-void vmx_start(void);
 void vmx_enable(void);
 
 /* Leaves VMX operation, so that INIT is no longer blocked. */
