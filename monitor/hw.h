@@ -88,7 +88,7 @@ int hw_host_insn_len(struct cpu *cpu);
 /* The instruction L1 left for is done: go on len bytes further, outside an interrupt shadow. */
 void hw_host_complete(struct cpu *cpu, unsigned int len);
 
-/* L1 takes #UD, or #GP with error_code, at its next entry. */
+/* L1 takes an exception at its next entry: #UD, or #GP, #SS or #PF with error_code. */
 void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code);
 
 /* L1 executed hw_hypercall_insn without a hypercall in its registers: what it does without us. */

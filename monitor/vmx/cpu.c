@@ -331,5 +331,5 @@ void hw_host_flat(struct cpu *cpu)
 void hw_flush(struct cpu *cpu)
 {
 	(void)cpu;
-	vmx_invept(INV_ALL, 0);
+	ASSERT(vmx_invept(INV_ALL, 0));
 }

@@ -110,7 +110,7 @@
 	X(GUEST_SYSENTER_CS, 0x482a, COLD)       \
 	X(HOST_SYSENTER_CS, 0x4c00, HOST)        \
 	X(CR0_MASK, 0x6000, COPY)                \
-	X(CR4_MASK, 0x6002, COPY)                \
+	X(CR4_MASK, 0x6002, MERGE)               \
 	X(CR0_SHADOW, 0x6004, COPY)              \
 	X(CR4_SHADOW, 0x6006, COPY)              \
 	X(CR3_TARGET0, 0x6008, COPY)             \

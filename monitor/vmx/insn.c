@@ -251,12 +251,10 @@ static void do_invept(struct cpu *cpu)
 	}
 	if (operand_read(cpu, operand, sizeof(operand)))
 		return;
-	if (type == INV_SINGLE && !eptp_ok(operand[0], &l1_caps)) {
+	if ((type == INV_SINGLE && !eptp_ok(operand[0], &l1_caps)) || !vmx_invept(type, operand[0]))
 		vm_fail(cpu, ERROR_INV_OPERAND);
-		return;
-	}
-	vmx_invept(type, operand[0]);
-	vm_succeed(cpu);
+	else
+		vm_succeed(cpu);
 }
 
 static bool canonical(uint64_t a)
@@ -270,10 +268,14 @@ static void do_invvpid(struct cpu *cpu)
 	uint64_t type = *operand_reg(cpu, REG2_SHIFT);
 	uint64_t operand[2];
 
+	if (!offered(40, type, INVVPID_TYPES)) {
+		vm_fail(cpu, ERROR_INV_OPERAND);
+		return;
+	}
 	if (operand_read(cpu, operand, sizeof(operand)))
 		return;
-	if (!offered(40, type, INVVPID_TYPES) || operand[0] >> 16 ||
-	    (type != INV_ALL && !operand[0]) || (type == INV_ADDRESS && !canonical(operand[1]))) {
+	if (operand[0] >> 16 || (type != INV_ALL && !operand[0]) ||
+	    (type == INV_ADDRESS && !canonical(operand[1]))) {
 		vm_fail(cpu, ERROR_INV_OPERAND);
 		return;
 	}

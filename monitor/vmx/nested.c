@@ -94,6 +94,13 @@ static void write_dirty(struct l1_vmcs *current)
 		vmx_write(field_encoding[i], current->f[i]);
 }
 
+/* CR4 bits that L1 does not have are not its guest's to set either, whatever mask L1 gives. */
+static void write_cr4_mask(const struct l1_vmcs *current)
+{
+	if (set_has(&current->dirty, F_CR4_MASK))
+		vmx_write(VMCS_CR4_MASK, current->f[F_CR4_MASK] | ~l1_caps.cr4_may);
+}
+
 static void write_event(const uint64_t *f)
 {
 	vmx_write(VMCS_ENTRY_EVENT, f[F_ENTRY_EVENT]);
@@ -174,6 +181,7 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	else
 		vmx_load(&v->hw->vmcs);
 	write_dirty(current);
+	write_cr4_mask(current);
 	write_event(f);
 	if (set_meets(&current->dirty, &fields_of[MERGE]))
 		merge_controls(v->hw, f);

@@ -47,8 +47,10 @@ static gva_t address(const struct cpu *cpu)
 
 static int fault(struct cpu *cpu, gva_t at, const struct walk_result *r)
 {
+	bool stack = INFO_SEGMENT(vmx_read(VMCS_EXIT_INSN_INFO)) == SEG_SS;
+
 	if (r->stop != WALK_GUEST || !r->canonical) {
-		hw_host_inject(cpu, VECTOR_GP, 0);
+		hw_host_inject(cpu, stack && r->stop == WALK_GUEST ? VECTOR_SS : VECTOR_GP, 0);
 		return ERR_FAULT;
 	}
 	__asm__ volatile("mov %0, %%cr2" ::"r"(at.a));

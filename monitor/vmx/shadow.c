@@ -12,7 +12,7 @@
 #define REVISION_SHADOW (1u << 31)
 #define BITMAP_BYTES PAGE_SIZE
 
-/* Not 64 bits wide and writable: an access to an upper half exits and would miss L1's last write. */
+/* Beside guest state. None of 64 bits: an access to an upper half exits, and would miss L1's write. */
 static const uint8_t more[] = {
 	F_ENTRY_EVENT, F_ENTRY_ERROR_CODE, F_ENTRY_INSN_LEN, F_CPU_CONTROLS,
 	F_CR0_SHADOW,  F_TPR_THRESHOLD,    F_CR4_SHADOW,     F_HOST_RSP,

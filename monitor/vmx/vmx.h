@@ -99,18 +99,28 @@ static inline void vmx_clear(struct vmcs *v)
 /* INVEPT and INVVPID, by the types of SDM vol. 3, chapter 31. */
 enum invalidate { INV_ADDRESS, INV_SINGLE, INV_ALL, INV_SINGLE_KEEP_GLOBAL };
 
-static inline void vmx_invept(enum invalidate type, uint64_t eptp)
+static inline bool vmx_invept(enum invalidate type, uint64_t eptp)
 {
+	bool failed;
 	uint64_t operand[2] = {eptp, 0};
 
-	__asm__ volatile("invept %0, %1" ::"m"(operand), "r"((uint64_t)type) : "cc", "memory");
+	__asm__ volatile("invept %1, %2"
+			 : "=@ccbe"(failed)
+			 : "m"(operand), "r"((uint64_t)type)
+			 : "cc", "memory");
+	return !failed;
 }
 
 static inline void vmx_invvpid(enum invalidate type, uint16_t vpid)
 {
+	bool failed;
 	uint64_t operand[2] = {vpid, 0};
 
-	__asm__ volatile("invvpid %0, %1" ::"m"(operand), "r"((uint64_t)type) : "cc", "memory");
+	__asm__ volatile("invvpid %1, %2"
+			 : "=@ccbe"(failed)
+			 : "m"(operand), "r"((uint64_t)type)
+			 : "cc", "memory");
+	ASSERT(!failed);
 }
 
 /* enter.S: VMLAUNCH or VMRESUME with the registers of regs, unless *nmi_seen. */
