@@ -244,7 +244,8 @@ def repeats(rounds):
         first, second = totals(name, rounds[0]), totals(name, rounds[1])
         rows.append((ROWS[name][0], *("{:+,}".format(b - a) for a, b in zip(first, second)),
                      *("%+.4f" % (100.0 * (b - a) / a) for a, b in zip(first, second))))
-    out += table(("difference", "without", "with", "without %", "with %"), rows)
+    if rows:
+        out += table(("difference", "without", "with", "without %", "with %"), rows)
     if "round-trips" in rounds[0]["with"]:
         same = all(rounds[0][k]["round-trips"] == rounds[1][k]["round-trips"]
                    for k in ("without", "with"))
