@@ -85,6 +85,16 @@ void hw_host_inject(struct cpu *cpu, unsigned int vector, uint32_t error_code)
 	vmx_write(VMCS_ENTRY_EVENT, event);
 }
 
+void hw_host_complete(struct cpu *cpu, unsigned int len)
+{
+	vmx_complete(cpu, len);
+}
+
+void hw_host_no_hypercall(struct cpu *cpu)
+{
+	vmx_vmcall(cpu);
+}
+
 int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	(void)cpu;

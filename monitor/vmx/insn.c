@@ -283,8 +283,8 @@ static void do_invvpid(struct cpu *cpu)
 	vm_succeed(cpu);
 }
 
-/* VMCALL that is no hypercall to the monitor: L1 has no monitor of its own in SMM to call. */
-void hw_host_no_hypercall(struct cpu *cpu)
+/* L1 has no monitor of its own in SMM to call. */
+void vmx_vmcall(struct cpu *cpu)
 {
 	if (may_execute(cpu, false))
 		vm_fail(cpu, ERROR_VMCALL_IN_ROOT);

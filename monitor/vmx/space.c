@@ -58,8 +58,7 @@ uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg)
 	return vmx_read(VMCS_GUEST_ES_BASE + 2 * seg);
 }
 
-/* L1's instruction, or L2's: whoever the current VMCS describes. */
-void hw_host_complete(struct cpu *cpu, unsigned int len)
+void vmx_complete(struct cpu *cpu, unsigned int len)
 {
 	const uint64_t shadow = BLOCKED_STI | BLOCKED_MOV_SS;
 	uint64_t blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);

@@ -249,6 +249,8 @@ void vmx_space(struct walk_space *space, hpa_t nested_root, bool nested);
 /* PAE paging's top-level entries, which VM entry takes from the VMCS: read from memory at cr3. */
 int vmx_load_pdptes(uint64_t cr3);
 bool host_real_mode(void);
+/* The instruction of len bytes is done: L1's, or L2's, whoever the current VMCS describes. */
+void vmx_complete(struct cpu *cpu, unsigned int len);
 bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer);
 
 /* control.c: L1's writes to CR0 and CR4 that reach bits of the monitor's; XCR0 */
@@ -264,6 +266,7 @@ int operand_write(struct cpu *cpu, const void *buf, size_t n);
 
 /* insn.c: L1's VMX instructions, and how they end */
 void vmx_instruction(struct cpu *cpu, unsigned int reason);
+void vmx_vmcall(struct cpu *cpu); /* one that is no hypercall to the monitor */
 void vm_succeed(struct cpu *cpu);
 void vm_fail(struct cpu *cpu, enum vm_error error);
 

@@ -9,8 +9,8 @@ HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/pa
 	monitor/console.c monitor/lib.c ept/ept.c
 # The parts of a backend that execute nothing.
 HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c) \
-	$(addprefix monitor/vmx/,caps.c check.c exits.c fields.c hidden.c maps.c msrs.c nested.c \
-		operand.c reflect.c types.c)
+	$(addprefix monitor/vmx/,caps.c check.c exits.c fields.c hidden.c insn.c maps.c msrs.c \
+		nested.c operand.c reflect.c region.c shadow.c space.c types.c)
 
 FAKE_CC := clang
 # -Wcast-align: clang warns on every cast from bytes; the sanitizer sees the real misalignments.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * VMCSs in an ordinary process: VMREAD, VMWRITE, VMPTRLD, INVEPT and INVVPID of the code under test
- * raise a signal, and are carried out here on arrays. MOV to CR2 likewise.
+ * VMCSs in an ordinary process: VMREAD, VMWRITE, VMPTRLD, VMCLEAR, INVEPT and INVVPID of the code
+ * under test raise a signal, and are carried out here on arrays. MOV to CR2 likewise.
  */
 #ifndef TESTS_UNIT_TEST_VMX_VMCS_H
 #define TESTS_UNIT_TEST_VMX_VMCS_H
@@ -13,13 +13,16 @@
 #include "monitor/vmx/vmcs.h"
 
 #define VMCS_FLAGS 0x8d5 /* CF PF AF ZF SF OF: VMsucceed clears them */
-#define VMCS_COUNT 3
+#define VMCS_FLAG_ZF 0x40
+#define VMCS_COUNT 5
 #define VMCS_FIELDS_MAX 0x7000u
 
 static struct {
 	uint64_t *field; /* of the current VMCS, by encoding */
 	uint64_t of[VMCS_COUNT][VMCS_FIELDS_MAX];
-	unsigned int writes, invepts, invvpids;
+	unsigned int writes, clears[VMCS_COUNT], invepts, invvpids;
+	uint64_t inv_type, inv_operand[2]; /* of the last INVEPT or INVVPID */
+	bool inv_fails;                    /* set by tests */
 	uint64_t cr2;
 } vmcs;
 
@@ -29,6 +32,16 @@ static inline void vmcs_load(uint64_t hpa)
 	if (hpa >= VMCS_COUNT)
 		abort();
 	vmcs.field = vmcs.of[hpa];
+}
+
+/* The current VMCS is none after it is cleared: a VMREAD or VMWRITE then ends the test. */
+static inline void vmcs_clear(uint64_t hpa)
+{
+	if (hpa >= VMCS_COUNT)
+		abort();
+	vmcs.clears[hpa]++;
+	if (vmcs.field == vmcs.of[hpa])
+		vmcs.field = NULL;
 }
 
 /* A general-purpose register by its number in instruction encodings. */
@@ -47,7 +60,7 @@ static unsigned int vmcs_registers(greg_t *regs, const uint8_t *insn, uint8_t re
 	greg_t *reg = vmcs_reg(regs, (insn[2] >> 3 & 7) | (rex & 4) << 1);
 	greg_t *rm = vmcs_reg(regs, (insn[2] & 7) | (rex & 1) << 3);
 
-	if (insn[2] < 0xc0)
+	if (insn[2] < 0xc0 || !vmcs.field)
 		return 0;
 	if (insn[1] == 0x22 && (insn[2] >> 3 & 7) == 2) {
 		vmcs.cr2 = (uint64_t)*rm;
@@ -86,11 +99,18 @@ static unsigned int vmcs_memory(greg_t *regs, const uint8_t *modrm, uint8_t rex,
 	return len + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
 }
 
+static void vmcs_invalidate(greg_t *regs, const uint8_t *insn, uint8_t rex, const void *operand)
+{
+	*(insn[2] & 1 ? &vmcs.invvpids : &vmcs.invepts) += 1;
+	vmcs.inv_type = (uint64_t)*vmcs_reg(regs, (insn[3] >> 3 & 7) | (rex & 4) << 1);
+	memcpy(vmcs.inv_operand, operand, sizeof(vmcs.inv_operand));
+}
+
 /* Its length, or 0. */
 static unsigned int vmcs_execute(greg_t *regs)
 {
 	const uint8_t *start = (const uint8_t *)regs[REG_RIP], *insn = start;
-	bool prefix = *insn == 0x66;
+	bool prefix = *insn == 0x66, inv = false;
 	uint8_t rex;
 	const void *operand;
 	unsigned int len;
@@ -101,18 +121,22 @@ static unsigned int vmcs_execute(greg_t *regs)
 		return 0;
 	if (insn[1] == 0x78 || insn[1] == 0x79 || insn[1] == 0x22) {
 		len = vmcs_registers(regs, insn, rex);
-	} else if (!prefix && insn[1] == 0xc7 && (insn[2] >> 3 & 7) == 6) {
+	} else if (insn[1] == 0xc7 && (insn[2] >> 3 & 7) == 6) {
 		len = 2 + vmcs_memory(regs, insn + 2, rex, &operand);
 		if (len > 2)
-			vmcs_load(*(const uint64_t *)operand);
+			(prefix ? vmcs_clear : vmcs_load)(*(const uint64_t *)operand);
 	} else if (prefix && insn[1] == 0x38 && (insn[2] & 0xfe) == 0x80) {
 		len = 3 + vmcs_memory(regs, insn + 3, rex, &operand);
-		*(insn[2] & 1 ? &vmcs.invvpids : &vmcs.invepts) += 1;
+		inv = len > 3;
+		if (inv)
+			vmcs_invalidate(regs, insn, rex, operand);
 	} else {
 		return 0;
 	}
 	if (insn[1] != 0x22)
 		regs[REG_EFL] &= ~VMCS_FLAGS;
+	if (inv && vmcs.inv_fails)
+		regs[REG_EFL] |= VMCS_FLAG_ZF;
 	return len > 2 ? (unsigned int)(insn - start) + len : 0;
 }
 
