@@ -178,6 +178,13 @@ static void pointers_that_fail(void **state)
 		execute_at(REASON_VMCLEAR, FOREIGN); /* does not look */
 		expect_success();
 	}
+	start(false);
+	hw_caps.phys_bits = 15; /* whatever is in memory there */
+	execute_at(REASON_VMPTRLD, A);
+	expect_failure(9);
+	execute_at(REASON_VMCLEAR, A);
+	expect_failure(2);
+	assert_int_equal(hw.current.hpa, NO_VMCS);
 }
 
 static void expect_pointer(uint64_t hpa)
