@@ -32,7 +32,7 @@ while [ $round -lt 20 ]; do
 		one pvh-tiny 2 r # destroyed in its second life
 	else
 		one pvh-tiny
-	fi >/tmp/round 2>&1 || { echo "round $round:"; cat /tmp/round; exit 1; }
+	fi >/tmp/round 2>&1 || { echo "round $round:"; cat /tmp/round; dmesg | tail -n 20; exit 1; }
 	echo "round $round: free $(free) records $(records)"
 done
 one hvm-tiny || exit 1
