@@ -52,6 +52,16 @@ void permit_open(struct permit_map *m, uint16_t byte, uint8_t mask)
 	m->bits[byte] &= (uint8_t)~mask;
 }
 
+bool permit_pass(struct permit_map *m, uint16_t byte, uint8_t mask, bool may_open, bool *opened)
+{
+	bool allowed = permit_l1_allows(m, byte, mask);
+
+	*opened = allowed && may_open;
+	if (*opened)
+		permit_open(m, byte, mask);
+	return allowed;
+}
+
 bool permit_port(struct permit_map *m, uint16_t port, unsigned int size)
 {
 	uint32_t mask = ((1u << size) - 1) << port % 8;

@@ -41,6 +41,12 @@ void permit_sync(struct permit_map *m);
 bool permit_l1_allows(const struct permit_map *m, uint16_t byte, uint8_t mask);
 
 /*
+ * A guest's access left for these bits. True: L1 leaves them open. *opened: they are open in the
+ * hardware's map too now, which may_open allows, and the guest tries again.
+ */
+bool permit_pass(struct permit_map *m, uint16_t byte, uint8_t mask, bool may_open, bool *opened);
+
+/*
  * Opens bits of the map, without a look at L1's. When the list is full, all of it is closed first:
  * what is still used comes back by itself.
  */

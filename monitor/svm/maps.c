@@ -61,10 +61,5 @@ bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened
 	*opened = false;
 	if (bit < 0)
 		return v->msr.l1_open;
-	if (!permit_l1_allows(&v->msr, byte, mask))
-		return false;
-	*opened = !msr_reserved(msr, write);
-	if (*opened)
-		permit_open(&v->msr, byte, mask);
-	return true;
+	return permit_pass(&v->msr, byte, mask, !msr_reserved(msr, write), opened);
 }

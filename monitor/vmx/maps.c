@@ -64,10 +64,6 @@ bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened)
 	uint8_t mask;
 
 	*opened = false;
-	if (!msr_place(msr, write, &byte, &mask) || !permit_l1_allows(&v->msr, byte, mask))
-		return false;
-	*opened = !reserved(msr, write);
-	if (*opened)
-		permit_open(&v->msr, byte, mask);
-	return true;
+	return msr_place(msr, write, &byte, &mask) &&
+	       permit_pass(&v->msr, byte, mask, !reserved(msr, write), opened);
 }
