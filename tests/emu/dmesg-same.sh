@@ -17,8 +17,8 @@ dmesg_of() {
 	grep -q 'Brought up 2 CPUs' "$out/$name.txt" || fail "$name: this is no log of a boot"
 }
 
-dmesg_of "$test_name-without" tests/lab/lab run --no-monitor
-dmesg_of "$test_name-with" tests/lab/lab run ${LAB_NO_MONITOR:+--no-monitor}
+dmesg_of "$test_name-without" tests/lab/lab run --hw "${hw:-svm}" --no-monitor
+dmesg_of "$test_name-with" tests/lab/lab run --hw "${hw:-svm}" ${LAB_NO_MONITOR:+--no-monitor}
 monitor_ran "$test_name-with"
 diff -u "$out/$test_name-without.txt" "$out/$test_name-with.txt" || fail "Xen's log differs"
 echo "$(wc -l <"$out/$test_name-with.txt") lines are the same"

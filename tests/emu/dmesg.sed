@@ -12,3 +12,8 @@ s/^\(XEN\) Detected [0-9.]+ MHz processor/(XEN) Detected ... MHz processor/
 
 # CPU features that the monitor adds where the hardware has none (docs/hardware.md).
 /^\(XEN\)  - (Next-RIP Saved on #VMEXIT|DecodeAssists)$/ d
+
+# CPU features that the monitor hides (R16, docs/hardware.md).
+/^\(XEN\)  - (APIC Register Virtualization|Virtual Interrupt Delivery|Posted Interrupt Processing)$/ d
+/^\(XEN\)  - (VMCS shadowing|VM Functions|Virtualisation Exceptions|Page Modification Logging)$/ d
+/^\(XEN\)  - (TSC Scaling|Bus Lock Detection|Notify VM Exit|Virtualize SPEC_CTRL)$/ d

@@ -114,14 +114,14 @@ class Bochs(Machine):
     log = "bochs.log"
     dom0_args = DOM0_ARGS
 
-    def __init__(self, cpus, mem, gdb=False):
+    def __init__(self, cpus, mem, cpu=None, gdb=False):
         super().__init__()
         if gdb:
             raise LabError(errors.USAGE, "--gdb: Debian's Bochs has no gdb stub")
         if not shutil.which(BOCHS):
             raise LabError(errors.EMULATOR_MISSING, "%s is not installed: run 'make deps'" % BOCHS)
-        self.cpus, self.mem = cpus, mem or MEMORY
-        self.info = {"machine": "bochs", "accelerator": "none", "cpu_model": CPU, "cpus": cpus,
+        self.cpus, self.mem, self.cpu = cpus, mem or MEMORY, cpu or CPU
+        self.info = {"machine": "bochs", "accelerator": "none", "cpu_model": self.cpu, "cpus": cpus,
                      "mem_mb": self.mem, "icount": True, "ips": IPS}
         # MWAIT here misses stores that other CPUs make through translations they hold.
         self.xen_args = "x2apic=0 mwait-idle=0" if cpus > 1 else ""
@@ -129,7 +129,7 @@ class Bochs(Machine):
         self.seen = bytearray()  # of the log
 
     def describe(self):
-        return "Bochs (emulated CPU with VMX), %s, %d CPUs, %d MB" % (CPU, self.cpus, self.mem)
+        return "Bochs (emulated CPU with VMX), %s, %d CPUs, %d MB" % (self.cpu, self.cpus, self.mem)
 
     def loader(self, boot):
         return "isolinux" if boot == "direct" else boot
@@ -146,8 +146,8 @@ class Bochs(Machine):
                 raise LabError(errors.EMULATOR_MISSING, "no %s: run 'make deps'" % path)
         config, start = os.path.join(folder, "bochsrc"), os.path.join(folder, "bochs.start")
         with open(config, "w") as f:
-            f.write(CONFIG.format(cpu=CPU, cpus=self.cpus, ips=IPS, mem=self.mem, roms=ROMS, iso=iso,
-                                  com1=com1, folder=folder))
+            f.write(CONFIG.format(cpu=self.cpu, cpus=self.cpus, ips=IPS, mem=self.mem, roms=ROMS,
+                                  iso=iso, com1=com1, folder=folder))
         with open(start, "w") as f:
             f.write("c\n")
         return [BOCHS, "-q", "-f", config, "-rc", start]

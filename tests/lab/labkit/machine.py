@@ -104,7 +104,7 @@ class Qemu(Machine):
 
     log = "qemu.log"
 
-    def __init__(self, hw, cpus, mem, icount=False, gdb=False):
+    def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False):
         super().__init__()
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.kvm = not icount and nested_kvm(hw)
@@ -114,6 +114,7 @@ class Qemu(Machine):
         else:
             self.accel, self.cpu = "tcg,thread=" + ("single" if icount else "multi"), TCG_CPU
             self.xen_args = "spec-ctrl=eager-fpu"  # TCG's XSAVE ignores CR0.TS: docs/hardware.md
+        self.cpu = cpu or self.cpu
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
                      "cpus": cpus, "mem_mb": self.mem, "icount": icount}
         self.socket = "/tmp/lab-%d.sock" % os.getpid()

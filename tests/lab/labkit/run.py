@@ -33,6 +33,7 @@ def parser(sub):
     p.add_argument("--no-monitor", action="store_true", help="the same software without us")
     p.add_argument("--cpus", type=int, default=2)
     p.add_argument("--mem", type=int, metavar="MB", help="default: 3072, on Bochs 1536")
+    p.add_argument("--cpu-model", metavar="MODEL", help="another CPU, as the emulator names it")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
@@ -91,8 +92,8 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
-        return Bochs(o.cpus, o.mem, o.gdb)
-    return Qemu(o.hw, o.cpus, o.mem, o.icount, o.gdb)
+        return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
+    return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb)
 
 
 def run_folder(name):
