@@ -11,6 +11,8 @@
 #include "monitor/log.h"
 #include "monitor/store.h"
 
+#define FORGETTING UINT32_MAX /* instead of a CPU that uses a record */
+
 /* The lock covers which records exist and whom they belong to, not what runs in them. */
 static struct {
 	struct lock lock;
@@ -25,17 +27,17 @@ void guest_init(void)
 		guests.vcpu[i].hw = hw_vcpu_create();
 }
 
-static bool try_take(struct guest_vcpu *v, const struct cpu *cpu)
+static bool try_take_as(struct guest_vcpu *v, uint32_t user)
 {
 	uint32_t free = 0;
 
-	return __atomic_compare_exchange_n(&v->cpu, &free, cpu->index + 1, false, __ATOMIC_ACQUIRE,
+	return __atomic_compare_exchange_n(&v->cpu, &free, user, false, __ATOMIC_SEQ_CST,
 					   __ATOMIC_RELAXED);
 }
 
-void guest_vcpu_drop(struct guest_vcpu *v)
+static bool try_take(struct guest_vcpu *v, const struct cpu *cpu)
 {
-	__atomic_store_n(&v->cpu, 0, __ATOMIC_RELEASE);
+	return try_take_as(v, cpu->index + 1);
 }
 
 static void add_stats(struct exit_stats *to, const struct exit_stats *from)
@@ -46,7 +48,7 @@ static void add_stats(struct exit_stats *to, const struct exit_stats *from)
 	}
 }
 
-/* Frees a vCPU record that this CPU has taken. */
+/* Frees a vCPU record that has been taken. */
 static void forget_vcpu(struct guest_vcpu *v)
 {
 	struct guest *g = v->guest;
@@ -66,7 +68,7 @@ static void unwatch(struct guest *g)
 }
 
 /* False if one of its vCPUs is being used; those that are not are gone then, too. */
-static bool forget_guest(const struct cpu *cpu, struct guest *g)
+static bool forget_guest(struct guest *g)
 {
 	bool all = true;
 
@@ -75,18 +77,36 @@ static bool forget_guest(const struct cpu *cpu, struct guest *g)
 
 		if (v->guest != g)
 			continue;
-		if (!try_take(v, cpu)) {
+		if (!try_take_as(v, FORGETTING)) {
 			all = false;
 			continue;
 		}
 		forget_vcpu(v);
-		guest_vcpu_drop(v);
+		__atomic_store_n(&v->cpu, 0, __ATOMIC_RELEASE);
 	}
 	if (all) {
 		unwatch(g);
 		*g = (struct guest){0};
 	}
 	return all;
+}
+
+/* Of a guest whose table is gone: who drops a record and who tears the table down both look. */
+static void forget_if_gone(struct guest *g)
+{
+	lock_take(&guests.lock);
+	if (g->gone)
+		forget_guest(g);
+	lock_drop(&guests.lock);
+}
+
+void guest_vcpu_drop(struct guest_vcpu *v)
+{
+	struct guest *g = v->guest;
+
+	__atomic_store_n(&v->cpu, 0, __ATOMIC_SEQ_CST);
+	if (g && __atomic_load_n(&g->gone, __ATOMIC_SEQ_CST))
+		forget_if_gone(g);
 }
 
 static uint64_t guest_used(const struct guest *g)
@@ -117,7 +137,7 @@ static bool in_use(const struct guest *g)
 }
 
 /* A free record, or that of the guest that has not run for the longest time. */
-static struct guest *guest_place(const struct cpu *cpu)
+static struct guest *guest_place(void)
 {
 	struct guest *oldest = NULL;
 	uint64_t oldest_used = UINT64_MAX;
@@ -133,13 +153,13 @@ static struct guest *guest_place(const struct cpu *cpu)
 			oldest_used = used;
 		}
 	}
-	return oldest && forget_guest(cpu, oldest) ? oldest : NULL;
+	return oldest && forget_guest(oldest) ? oldest : NULL;
 }
 
 /* A new guest's root becomes read-only for L1, on this CPU at once, on others when they flush. */
-static struct guest *guest_create(const struct cpu *cpu, hpa_t root)
+static struct guest *guest_create(hpa_t root)
 {
-	struct guest *g = guest_place(cpu);
+	struct guest *g = guest_place();
 
 	if (!g)
 		return NULL;
@@ -181,15 +201,15 @@ static struct guest_vcpu *find_vcpu(hpa_t key)
 }
 
 /* Ties a record that this CPU has taken to the guest with this root. */
-static bool bind(const struct cpu *cpu, struct guest_vcpu *v, hpa_t key, hpa_t root, bool *created)
+static bool bind(struct guest_vcpu *v, hpa_t key, hpa_t root, bool *created)
 {
 	struct guest *g = find_guest(root);
 
 	/* Of a root that could not be watched, a record without vCPUs tells of an earlier guest. */
-	if (g && !g->watched && !g->vcpus && forget_guest(cpu, g))
+	if (g && !g->watched && !g->vcpus && forget_guest(g))
 		g = NULL;
 	if (!g) {
-		g = guest_create(cpu, root);
+		g = guest_create(root);
 		*created = g && g->watched;
 	}
 	if (!g)
@@ -223,7 +243,7 @@ static struct guest_vcpu *take_slow(struct cpu *cpu, hpa_t key, hpa_t root, bool
 		if (!v)
 			return NULL;
 	}
-	if (bind(cpu, v, key, root, created))
+	if (bind(v, key, root, created))
 		return v;
 	guest_vcpu_drop(v);
 	return NULL;
@@ -293,10 +313,9 @@ int guest_root_write(struct cpu *cpu, hpa_t hpa, bool in_walk)
 	if (understood)
 		store_perform(cpu, &store, phys_host(store.hpa, store.size));
 	if (!understood || table_empty(root)) {
-		if (!forget_guest(cpu, g)) {
-			unwatch(g);
-			g->gone = true;
-		}
+		unwatch(g);
+		__atomic_store_n(&g->gone, true, __ATOMIC_SEQ_CST);
+		forget_guest(g);
 		hw_flush(cpu);
 	}
 	lock_drop(&guests.lock);

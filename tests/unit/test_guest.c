@@ -246,7 +246,7 @@ static void a_store_not_understood_gives_the_root_back(void **state)
 	assert_int_equal(cpu->hw->flushed, 1);
 }
 
-/* While a vCPU runs its guest stays, but without its table being watched. */
+/* While a vCPU is used its guest stays, but without its table being watched; then it goes too. */
 static void an_emptied_root_of_a_running_guest(void **state)
 {
 	struct guest_vcpu *running;
@@ -264,6 +264,7 @@ static void an_emptied_root_of_a_running_guest(void **state)
 	expect_nothing();
 	assert_int_equal(cpu->hw->flushed, 1);
 	guest_vcpu_drop(running);
+	assert_int_equal(guests_known(), 0);
 }
 
 /* The CPU sets A and D bits: it is no store of an instruction. */
