@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interrupt gates, and page tables in the format of long mode (a guest's own, and AMD's nested). */
+/* Interrupt gates, and page tables of four levels: long mode's (a guest's own, and AMD's nested), EPT. */
 #ifndef L1_LIB_TABLES_H
 #define L1_LIB_TABLES_H
 
@@ -32,16 +32,26 @@ struct gate32 gate32(uint32_t offset, uint16_t selector, uint16_t attributes);
 
 enum table_level { LEVEL_4K = 1, LEVEL_2M = 2, LEVEL_1G = 3, LEVEL_512G = 4 };
 
-/* A new table that maps 4 GiB to themselves by 2 MiB pages with PTE_ALL; its root. */
-uint64_t *table_identity(void);
+/* What differs between long mode's entries and those of an EPT. */
+struct table_format {
+	uint64_t all;     /* all rights */
+	uint64_t present; /* an entry with none of these bits is absent */
+	uint64_t leaf;    /* what an entry that maps a page has besides its rights */
+};
+
+/* A new table that maps 4 GiB to themselves by 2 MiB pages with all rights; its root. */
+uint64_t *table_identity_of(const struct table_format *f);
 
 /*
  * The entry for `address` at `level`, with tables made on the way: large pages above it are split
  * (same mapping, same rights).
  */
-uint64_t *table_entry(uint64_t *root, uint64_t address, enum table_level level);
+uint64_t *table_entry_of(const struct table_format *f, uint64_t *root, uint64_t address,
+			 enum table_level level);
 
-/* Maps one 4 KiB page. */
+/* The same in long mode's format, and the mapping of one 4 KiB page. */
+uint64_t *table_identity(void);
+uint64_t *table_entry(uint64_t *root, uint64_t address, enum table_level level);
 void table_map(uint64_t *root, uint64_t from, uint64_t to, uint64_t rights);
 
 #endif
