@@ -20,8 +20,10 @@ l1_objects = $(patsubst $(L1_DIR)/%,$(B)/l1/obj-$(1)/%.o,$(wildcard $(L1_DIR)/li
 L1_SVM_OBJECTS := $(call l1_objects,svm)
 L1_VMX_OBJECTS := $(call l1_objects,vmx)
 
+# An archive, so that a program has of lib/ what it uses: tests for both vendors need functions that only
+# the programs which run them have.
 define l1_link
-	$(LD) -nostdlib -static -z max-page-size=4096 --no-warn-rwx-segments -T $(L1_DIR)/lib/link.ld -o $@.64 $(filter %.o,$^)
+	$(LD) -nostdlib -static -z max-page-size=4096 --no-warn-rwx-segments -T $(L1_DIR)/lib/link.ld -o $@.64 $(filter %.o %.a,$^)
 	objcopy -O elf32-i386 $@.64 $@
 endef
 
@@ -36,13 +38,19 @@ $(B)/l1/obj-vmx/%.o: $(L1_DIR)/%
 	@mkdir -p $(@D)
 	$(CC) $(L1_FLAGS) -I$(L1_DIR)/vmx -c -o $@ $<
 
-$(L1_SVM:%=$(B)/l1/%.elf): $(B)/l1/%.elf: $(B)/l1/obj-svm/%.c.o $(L1_SVM_OBJECTS) $(L1_DIR)/lib/link.ld
+$(B)/l1/obj-svm/lib.a: $(L1_SVM_OBJECTS)
+$(B)/l1/obj-vmx/lib.a: $(L1_VMX_OBJECTS)
+$(B)/l1/obj-%/lib.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(L1_SVM:%=$(B)/l1/%.elf): $(B)/l1/%.elf: $(B)/l1/obj-svm/%.c.o $(B)/l1/obj-svm/lib.a $(L1_DIR)/lib/link.ld
 	$(l1_link)
 
-$(L1_VMX:%=$(B)/l1/%.elf): $(B)/l1/%.elf: $(B)/l1/obj-vmx/%.c.o $(L1_VMX_OBJECTS) $(L1_DIR)/lib/link.ld
+$(L1_VMX:%=$(B)/l1/%.elf): $(B)/l1/%.elf: $(B)/l1/obj-vmx/%.c.o $(B)/l1/obj-vmx/lib.a $(L1_DIR)/lib/link.ld
 	$(l1_link)
 
-$(L1_BOTH:%=$(B)/l1/vmx-%.elf): $(B)/l1/vmx-%.elf: $(B)/l1/obj-vmx/%.c.o $(L1_VMX_OBJECTS) $(L1_DIR)/lib/link.ld
+$(L1_BOTH:%=$(B)/l1/vmx-%.elf): $(B)/l1/vmx-%.elf: $(B)/l1/obj-vmx/%.c.o $(B)/l1/obj-vmx/lib.a $(L1_DIR)/lib/link.ld
 	$(l1_link)
 
 .SECONDARY: $(L1_SVM_OBJECTS) $(L1_VMX_OBJECTS) $(L1_SVM:%=$(B)/l1/obj-svm/%.c.o) \

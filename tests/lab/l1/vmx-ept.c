@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EPT violations and misconfigurations: what they report, and what the tables allow. SDM 3, 28.2. */
+#include "lib/access.h"
 #include "lib/mem.h"
+#include "lib/nested_tests.h"
 #include "lib/pages.h"
 #include "vmx/known.h"
 #include "vmx/vmx.h"
@@ -14,48 +16,65 @@
 #define Q_FINAL 0x100u
 #define Q_DEFINED 0x13fu /* and bit 7 */
 
-/* Where a guest's tables are made to send a virtual address of its own. */
-#define TEST_VA 0x10000000000ull
-
-GUEST(guest_read, "mov (%rbx), %rax; after_read:" STOP);
-GUEST_LABEL(after_read);
-GUEST(guest_write, "mov %rcx, (%rbx); after_write:" STOP);
-GUEST_LABEL(after_write);
-GUEST(guest_modify, "lock addq $1, (%rbx)\n" STOP);
-GUEST(guest_jump, "jmp *%rbx\n");
-GUEST(guest_stop, STOP);
-GUEST(guest_fetch_long, "movabs $0x1122334455667788, %rax; mov %rcx, (%rbx)\n" STOP);
-GUEST(guest_read32, ".code32; mov (%ebx), %eax;" STOP);
 GUEST(guest_real_read, ".code16; mov (%bx), %ax;" STOP);
 
-/* A page of the guest's, whose EPT mapping the tests change. */
-static uint64_t *target_page(struct guest *g)
-{
-	uint64_t *page = page_alloc();
-
-	page[0] = 0x1111;
-	page[1] = 0x2222;
-	g->r.rbx = (uint64_t)page + 8;
-	g->r.rcx = 0x3333;
-	return page;
-}
-
-static uint64_t *leaf(struct guest *g, const void *page)
-{
-	return ept_entry(g->ept, (uint64_t)page, LEVEL_4K);
-}
-
-static void expect_violation(struct guest *g, uint64_t qualification, uint64_t gpa, const void *rip)
+static void expect_kind(struct guest *g, uint64_t qualification, uint64_t optional, const void *rip)
 {
 	uint64_t seen;
 
 	guest_expect_at(g, X_EPT_VIOLATION, rip);
-	seen = get(g, I_QUALIFICATION) & (Q_DEFINED | Q_LINEAR | Q_FINAL);
+	seen = get(g, I_QUALIFICATION) & (Q_DEFINED | Q_LINEAR | Q_FINAL) & ~optional;
 	CHECK(seen == qualification, "qualification is 0x%x, not 0x%x", seen, qualification);
-	CHECK(get(g, I_GPA) == gpa, "gpa is 0x%x, not 0x%x", get(g, I_GPA), gpa);
 	CHECK_EQ(get(g, I_VECTORING) & EVENT_VALID, 0);
 	CHECK_EQ(get(g, I_EVENT) & EVENT_VALID, 0);
 }
+
+static void expect_violation(struct guest *g, uint64_t qualification, uint64_t gpa, const void *rip)
+{
+	expect_kind(g, qualification, 0, rip);
+	CHECK(get(g, I_GPA) == gpa, "gpa is 0x%x, not 0x%x", get(g, I_GPA), gpa);
+}
+
+void expect_nested_fault(struct guest *g, enum nested_access access, unsigned rights,
+			 const void *rip)
+{
+	static const uint64_t kinds[] = {Q_READ, Q_WRITE, Q_WRITE, Q_FETCH};
+
+	expect_kind(g, kinds[access] | Q_RIGHTS(rights) | Q_LINEAR | Q_FINAL,
+		    access == NESTED_MODIFY ? Q_READ : 0, rip);
+}
+
+void expect_walk_fault(struct guest *g, const void *rip)
+{
+	expect_kind(g, Q_READ | Q_LINEAR, 0, rip);
+}
+
+uint64_t nested_fault_gpa(const struct guest *g)
+{
+	return get(g, I_GPA);
+}
+
+void check_fault_address(const struct guest *g, uint64_t gpa, uint64_t linear)
+{
+	CHECK(get(g, I_GPA) == gpa, "gpa is 0x%x, not 0x%x", get(g, I_GPA), gpa);
+	CHECK_EQ(get(g, I_LINEAR), linear);
+}
+
+void expect_page_fault(struct guest *g, uint32_t error, uint64_t address, const void *rip)
+{
+	guest_expect_event(g, EVENT_VALID | EVENT_EXCEPTION | EVENT_ERROR | VEC_PF);
+	CHECK_EQ(get(g, G_RIP), rip);
+	CHECK_EQ(get(g, I_QUALIFICATION), address);
+	CHECK_EQ(get(g, I_EVENT_ERROR), error);
+}
+
+/* The rights are in the order of the entry's own. */
+void nested_deny(uint64_t *entry, unsigned rights)
+{
+	*entry &= ~(uint64_t)rights;
+}
+
+_Static_assert(NESTED_R == EPT_R && NESTED_W == EPT_W && NESTED_X == EPT_X, "rights as in an EPT");
 
 static void allowed_read(const void *arg)
 {
@@ -66,34 +85,6 @@ static void allowed_read(const void *arg)
 	*leaf(&g, page) &= ~(uint64_t)(EPT_W | EPT_X);
 	guest_expect(&g, X_VMCALL);
 	CHECK_EQ(g.r.rax, 0x2222);
-}
-
-static void read_absent(const void *arg)
-{
-	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g);
-
-	(void)arg;
-	*leaf(&g, page) = 0;
-	expect_violation(&g, Q_READ | Q_LINEAR | Q_FINAL, g.r.rbx, guest_read);
-	CHECK_EQ(get(&g, I_LINEAR), g.r.rbx);
-	ept_map(g.ept, (uint64_t)page, (uint64_t)page, EPT_ALL);
-	guest_expect_at(&g, X_VMCALL, after_read);
-	CHECK_EQ(g.r.rax, 0x2222);
-}
-
-static void write_absent(const void *arg)
-{
-	struct guest g = guest_long(guest_write);
-	uint64_t *page = target_page(&g);
-
-	(void)arg;
-	*leaf(&g, page) = 0;
-	expect_violation(&g, Q_WRITE | Q_LINEAR | Q_FINAL, g.r.rbx, guest_write);
-	CHECK_EQ(page[1], 0x2222);
-	ept_map(g.ept, (uint64_t)page, (uint64_t)page, EPT_ALL);
-	guest_expect_at(&g, X_VMCALL, after_write);
-	CHECK_EQ(page[1], 0x3333);
 }
 
 static void write_read_only(const void *arg)
@@ -107,47 +98,6 @@ static void write_read_only(const void *arg)
 	ept_map(g.ept, (uint64_t)page, (uint64_t)page, EPT_ALL);
 	flush_all();
 	guest_expect_at(&g, X_VMCALL, after_write);
-}
-
-/* Whether a locked access reports a read as well is the CPU's choice. */
-static void modify_read_only(const void *arg)
-{
-	struct guest g = guest_long(guest_modify);
-	uint64_t *page = target_page(&g);
-
-	(void)arg;
-	*leaf(&g, page) &= ~(uint64_t)EPT_W;
-	guest_expect_at(&g, X_EPT_VIOLATION, guest_modify);
-	CHECK_EQ(get(&g, I_QUALIFICATION) & (Q_DEFINED | Q_LINEAR) & ~(uint64_t)Q_READ,
-		 Q_WRITE | Q_RIGHTS(EPT_R | EPT_X) | Q_LINEAR | Q_FINAL);
-	CHECK_EQ(page[1], 0x2222);
-}
-
-static void fetch_absent(const void *arg)
-{
-	struct guest g = guest_long(guest_jump);
-	uint8_t *page = (uint8_t *)target_page(&g) + 0x123;
-
-	(void)arg;
-	memcpy(page, guest_stop, STOP_SIZE);
-	g.r.rbx = (uint64_t)page;
-	*leaf(&g, page) = 0;
-	expect_violation(&g, Q_FETCH | Q_LINEAR | Q_FINAL, (uint64_t)page, page);
-	ept_map(g.ept, (uint64_t)page & PAGE_MASK, (uint64_t)page & PAGE_MASK, EPT_ALL);
-	guest_expect_at(&g, X_VMCALL, page);
-}
-
-static void fetch_no_execute(const void *arg)
-{
-	struct guest g = guest_long(guest_jump);
-	uint8_t *page = (uint8_t *)target_page(&g) + 0x40;
-
-	(void)arg;
-	memcpy(page, guest_stop, STOP_SIZE);
-	g.r.rbx = (uint64_t)page;
-	*leaf(&g, page) &= ~(uint64_t)EPT_X;
-	expect_violation(&g, Q_FETCH | Q_RIGHTS(EPT_R | EPT_W) | Q_LINEAR | Q_FINAL, (uint64_t)page,
-			 page);
 }
 
 static void execute_only(const void *arg)
@@ -164,74 +114,14 @@ static void execute_only(const void *arg)
 	expect_violation(&g, Q_READ | Q_RIGHTS(EPT_X) | Q_LINEAR | Q_FINAL, (uint64_t)page, page);
 }
 
-/* An instruction that lies on two pages, the second one absent. */
-static void fetch_across(const void *arg)
-{
-	struct guest g = guest_long(guest_jump);
-	uint8_t *page = pages_alloc(2, PAGE_SIZE), *start = page + PAGE_SIZE - 5;
-
-	(void)arg;
-	memcpy(start, guest_fetch_long, (size_t)(guest_fetch_long_end - guest_fetch_long));
-	g.r.rbx = (uint64_t)start;
-	*leaf(&g, page + PAGE_SIZE) = 0;
-	guest_expect_at(&g, X_EPT_VIOLATION, start);
-	CHECK_EQ(get(&g, I_QUALIFICATION) & Q_DEFINED, Q_FETCH | Q_FINAL);
-	CHECK_EQ(get(&g, I_GPA) & PAGE_MASK, page + PAGE_SIZE);
-}
-
-/* A write that crosses into an absent page stores nothing. */
-static void write_across(const void *arg)
-{
-	struct guest g = guest_long(guest_write);
-	uint8_t *page = pages_alloc(2, PAGE_SIZE);
-	uint64_t before;
-
-	(void)arg;
-	memset(page, 0x77, 2 * PAGE_SIZE);
-	g.r.rbx = (uint64_t)page + PAGE_SIZE - 4;
-	g.r.rcx = 0;
-	*leaf(&g, page + PAGE_SIZE) = 0;
-	guest_expect_at(&g, X_EPT_VIOLATION, guest_write);
-	CHECK_EQ(get(&g, I_GPA) & PAGE_MASK, page + PAGE_SIZE);
-	memcpy(&before, page + PAGE_SIZE - 8, 8);
-	CHECK_EQ(before, 0x7777777777777777);
-}
-
-/* A gpa of its own in each table: 600 GiB, mapped to a page of ours, reached at TEST_VA + 8. */
-static uint64_t far_gpa(struct guest *g, uint64_t *page)
-{
-	uint64_t gpa = 600 * GIB + 0x5000, *own = table_identity();
-
-	table_map(own, TEST_VA, gpa, PTE_P | PTE_W);
-	put(g, G_CR3, (uint64_t)own);
-	g->r.rbx = TEST_VA + 8;
-	ept_map(g->ept, gpa, (uint64_t)page, EPT_ALL);
-	return gpa;
-}
-
-static void level_absent(const void *arg)
-{
-	enum table_level level = *(const enum table_level *)arg;
-	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), gpa = far_gpa(&g, page);
-
-	guest_expect(&g, X_VMCALL);
-	CHECK_EQ(g.r.rax, 0x2222);
-	guest_at(&g, guest_read);
-	*ept_entry(g.ept, gpa, level) = 0;
-	flush_all();
-	expect_violation(&g, Q_READ | Q_LINEAR | Q_FINAL, gpa + 8, guest_read);
-	CHECK_EQ(get(&g, I_LINEAR), TEST_VA + 8);
-}
-
 /* Rights of all levels are ANDed, also in what is reported. */
 static void level_read_only(const void *arg)
 {
-	enum table_level level = *(const enum table_level *)arg;
+	const struct named_level *l = arg;
 	struct guest g = guest_long(guest_write);
 	uint64_t *page = target_page(&g), gpa = far_gpa(&g, page);
 
-	*ept_entry(g.ept, gpa, level) &= ~(uint64_t)(EPT_W | EPT_X);
+	*ept_entry(g.ept, gpa, l->level) &= ~(uint64_t)(EPT_W | EPT_X);
 	expect_violation(&g, Q_WRITE | Q_RIGHTS(EPT_R) | Q_LINEAR | Q_FINAL, gpa + 8, guest_write);
 }
 
@@ -337,26 +227,6 @@ static void table_walk_is_write(const void *arg)
 	CHECK_EQ(get(&g, I_GPA), entry);
 }
 
-/* A violation on a page of the guest's own table: bit 8 clear, and the entry's gpa. */
-static void table_walk(const void *arg)
-{
-	enum table_level level = *(const enum table_level *)arg;
-	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity(), *entry, linear = TEST_VA + 8;
-
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
-	entry = table_entry(own, TEST_VA, level);
-	put(&g, G_CR3, (uint64_t)own);
-	g.r.rbx = TEST_VA + 8;
-	*leaf(&g, entry) = 0;
-	if (level == LEVEL_512G) {
-		entry = own; /* the root is needed to fetch the instruction already */
-		linear = (uint64_t)guest_read;
-	}
-	expect_violation(&g, Q_READ | Q_LINEAR, (uint64_t)entry, guest_read);
-	CHECK_EQ(get(&g, I_LINEAR), linear);
-}
-
 /* The walk sets A in the guest's entry, which the EPT forbids. */
 static void table_walk_read_only(const void *arg)
 {
@@ -378,47 +248,6 @@ static void table_walk_read_only(const void *arg)
 		 Q_WRITE | Q_LINEAR | Q_RIGHTS(EPT_R | EPT_X));
 	CHECK_EQ(get(&g, I_GPA) & PAGE_MASK, (uint64_t)entry & PAGE_MASK);
 	CHECK_EQ(*entry & PTE_A, 0);
-}
-
-/* The guest's own page fault comes first, and is the guest's. */
-static void guest_fault_first(const void *arg)
-{
-	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity();
-
-	(void)arg;
-	table_map(own, TEST_VA, (uint64_t)page, 0);
-	put(&g, G_CR3, (uint64_t)own);
-	g.r.rbx = TEST_VA + 8;
-	*leaf(&g, page) = 0;
-	guest_expect_event(&g, EVENT_VALID | EVENT_EXCEPTION | EVENT_ERROR | VEC_PF);
-	CHECK_EQ(get(&g, I_QUALIFICATION), TEST_VA + 8);
-	CHECK_EQ(get(&g, I_EVENT_ERROR), 0);
-}
-
-static void remapped(const void *arg)
-{
-	struct guest g = guest_long(guest_write);
-	uint64_t *page = target_page(&g), *other = page_alloc();
-
-	(void)arg;
-	ept_map(g.ept, (uint64_t)page, (uint64_t)other, EPT_ALL);
-	guest_expect(&g, X_VMCALL);
-	CHECK_EQ(page[1], 0x2222);
-	CHECK_EQ(other[1], 0x3333);
-}
-
-static void without_guest_paging(const void *arg)
-{
-	struct guest g = guest_protected(guest_read32);
-	uint64_t *page = target_page(&g);
-
-	(void)arg;
-	*leaf(&g, page) = 0;
-	expect_violation(&g, Q_READ | Q_LINEAR | Q_FINAL, g.r.rbx, guest_read32);
-	ept_map(g.ept, (uint64_t)page, (uint64_t)page, EPT_ALL);
-	guest_expect(&g, X_VMCALL);
-	CHECK_EQ(g.r.rax, 0x2222);
 }
 
 static void real_mode(const void *arg)
@@ -502,13 +331,13 @@ static void misconfigured(const void *arg)
 
 static void misaligned_large(const void *arg)
 {
-	enum table_level level = *(const enum table_level *)arg;
+	const struct named_level *l = arg;
 	struct guest g = guest_long(guest_read);
 	uint64_t *page = target_page(&g), gpa = far_gpa(&g, page);
 
-	if (level == LEVEL_1G && !(ept_vpid_capabilities() & CAP_1G))
+	if (l->level == LEVEL_1G && !(ept_vpid_capabilities() & CAP_1G))
 		test_skip("no 1 GiB pages");
-	*ept_entry(g.ept, gpa, level) =
+	*ept_entry(g.ept, gpa, l->level) =
 		((uint64_t)page & PAGE_MASK) | PAGE_SIZE | EPT_ALL | EPT_WB | EPT_LARGE;
 	guest_expect_at(&g, X_EPT_MISCONFIGURATION, guest_read);
 	CHECK_EQ(get(&g, I_GPA), gpa + 8);
@@ -540,45 +369,30 @@ static void absent_above(const void *arg)
 
 void l1_main(void)
 {
-	static const enum table_level levels[] = {LEVEL_4K, LEVEL_2M, LEVEL_1G, LEVEL_512G};
-	static const char *const names[] = {"4k", "2m", "1g", "512g"};
 	static const uint64_t rx = EPT_R | EPT_X, r = EPT_R;
 
 	vmx_start();
+	nested_tests();
 	test("read-allowed", allowed_read, NULL);
-	test("read-absent", read_absent, NULL);
-	test("write-absent", write_absent, NULL);
 	test("write-read-execute", write_read_only, &rx);
 	test("write-read-only", write_read_only, &r);
-	test("modify-read-only", modify_read_only, NULL);
-	test("fetch-absent", fetch_absent, NULL);
-	test("fetch-no-execute", fetch_no_execute, NULL);
-	test("fetch-across", fetch_across, NULL);
 	test("execute-only", execute_only, NULL);
-	test("write-across", write_across, NULL);
-	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
-		test_named("absent-", names[i], level_absent, &levels[i]);
-	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
-		test_named("read-only-", names[i], level_read_only, &levels[i]);
+	for (unsigned i = 0; i < LEVELS; i++)
+		test_named("read-only-", named_levels[i].name, level_read_only, &named_levels[i]);
 	test("large-2m", large_2m, NULL);
 	test("large-1g", large_1g, NULL);
 	test("accessed-and-dirty", accessed_and_dirty, NULL);
 	test("no-accessed-and-dirty", no_accessed_and_dirty, NULL);
 	test("table-walk-is-write", table_walk_is_write, NULL);
-	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
-		test_named("table-walk-", names[i], table_walk, &levels[i]);
 	test("table-walk-read-only", table_walk_read_only, NULL);
-	test("guest-fault-first", guest_fault_first, NULL);
-	test("remapped", remapped, NULL);
-	test("without-guest-paging", without_guest_paging, NULL);
 	test("real-mode", real_mode, NULL);
 	test("empty-root", empty_root, NULL);
 	test("ignored-bits", ignored_bits, NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(misconfigurations); i++)
 		test_named("misconfigured-", misconfigurations[i].name, misconfigured,
 			   &misconfigurations[i]);
-	test("misconfigured-misaligned-2m", misaligned_large, &levels[1]);
-	test("misconfigured-misaligned-1g", misaligned_large, &levels[2]);
+	test("misconfigured-misaligned-2m", misaligned_large, &named_levels[1]);
+	test("misconfigured-misaligned-1g", misaligned_large, &named_levels[2]);
 	test("misconfigured-execute-only", execute_only_misconfigured, NULL);
 	test("absent-above", absent_above, NULL);
 }

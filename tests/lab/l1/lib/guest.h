@@ -15,10 +15,9 @@
 #define STOP VENDOR_CALL "\n"
 #define STOP_SIZE 3
 
-#define GUEST(name, text)                                                        \
-	extern const uint8_t name[], name##_end[];                               \
-	__asm__(".pushsection .guest, \"ax\"\n.balign 16\n"                      \
-		".global " #name ", " #name "_end\n" #name ":\n" text "\n" #name \
+#define GUEST(name, text)                                                               \
+	extern const uint8_t name[], name##_end[];                                      \
+	__asm__(".pushsection .guest, \"ax\"\n.balign 16\n" #name ":\n" text "\n" #name \
 		"_end:\n.code64\n.popsection\n")
 
 /* Declares labels defined in a guest's text. */

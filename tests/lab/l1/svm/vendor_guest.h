@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guest as tests for both vendors see it: vmx/ has the same names. */
+#ifndef L1_VENDOR_GUEST_H
+#define L1_VENDOR_GUEST_H
+
+#include "svm/svm.h"
+
+/* What STOP, and a fault in the nested table, come out as. */
+#define X_STOP X_VMMCALL
+#define X_NESTED X_NPF
+
+static inline uint64_t guest_rax(const struct guest *g)
+{
+	return g->vmcb->rax;
+}
+
+/* Takes the guest to another place in its code. */
+static inline void guest_at(struct guest *g, const void *rip)
+{
+	g->vmcb->rip = (uint64_t)rip;
+}
+
+/* Gives the guest page tables of its own. */
+static inline void guest_root(struct guest *g, const uint64_t *root)
+{
+	g->vmcb->cr3 = (uint64_t)root;
+}
+
+static inline uint64_t *nested_entry(struct guest *g, uint64_t gpa, enum table_level level)
+{
+	return table_entry(g->nested, gpa, level);
+}
+
+/* Maps one 4 KiB page with all rights. */
+static inline void nested_map(struct guest *g, uint64_t gpa, const void *page)
+{
+	table_map(g->nested, gpa, (uint64_t)page, PTE_ALL);
+}
+
+/* Has what the nested table said forgotten, from the guest's next entry on. */
+static inline void nested_flush(struct guest *g)
+{
+	g->vmcb->tlb_control = TLB_FLUSH_ALL;
+}
+
+#endif
