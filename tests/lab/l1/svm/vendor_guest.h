@@ -5,9 +5,10 @@
 
 #include "svm/svm.h"
 
-/* What STOP, and a fault in the nested table, come out as. */
+/* What STOP, a fault in the nested table and I/O come out as. */
 #define X_STOP X_VMMCALL
 #define X_NESTED X_NPF
+#define X_IO X_IOIO
 
 static inline uint64_t guest_rax(const struct guest *g)
 {

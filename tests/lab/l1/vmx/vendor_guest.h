@@ -5,7 +5,7 @@
 
 #include "vmx/vmx.h"
 
-/* What STOP, and a fault in the nested table, come out as. */
+/* What STOP, and a fault in the nested table, come out as. I/O is X_IO. */
 #define X_STOP X_VMCALL
 #define X_NESTED X_EPT_VIOLATION
 
