@@ -4,48 +4,15 @@
  * guests side by side; a VMCS that moves. SDM 3, 23.8, 24.1, 25.2.
  */
 #include "lib/apic.h"
-#include "lib/pages.h"
 #include "lib/smp.h"
-#include "lib/smp_tests.h"
+#include "lib/smp_guest_tests.h"
 #include "lib/trap.h"
 #include "vmx/known.h"
 #include "vmx/vmx.h"
 
-#define IRQ 0x54
-#define ROUNDS 20
-#define RUNS 2000
 #define NOT_YET 0x1234
 
-GUEST(guest_signal_spin, "incl (%rbx); 1: jmp 1b\n");
 GUEST(guest_signal_halt, "incl (%rbx); 1: hlt; jmp 1b\n");
-GUEST(guest_add, "add %rcx, %rax; xor %rax, (%rbx);" STOP);
-
-struct cpu {
-	struct guest g;
-	const uint8_t *code;
-	volatile uint32_t *flag; /* written by the guest, or by the CPU's function */
-	volatile uint64_t result, result2, event;
-	volatile bool again; /* after an INIT too */
-};
-
-/* Its VMCS is clear: any CPU may load it. */
-static struct cpu new_cpu(const void *code)
-{
-	struct cpu c = {.g = guest_long(code), .code = code};
-
-	c.flag = page_alloc();
-	c.g.r.rbx = (uint64_t)c.flag;
-	set_bits(&c.g, G_RFLAGS, FLAG_IF);
-	guest_clear(&c.g);
-	return c;
-}
-
-static void once(void *arg)
-{
-	struct cpu *c = arg;
-
-	++*c->flag;
-}
 
 static void read_state(void *arg)
 {
@@ -73,21 +40,14 @@ static void init_resets(const void *arg)
 	}
 }
 
-static void count_in_root(void *arg)
+void init_block(void)
 {
-	struct cpu *c = arg;
-
 	vmx_enable();
-	*c->flag = 1;
-	while (*c->flag != 2)
-		cpu_idle(100);
-	c->result = 1;
-	while (*c->flag != 3)
-		cpu_idle(100);
+}
+
+void init_unblock(void)
+{
 	vmx_disable();
-	*c->flag = 4;
-	for (;;)
-		c->result2++;
 }
 
 /* In VMX root operation INIT is blocked (SDM 3, 23.8): the CPU goes on. */
@@ -97,7 +57,7 @@ static void init_blocked_in_root(const void *arg)
 
 	(void)arg;
 	smp_need_two();
-	smp_start(1, count_in_root, &c);
+	smp_start(1, count_blocked, &c);
 	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
 	apic_send(1, ICR_INIT);
 	apic_send(1, ICR_SIPI | TRAMPOLINE >> 12);
@@ -113,76 +73,27 @@ static void init_blocked_in_root(const void *arg)
 /* With VMXOFF the INIT that was blocked is taken. */
 static void init_waits_for_vmxoff(const void *arg)
 {
-	struct cpu c = new_cpu(guest_add);
-	uint64_t seen;
-
-	(void)arg;
 	smp_need_two();
 	bochs_lax(true, "Bochs loses an INIT that comes in VMX root operation");
-	smp_start(1, count_in_root, &c);
-	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
-	apic_send(1, ICR_INIT);
-	*c.flag = 2;
-	CHECK(WAIT_FOR(c.result == 1), "CPU 1 is gone though it is in VMX root operation");
-	*c.flag = 3;
-	CHECK(WAIT_FOR((seen = c.result2, cpu_idle(1000000), seen == c.result2)),
-	      "CPU 1 still runs");
+	init_waits(arg);
 }
 
-static void wait_in_root(void *arg)
+static void take_ipis_in_root(void *arg)
 {
 	struct cpu *c = arg;
 
 	vmx_enable();
-	interrupts_on();
-	*c->flag = 1;
-	while (interrupts_taken(1, IRQ) + nmis_taken(1) < ROUNDS)
-		cpu_pause();
-	interrupts_off();
+	smp_take_ipis(c->flag);
 	vmx_disable();
 }
 
 /* NMIs and interrupts to a CPU in VMX root operation are its own. */
 static void ipis_in_root(const void *arg)
 {
-	uint32_t kind = *(const uint32_t *)arg;
 	struct cpu c = new_cpu(guest_add);
 
 	smp_need_two();
-	smp_start(1, wait_in_root, &c);
-	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
-	for (unsigned i = 1; i <= ROUNDS; i++) {
-		apic_send(1, kind);
-		CHECK(WAIT_FOR(interrupts_taken(1, IRQ) + nmis_taken(1) == i), "IPI %u is lost",
-		      U64(i));
-	}
-	smp_wait_finished(1);
-}
-
-/* Sums in the guest's registers and memory; a register or a page of another CPU would show. */
-static void run_many(void *arg)
-{
-	struct cpu *c = arg;
-	uint64_t expected = 0, sum = 0;
-	bool boot = cpu_index() == 0;
-
-	if (!boot)
-		vmx_enable();
-	c->result = 0;
-	for (uint64_t i = 1; i <= RUNS; i++) {
-		guest_at(&c->g, guest_add);
-		c->g.r.rax = sum;
-		c->g.r.rcx = i * (uint64_t)c->flag;
-		c->result2 = guest_enter(&c->g) ? ~0ull : get(&c->g, I_REASON);
-		sum += i * (uint64_t)c->flag;
-		expected ^= sum;
-		if (c->result2 != X_VMCALL || c->g.r.rax != sum)
-			break;
-		c->result = i == RUNS && *(volatile uint64_t *)c->flag == expected;
-	}
-	guest_clear(&c->g);
-	if (!boot)
-		vmx_disable();
+	smp_ipis(*(const uint32_t *)arg, take_ipis_in_root, &c, c.flag);
 }
 
 static void side_by_side(const void *arg)
@@ -200,14 +111,7 @@ static void side_by_side(const void *arg)
 		put(&cpus[i].g, C_VPID, vpid == 1 ? 1 : i + 1);
 		guest_clear(&cpus[i].g);
 	}
-	for (unsigned i = 1; i < cpu_count(); i++)
-		smp_start(i, run_many, &cpus[i]);
-	run_many(&cpus[0]);
-	for (unsigned i = 1; i < cpu_count(); i++)
-		smp_wait_finished(i);
-	for (unsigned i = 0; i < cpu_count(); i++)
-		CHECK(cpus[i].result == 1, "CPU %u: exit 0x%x, sums differ", U64(i),
-		      cpus[i].result2);
+	run_side_by_side(cpus);
 }
 
 static void run_spinning(void *arg)
@@ -215,7 +119,7 @@ static void run_spinning(void *arg)
 	struct cpu *c = arg;
 
 	vmx_enable();
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < SMP_ROUNDS; i++) {
 		guest_at(&c->g, c->code);
 		put(&c->g, G_RFLAGS, 2 | FLAG_IF);
 		c->result = guest_enter(&c->g) ? ~0ull : get(&c->g, I_REASON);
@@ -242,20 +146,16 @@ static void run_spinning(void *arg)
 /* The guest says that it runs; then the IPI takes it out. */
 static void ipi_takes_guest_out(const void *arg)
 {
-	uint32_t kind = *(const uint32_t *)arg;
 	struct cpu c = new_cpu(guest_signal_spin);
+	bool nmi = *(const uint32_t *)arg == ICR_NMI;
 
 	smp_need_two();
-	smp_start(1, run_spinning, &c);
-	for (unsigned i = 1; i <= ROUNDS; i++) {
-		CHECK(WAIT_FOR(*c.flag == i), "the guest does not run, round %u", U64(i));
-		apic_send(1, kind);
-		CHECK(WAIT_FOR(c.result2 == i), "no exit in round %u", U64(i));
-		CHECK_EQ(c.result, kind == ICR_NMI ? X_EXCEPTION : X_INTERRUPT);
-		CHECK_EQ(c.event, kind == ICR_NMI ? EVENT_VALID | EVENT_NMI | VEC_NMI : 0);
-	}
-	smp_wait_finished(1);
-	CHECK_EQ(interrupts_taken(1, IRQ) + nmis_taken(1), kind == ICR_NMI ? 0 : ROUNDS);
+	if (nmi)
+		ipis_take_guest_out(&c, run_spinning, ICR_NMI, X_EXCEPTION,
+				    EVENT_VALID | EVENT_NMI | VEC_NMI);
+	else
+		ipis_take_guest_out(&c, run_spinning, ICR_FIXED | SMP_IRQ, X_INTERRUPT, 0);
+	CHECK_EQ(interrupts_taken(1, SMP_IRQ) + nmis_taken(1), nmi ? 0 : SMP_ROUNDS);
 }
 
 /* With acknowledgement, the exit has the vector and L1's handler does not see it. */
@@ -268,16 +168,9 @@ static void ipi_acknowledged(const void *arg)
 	need(C_EXIT, EXIT_ACKNOWLEDGE);
 	set_bits(&c.g, C_EXIT, EXIT_ACKNOWLEDGE);
 	guest_clear(&c.g);
-	smp_start(1, run_spinning, &c);
-	for (unsigned i = 1; i <= ROUNDS; i++) {
-		CHECK(WAIT_FOR(*c.flag == i), "the guest does not run, round %u", U64(i));
-		apic_send(1, ICR_FIXED | IRQ);
-		CHECK(WAIT_FOR(c.result2 == i), "no exit in round %u", U64(i));
-		CHECK_EQ(c.result, X_INTERRUPT);
-		CHECK_EQ(c.event, EVENT_VALID | EVENT_INTR | IRQ);
-	}
-	smp_wait_finished(1);
-	CHECK_EQ(interrupts_taken(1, IRQ), 0);
+	ipis_take_guest_out(&c, run_spinning, ICR_FIXED | SMP_IRQ, X_INTERRUPT,
+			    EVENT_VALID | EVENT_INTR | SMP_IRQ);
+	CHECK_EQ(interrupts_taken(1, SMP_IRQ), 0);
 }
 
 /* INIT takes a guest out; L1 goes on in VMX root operation. */
@@ -287,7 +180,7 @@ static void init_in_guest(const void *arg)
 	struct cpu c = new_cpu(code), other = new_cpu(guest_add);
 
 	smp_need_two();
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < SMP_ROUNDS; i++) {
 		*c.flag = 0;
 		c.result = NOT_YET;
 		smp_start(1, run_spinning, &c);
@@ -341,7 +234,7 @@ static void vmcs_moves(const void *arg)
 	(void)arg;
 	smp_need_two();
 	c.g.r.rax = 0;
-	for (unsigned i = 1; i <= ROUNDS; i++) {
+	for (unsigned i = 1; i <= SMP_ROUNDS; i++) {
 		c.g.r.rcx = i;
 		guest_at(&c.g, guest_add);
 		guest_expect(&c.g, X_VMCALL);
@@ -358,7 +251,7 @@ static void vmcs_moves(const void *arg)
 
 void l1_main(void)
 {
-	static const uint32_t nmi = ICR_NMI, fixed = ICR_FIXED | IRQ;
+	static const uint32_t nmi = ICR_NMI, fixed = ICR_FIXED | SMP_IRQ;
 	static const unsigned none = 0, same = 1, own = 2;
 
 	vmx_start();

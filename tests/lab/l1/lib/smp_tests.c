@@ -7,9 +7,7 @@
 #include "lib/test.h"
 #include "lib/trap.h"
 
-#define IRQ 0x54
 #define RESTARTS 50
-#define ROUNDS 20
 
 struct cpu {
 	volatile uint32_t *flag; /* written by the CPU's function */
@@ -117,32 +115,41 @@ static void init_stops(const void *arg)
 	smp_wait_finished(1);
 }
 
-static void wait_for_irqs(void *arg)
+void smp_take_ipis(volatile uint32_t *flag)
 {
-	struct cpu *c = arg;
-
 	interrupts_on();
-	*c->flag = 1;
-	while (interrupts_taken(1, IRQ) + nmis_taken(1) < ROUNDS)
+	*flag = 1;
+	while (interrupts_taken(1, SMP_IRQ) + nmis_taken(1) < SMP_ROUNDS)
 		cpu_pause();
 	interrupts_off();
 }
 
-static void ipis(const void *arg)
+void smp_ipis(uint32_t ipi, void (*fn)(void *), void *arg, const volatile uint32_t *flag)
 {
-	uint32_t kind = *(const uint32_t *)arg;
-	struct cpu c = new_cpu();
-
-	smp_need_two();
-	smp_start(1, wait_for_irqs, &c);
-	CHECK(WAIT_FOR(*c.flag == 1), "CPU 1 does not run");
-	for (unsigned i = 1; i <= ROUNDS; i++) {
-		apic_send(1, kind);
-		CHECK(WAIT_FOR(interrupts_taken(1, IRQ) + nmis_taken(1) == i), "IPI %u is lost",
+	smp_start(1, fn, arg);
+	CHECK(WAIT_FOR(*flag == 1), "CPU 1 does not run");
+	for (unsigned i = 1; i <= SMP_ROUNDS; i++) {
+		apic_send(1, ipi);
+		CHECK(WAIT_FOR(interrupts_taken(1, SMP_IRQ) + nmis_taken(1) == i), "IPI %u is lost",
 		      U64(i));
 	}
 	smp_wait_finished(1);
-	CHECK_EQ(interrupts_taken(0, IRQ) + nmis_taken(0), 0);
+}
+
+static void take_ipis(void *arg)
+{
+	struct cpu *c = arg;
+
+	smp_take_ipis(c->flag);
+}
+
+static void ipis(const void *arg)
+{
+	struct cpu c = new_cpu();
+
+	smp_need_two();
+	smp_ipis(*(const uint32_t *)arg, take_ipis, &c, c.flag);
+	CHECK_EQ(interrupts_taken(0, SMP_IRQ) + nmis_taken(0), 0);
 }
 
 /* To all but self: each other CPU once, this one not. */
@@ -170,7 +177,7 @@ static void nmi_to_others(const void *arg)
 
 void smp_tests(void)
 {
-	static const uint32_t nmi = ICR_NMI, fixed = ICR_FIXED | IRQ;
+	static const uint32_t nmi = ICR_NMI, fixed = ICR_FIXED | SMP_IRQ;
 
 	print("%u CPUs\n", U64(cpu_count()));
 	test("starts-all", starts_all, NULL);

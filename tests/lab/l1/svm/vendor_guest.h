@@ -15,6 +15,39 @@ static inline uint64_t guest_rax(const struct guest *g)
 	return g->vmcb->rax;
 }
 
+static inline void guest_set_rax(struct guest *g, uint64_t rax)
+{
+	g->vmcb->rax = rax;
+}
+
+static inline void guest_set_flags(struct guest *g, uint64_t flags)
+{
+	g->vmcb->rflags |= flags;
+}
+
+/* Runs it once: the exit code, or ~0 if the CPU refused. */
+static inline uint64_t guest_try(struct guest *g)
+{
+	guest_run(g);
+	return g->vmcb->exit_code;
+}
+
+/* Lets another CPU run it. */
+static inline void guest_release(struct guest *g)
+{
+	(void)g;
+}
+
+/* On this CPU; what a CPU's function enabled it disables in the end. */
+static inline void vendor_enable(void)
+{
+	svm_enable();
+}
+
+static inline void vendor_disable(void)
+{
+}
+
 /* Takes the guest to another place in its code. */
 static inline void guest_at(struct guest *g, const void *rip)
 {

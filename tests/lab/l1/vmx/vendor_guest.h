@@ -14,6 +14,39 @@ static inline uint64_t guest_rax(const struct guest *g)
 	return g->r.rax;
 }
 
+static inline void guest_set_rax(struct guest *g, uint64_t rax)
+{
+	g->r.rax = rax;
+}
+
+static inline void guest_set_flags(struct guest *g, uint64_t flags)
+{
+	set_bits(g, G_RFLAGS, flags);
+}
+
+/* Runs it once: the exit reason, or ~0 if the CPU refused. */
+static inline uint64_t guest_try(struct guest *g)
+{
+	return guest_enter(g) ? ~0ull : get(g, I_REASON);
+}
+
+/* Lets another CPU run it. */
+static inline void guest_release(struct guest *g)
+{
+	guest_clear(g);
+}
+
+/* On this CPU; what a CPU's function enabled it disables in the end. */
+static inline void vendor_enable(void)
+{
+	vmx_enable();
+}
+
+static inline void vendor_disable(void)
+{
+	vmx_disable();
+}
+
 /* Gives the guest page tables of its own. */
 static inline void guest_root(struct guest *g, const uint64_t *root)
 {
