@@ -13,34 +13,18 @@
 #define IRQ_VECTOR 0x51
 #define TASK_BY_JUMP (1ull << 38) /* exit_info2 of a task switch: APM 2, 15.14.1 */
 
-struct exception {
-	const char *name;
-	const uint8_t *code, *at, *after;
-	enum vector vector;
-	bool trap; /* RIP is after the instruction */
-	bool soft; /* RIP is at it in the exit, after it on the guest's stack */
-	bool has_error;
-	uint32_t error;
-	const char *deviation;
-	void (*prepare)(struct guest *g);
-	struct guest (*make)(const void *code);
-};
-
-#define CASE(id, v) .name = #id, .code = code_##id, .at = at_##id, .after = after_##id, .vector = v
-
-static void task_switched_on(struct guest *g)
+void task_switched_on(struct guest *g)
 {
 	g->vmcb->cr0 |= CR0_TS;
 }
 
-/* An interrupted task whose link is a selector in the LDT, which no TSS can be. */
-static void bad_link(struct guest *g)
+void bad_link(struct guest *g)
 {
 	g->vmcb->tr.base = (uint64_t)page_alloc();
 	*(uint16_t *)g->vmcb->tr.base = 4;
 }
 
-static void no_idt(struct guest *g)
+void no_idt(struct guest *g)
 {
 	g->vmcb->idtr.limit = 0;
 	intercept_clear(g, X_EXCEPTION + VEC_UD);
@@ -48,7 +32,7 @@ static void no_idt(struct guest *g)
 	intercept_clear(g, X_EXCEPTION + VEC_NP);
 }
 
-static void user_mode_aligned(struct guest *g)
+void user_mode_aligned(struct guest *g)
 {
 	g->vmcb->cs.selector = SEL_USER_CODE64;
 	g->vmcb->cs.attributes = 0xafb;
@@ -60,50 +44,34 @@ static void user_mode_aligned(struct guest *g)
 	g->vmcb->rflags |= 0x40000;
 }
 
-#define INT3_AS_INT "TCG takes INT3 and INTO for INTn: neither #BP nor #OF can be intercepted"
-
-static const struct exception exceptions[] = {
-	{CASE(divide, VEC_DE)},
-	{CASE(single_step, VEC_DB), .trap = true},
-	{CASE(int3, VEC_BP), .soft = true, .deviation = INT3_AS_INT},
-	{CASE(into, VEC_OF), .deviation = INT3_AS_INT, .make = guest_protected},
-	{CASE(bound, VEC_BR), .make = guest_protected},
-	{CASE(ud2, VEC_UD)},
-	{CASE(device, VEC_NM), .prepare = task_switched_on},
-	{CASE(double_fault, VEC_DF), .has_error = true, .prepare = no_idt,
-	 .deviation = "TCG does not look at the intercept of #DF"},
-	{CASE(invalid_tss, VEC_TS), .has_error = true, .error = 4, .prepare = bad_link,
-	 .make = guest_protected},
-	{CASE(not_present, VEC_NP), .has_error = true, .error = SEL_ABSENT},
-	{CASE(stack_segment, VEC_SS), .has_error = true, .error = SEL_ABSENT},
-	{CASE(stack_canonical, VEC_SS), .has_error = true,
-	 .deviation = "TCG raises #GP, not #SS, for a non-canonical stack"},
-	{CASE(general, VEC_GP), .has_error = true, .error = 0xfff8},
-	{CASE(general_canonical, VEC_GP), .has_error = true},
-	{CASE(page, VEC_PF), .has_error = true, .error = PF_W},
-	{CASE(x87, VEC_MF)},
-	{CASE(aligned, VEC_AC), .has_error = true, .prepare = user_mode_aligned,
-	 .deviation = "TCG does not check alignment"},
-	{CASE(simd, VEC_XM), .deviation = "TCG does not raise #XM"},
-};
-
-static struct guest make(const struct exception *e)
+/* What TCG is known to do otherwise, or NULL. */
+static const char *deviation(const struct exception *e)
 {
-	struct guest g = e->make ? e->make(e->code) : guest_long(e->code);
-
-	if (e->prepare)
-		e->prepare(&g);
-	return g;
+	switch (e->vector) {
+	case VEC_BP:
+	case VEC_OF:
+		return "TCG takes INT3 and INTO for INTn: neither #BP nor #OF can be intercepted";
+	case VEC_DF:
+		return "TCG does not look at the intercept of #DF";
+	case VEC_AC:
+		return "TCG does not check alignment";
+	case VEC_XM:
+		return "TCG does not raise #XM";
+	default:
+		return e->code == code_stack_canonical
+			       ? "TCG raises #GP, not #SS, for a non-canonical stack"
+			       : NULL;
+	}
 }
 
 static void intercepted(const void *arg)
 {
 	const struct exception *e = arg;
-	struct guest g = make(e);
+	struct guest g = guest_raising(e);
 	uint64_t exit = X_EXCEPTION + e->vector;
 
 	guest_run(&g);
-	tcg_limit(e->deviation && g.vmcb->exit_code != exit, e->deviation);
+	tcg_limit(deviation(e) && g.vmcb->exit_code != exit, deviation(e));
 	CHECK_EQ(g.vmcb->exit_code, exit);
 	CHECK(g.vmcb->rip == (uint64_t)(e->trap ? e->after : e->at),
 	      "exit at 0x%x, the instruction is at 0x%x", g.vmcb->rip, U64(e->at));
@@ -119,12 +87,12 @@ static void intercepted(const void *arg)
 static void delivered(const void *arg)
 {
 	const struct exception *e = arg;
-	struct guest g = make(e);
+	struct guest g = guest_raising(e);
 	const uint64_t *frame;
 
 	intercept_clear(&g, X_EXCEPTION + e->vector);
 	guest_run(&g);
-	tcg_limit(e->deviation && g.vmcb->rip != (uint64_t)guest_stub(e->vector), e->deviation);
+	tcg_limit(deviation(e) && g.vmcb->rip != (uint64_t)guest_stub(e->vector), deviation(e));
 	CHECK_EQ(g.vmcb->exit_code, X_VMMCALL);
 	CHECK_EQ(g.vmcb->rip, guest_stub(e->vector));
 	frame = (const uint64_t *)g.vmcb->rsp;
@@ -163,32 +131,16 @@ static void page_fault_bytes(const void *arg)
 GUEST(guest_spin, "1: jmp 1b\n");
 GUEST(guest_stop, STOP);
 
-/* Holds an interrupt of ours pending in the APIC: the host has IF=0. */
-static void pend_interrupt(void)
-{
-	apic_send(0, ICR_SELF | ICR_FIXED | IRQ_VECTOR);
-	CHECK(WAIT_FOR(apic_pending(IRQ_VECTOR)), "the self-IPI does not arrive");
-}
-
-static void take_interrupt(void)
-{
-	unsigned before = interrupts_taken(0, IRQ_VECTOR);
-
-	interrupts_on();
-	interrupts_off();
-	CHECK_EQ(interrupts_taken(0, IRQ_VECTOR), before + 1);
-}
-
 static void intr_exit(const void *arg)
 {
 	struct guest g = guest_long(guest_spin);
 
 	(void)arg;
 	g.vmcb->rflags |= FLAG_IF;
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_INTR, guest_spin);
 	CHECK(apic_pending(IRQ_VECTOR), "the exit took the interrupt");
-	take_interrupt();
+	interrupt_take(IRQ_VECTOR);
 }
 
 static void intr_masked_by_guest(const void *arg)
@@ -196,9 +148,9 @@ static void intr_masked_by_guest(const void *arg)
 	struct guest g = guest_long(guest_stop);
 
 	(void)arg;
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_VMMCALL, guest_stop);
-	take_interrupt();
+	interrupt_take(IRQ_VECTOR);
 }
 
 /* Without the intercept and without V_INTR_MASKING, the guest takes the machine's interrupt. */
@@ -209,7 +161,7 @@ static void intr_to_guest(const void *arg)
 	(void)arg;
 	g.vmcb->rflags |= FLAG_IF;
 	intercept_clear(&g, X_INTR);
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_VMMCALL, guest_stub(IRQ_VECTOR));
 	CHECK(!apic_pending(IRQ_VECTOR), "the interrupt is still pending");
 	apic_eoi();
@@ -256,12 +208,6 @@ static void triple_fault(const void *arg)
 	g.vmcb->idtr.limit = 0;
 	guest_expect(&g, X_SHUTDOWN);
 }
-
-struct tss32 {
-	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
-	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
-	uint32_t es, cs, ss, ds, fs, gs, ldtr, io_map;
-};
 
 GUEST(guest_jump_task, ".code32; ljmp $0x60, $0\n");
 GUEST(guest_task, ".code32;" STOP);

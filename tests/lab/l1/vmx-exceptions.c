@@ -17,27 +17,12 @@
 #define PF_U 0x4u
 #define PF_I 0x10u
 
-struct exception {
-	const char *name;
-	const uint8_t *code, *at, *after;
-	enum vector vector;
-	bool trap; /* RIP is after the instruction */
-	bool soft; /* RIP is at it in the exit, after it on the guest's stack */
-	bool has_error;
-	uint32_t error;
-	void (*prepare)(struct guest *g);
-	struct guest (*make)(const void *code);
-};
-
-#define CASE(id, v) .name = #id, .code = code_##id, .at = at_##id, .after = after_##id, .vector = v
-
-static void task_switched_on(struct guest *g)
+void task_switched_on(struct guest *g)
 {
 	set_bits(g, G_CR0, CR0_TS);
 }
 
-/* An interrupted task whose link is a selector in the LDT, which no TSS can be. */
-static void bad_link(struct guest *g)
+void bad_link(struct guest *g)
 {
 	uint16_t *tss32 = page_alloc();
 
@@ -45,54 +30,23 @@ static void bad_link(struct guest *g)
 	*tss32 = 4;
 }
 
-static void no_idt(struct guest *g)
+void no_idt(struct guest *g)
 {
 	put(g, G_IDTR_LIMIT, 0);
 	clear_bits(g, C_EXCEPTIONS, 1u << VEC_UD | 1u << VEC_GP | 1u << VEC_NP);
 }
 
-static void user_mode_aligned(struct guest *g)
+void user_mode_aligned(struct guest *g)
 {
 	guest_user(g);
 	set_bits(g, G_CR0, CR0_AM);
 	set_bits(g, G_RFLAGS, 0x40000);
 }
 
-static const struct exception exceptions[] = {
-	{CASE(divide, VEC_DE)},
-	{CASE(single_step, VEC_DB), .trap = true},
-	{CASE(int3, VEC_BP), .soft = true},
-	{CASE(into, VEC_OF), .soft = true, .make = guest_protected},
-	{CASE(bound, VEC_BR), .make = guest_protected},
-	{CASE(ud2, VEC_UD)},
-	{CASE(device, VEC_NM), .prepare = task_switched_on},
-	{CASE(double_fault, VEC_DF), .has_error = true, .prepare = no_idt},
-	{CASE(invalid_tss, VEC_TS), .has_error = true, .error = 4, .prepare = bad_link,
-	 .make = guest_protected},
-	{CASE(not_present, VEC_NP), .has_error = true, .error = SEL_ABSENT},
-	{CASE(stack_segment, VEC_SS), .has_error = true, .error = SEL_ABSENT},
-	{CASE(stack_canonical, VEC_SS), .has_error = true},
-	{CASE(general, VEC_GP), .has_error = true, .error = 0xfff8},
-	{CASE(general_canonical, VEC_GP), .has_error = true},
-	{CASE(page, VEC_PF), .has_error = true, .error = PF_W},
-	{CASE(x87, VEC_MF)},
-	{CASE(aligned, VEC_AC), .has_error = true, .prepare = user_mode_aligned},
-	{CASE(simd, VEC_XM)},
-};
-
-static struct guest make(const struct exception *e)
-{
-	struct guest g = e->make ? e->make(e->code) : guest_long(e->code);
-
-	if (e->prepare)
-		e->prepare(&g);
-	return g;
-}
-
 static void exits(const void *arg)
 {
 	const struct exception *e = arg;
-	struct guest g = make(e);
+	struct guest g = guest_raising(e);
 	uint64_t type = e->soft ? EVENT_SOFT_EXCEPTION : EVENT_EXCEPTION;
 
 	guest_expect_event(&g, EVENT_VALID | type | e->vector | (e->has_error ? EVENT_ERROR : 0));
@@ -112,7 +66,7 @@ static void exits(const void *arg)
 static void delivered(const void *arg)
 {
 	const struct exception *e = arg;
-	struct guest g = make(e);
+	struct guest g = guest_raising(e);
 	const uint64_t *frame;
 
 	clear_bits(&g, C_EXCEPTIONS, 1u << e->vector);
@@ -245,33 +199,17 @@ GUEST(guest_spin, "1: jmp 1b\n");
 GUEST(guest_stop, STOP);
 GUEST(guest_waits, "mov $1000000, %ecx; 1: dec %ecx; jnz 1b;" STOP);
 
-/* Holds an interrupt of ours pending in the APIC: the host has IF=0. */
-static void pend_interrupt(void)
-{
-	apic_send(0, ICR_SELF | ICR_FIXED | IRQ_VECTOR);
-	CHECK(WAIT_FOR(apic_pending(IRQ_VECTOR)), "the self-IPI does not arrive");
-}
-
-static void take_interrupt(void)
-{
-	unsigned before = interrupts_taken(0, IRQ_VECTOR);
-
-	interrupts_on();
-	interrupts_off();
-	CHECK_EQ(interrupts_taken(0, IRQ_VECTOR), before + 1);
-}
-
 static void interrupt_exit(const void *arg)
 {
 	struct guest g = guest_long(guest_spin);
 
 	(void)arg;
 	set_bits(&g, G_RFLAGS, FLAG_IF);
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_INTERRUPT, guest_spin);
 	CHECK_EQ(get(&g, I_EVENT) & EVENT_VALID, 0);
 	CHECK(apic_pending(IRQ_VECTOR), "the exit took the interrupt");
-	take_interrupt();
+	interrupt_take(IRQ_VECTOR);
 }
 
 /* The control makes the guest's IF of no account (SDM 3, 25.2). */
@@ -280,9 +218,9 @@ static void interrupt_exit_masked(const void *arg)
 	struct guest g = guest_long(guest_waits);
 
 	(void)arg;
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	CHECK_EQ(guest_enter(&g), 0);
-	take_interrupt();
+	interrupt_take(IRQ_VECTOR);
 	bochs_limit(
 		get(&g, I_REASON) == X_VMCALL,
 		"Bochs does not see interrupts after an entry with IF=0 until the guest changes IF");
@@ -298,7 +236,7 @@ static void interrupt_acknowledged(const void *arg)
 	need(C_EXIT, EXIT_ACKNOWLEDGE);
 	set_bits(&g, C_EXIT, EXIT_ACKNOWLEDGE);
 	set_bits(&g, G_RFLAGS, FLAG_IF);
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_INTERRUPT, guest_spin);
 	CHECK_EQ(get(&g, I_EVENT), EVENT_VALID | EVENT_INTR | IRQ_VECTOR);
 	CHECK(!apic_pending(IRQ_VECTOR), "the exit did not take the interrupt");
@@ -306,8 +244,8 @@ static void interrupt_acknowledged(const void *arg)
 	interrupts_off();
 	apic_eoi();
 	CHECK_EQ(interrupts_taken(0, IRQ_VECTOR), 0);
-	pend_interrupt();
-	take_interrupt();
+	interrupt_pend(IRQ_VECTOR);
+	interrupt_take(IRQ_VECTOR);
 }
 
 /* Without the control, the guest takes the machine's interrupt, if its IF lets it. */
@@ -318,7 +256,7 @@ static void interrupt_to_guest(const void *arg)
 	(void)arg;
 	set_bits(&g, G_RFLAGS, FLAG_IF);
 	clear_bits(&g, C_PIN, PIN_INTERRUPT);
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_VMCALL, guest_stub(IRQ_VECTOR));
 	CHECK(!apic_pending(IRQ_VECTOR), "the interrupt is still pending");
 	apic_eoi();
@@ -331,9 +269,9 @@ static void interrupt_masked_by_guest(const void *arg)
 
 	(void)arg;
 	clear_bits(&g, C_PIN, PIN_INTERRUPT);
-	pend_interrupt();
+	interrupt_pend(IRQ_VECTOR);
 	guest_expect_at(&g, X_VMCALL, guest_stop);
-	take_interrupt();
+	interrupt_take(IRQ_VECTOR);
 }
 
 /* A guest that sends itself an NMI: it has L1's APIC. */
@@ -391,12 +329,6 @@ static void nmi_to_guest(const void *arg)
 	nmis_unblock();
 	CHECK_EQ(nmis_taken(0), 0);
 }
-
-struct tss32 {
-	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
-	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
-	uint32_t es, cs, ss, ds, fs, gs, ldtr, io_map;
-};
 
 #define TASK_CALL 0ull
 #define TASK_IRET 1ull

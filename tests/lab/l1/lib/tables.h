@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interrupt gates, and page tables of four levels: long mode's (a guest's own, and AMD's nested), EPT. */
+/* Interrupt gates, a task's state, and page tables of four levels: long mode's (a guest's own, and AMD's nested), EPT. */
 #ifndef L1_LIB_TABLES_H
 #define L1_LIB_TABLES_H
 
@@ -12,6 +12,12 @@ struct gate64 {
 
 struct gate32 {
 	uint16_t offset0, selector, attributes, offset1;
+};
+
+struct tss32 {
+	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
+	uint32_t es, cs, ss, ds, fs, gs, ldtr, io_map;
 };
 
 #define GATE_INTERRUPT 0x8e00u

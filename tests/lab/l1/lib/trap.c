@@ -107,6 +107,21 @@ unsigned nmis_taken(unsigned cpu)
 	return counts[cpu][VEC_NMI];
 }
 
+void interrupt_pend(unsigned vector)
+{
+	apic_send(0, ICR_SELF | ICR_FIXED | vector);
+	CHECK(WAIT_FOR(apic_pending(vector)), "the self-IPI does not arrive");
+}
+
+void interrupt_take(unsigned vector)
+{
+	unsigned before = interrupts_taken(0, vector);
+
+	interrupts_on();
+	interrupts_off();
+	CHECK_EQ(interrupts_taken(0, vector), before + 1);
+}
+
 void nmis_unblock(void)
 {
 	__asm__ volatile(

@@ -29,6 +29,10 @@ void trap_reset(void);
 unsigned interrupts_taken(unsigned cpu, unsigned vector);
 unsigned nmis_taken(unsigned cpu);
 
+/* Has an interrupt of ours wait in the boot CPU's APIC: IF is 0. Then takes it. */
+void interrupt_pend(unsigned vector);
+void interrupt_take(unsigned vector);
+
 /* An IRET, which ends the blocking of NMIs that one taken elsewhere has left. */
 void nmis_unblock(void);
 
