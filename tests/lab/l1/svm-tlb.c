@@ -4,47 +4,9 @@
  * the manual asks for (tests cannot demand a stale one), and two guests never see each other's.
  */
 #include "lib/pages.h"
-#include "lib/smp.h"
+#include "lib/tlb_tests.h"
 #include "svm/known.h"
 #include "svm/svm.h"
-
-#define TEST_VA 0x10000000000ull
-#define ROUNDS 50
-
-GUEST(guest_read, "mov (%rbx), %rax;" STOP);
-GUEST(guest_reload, "mov (%rbx), %rax; mov %rcx, (%rdx); mov %cr3, %rsi; mov %rsi, %cr3;"
-		    "mov (%rbx), %r8;" STOP);
-GUEST(guest_invlpg, "mov (%rbx), %rax; mov %rcx, (%rdx); invlpg (%rbx); mov (%rbx), %r8;" STOP);
-GUEST(guest_write, "mov %rcx, (%rbx);" STOP);
-
-/* A guest that reads one page of its own, through tables of its own, and the page it may be sent to. */
-struct pair {
-	struct guest g;
-	uint64_t *own, *first, *second;
-};
-
-static struct pair pair(const void *code, uint64_t one, uint64_t two)
-{
-	struct pair p = {.g = guest_long(code)};
-
-	p.own = table_identity();
-	p.first = page_alloc();
-	p.second = page_alloc();
-	p.first[0] = one;
-	p.second[0] = two;
-	table_map(p.own, TEST_VA, (uint64_t)p.first, PTE_P | PTE_W);
-	table_entry(p.g.nested, (uint64_t)p.first, LEVEL_4K);
-	p.g.vmcb->cr3 = (uint64_t)p.own;
-	p.g.r.rbx = TEST_VA;
-	return p;
-}
-
-static uint64_t run_from(struct pair *p, const void *code)
-{
-	p->g.vmcb->rip = (uint64_t)code;
-	guest_expect(&p->g, X_VMMCALL);
-	return p->g.vmcb->rax;
-}
 
 enum how { BY_ALL, BY_ASID, BY_NEW_ASID, BY_INVLPGA };
 
@@ -69,7 +31,7 @@ static void flush(struct guest *g, enum how how)
 static void nested_change(const void *arg)
 {
 	enum how how = *(const enum how *)arg;
-	struct pair p = pair(guest_read, 1, 2);
+	struct pair p = new_pair(guest_read, 1, 2);
 
 	if (how == BY_ASID && !(svm_features() & SVM_FLUSH_ASID))
 		test_skip("no flush by ASID");
@@ -85,7 +47,7 @@ static void nested_change(const void *arg)
 static void nested_rights_withdrawn(const void *arg)
 {
 	enum how how = *(const enum how *)arg;
-	struct pair p = pair(guest_write, 1, 2);
+	struct pair p = new_pair(guest_write, 1, 2);
 
 	if (how == BY_ASID && !(svm_features() & SVM_FLUSH_ASID))
 		test_skip("no flush by ASID");
@@ -102,7 +64,7 @@ static void nested_rights_withdrawn(const void *arg)
 /* An entry that was absent needs no flush. */
 static void nested_entry_added(const void *arg)
 {
-	struct pair p = pair(guest_read, 1, 2);
+	struct pair p = new_pair(guest_read, 1, 2);
 
 	(void)arg;
 	*table_entry(p.g.nested, (uint64_t)p.first, LEVEL_4K) = 0;
@@ -113,7 +75,7 @@ static void nested_entry_added(const void *arg)
 
 static void other_nested_root(const void *arg)
 {
-	struct pair p = pair(guest_read, 1, 2);
+	struct pair p = new_pair(guest_read, 1, 2);
 	uint64_t *other = table_identity();
 
 	(void)arg;
@@ -128,7 +90,7 @@ static void other_nested_root(const void *arg)
 static void guest_change(const void *arg)
 {
 	enum how how = *(const enum how *)arg;
-	struct pair p = pair(guest_read, 1, 2);
+	struct pair p = new_pair(guest_read, 1, 2);
 
 	if (how == BY_ASID && !(svm_features() & SVM_FLUSH_ASID))
 		test_skip("no flush by ASID");
@@ -143,25 +105,19 @@ static void guest_change(const void *arg)
 /* The guest changes its own entry and flushes by itself, without an exit. */
 static void guest_flushes(const void *arg)
 {
-	const void *code = arg;
-	struct pair p = pair(code, 1, 2);
+	struct pair p = new_pair(arg, 1, 2);
 
-	p.g.r.rcx = (uint64_t)p.second | PTE_P | PTE_W;
-	p.g.r.rdx = (uint64_t)table_entry(p.own, TEST_VA, LEVEL_4K);
-	guest_expect(&p.g, X_VMMCALL);
-	CHECK_EQ(p.g.vmcb->rax, 1);
-	CHECK_EQ(p.g.r.r8, 2);
+	check_guest_flushes(&p);
 }
 
 /* Two guests in turn, of different nested tables, at the same gpa and gva. */
 static void two_guests(const void *arg)
 {
 	bool same_asid = arg != NULL;
-	struct pair a = pair(guest_read, 1, 0), b = pair(guest_read, 2, 0);
+	struct pair a = new_pair(guest_read, 1, 0), b = new_pair(guest_read, 2, 0);
 
 	b.g.vmcb->asid = same_asid ? 1 : 2;
-	table_map(b.own, TEST_VA, (uint64_t)a.first, PTE_P | PTE_W);
-	table_map(b.g.nested, (uint64_t)a.first, (uint64_t)b.first, PTE_ALL);
+	share_addresses(&a, &b);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		if (same_asid)
 			a.g.vmcb->tlb_control = b.g.vmcb->tlb_control = TLB_FLUSH_ALL;
@@ -173,7 +129,7 @@ static void two_guests(const void *arg)
 /* One guest with nested paging, one without, one ASID each. */
 static void with_and_without_nesting(const void *arg)
 {
-	struct pair a = pair(guest_read, 1, 0), b = pair(guest_read, 2, 0);
+	struct pair a = new_pair(guest_read, 1, 0), b = new_pair(guest_read, 2, 0);
 
 	(void)arg;
 	b.g.vmcb->asid = 2;
@@ -189,59 +145,27 @@ static void with_and_without_nesting(const void *arg)
 /* The host's own translations survive a guest's, and the other way round. */
 static void host_and_guest(const void *arg)
 {
-	struct pair p = pair(guest_read, 1, 2);
-	uint64_t *host = table_identity(), saved = read_cr3();
-	uint64_t seen = 0;
+	struct pair p = new_pair(guest_read, 1, 2);
 
 	(void)arg;
-	table_map(host, TEST_VA, (uint64_t)p.second, PTE_P | PTE_W);
-	write_cr3((uint64_t)host);
-	for (unsigned i = 0; i < ROUNDS && seen == i * 3; i++)
-		seen += *(volatile uint64_t *)TEST_VA + run_from(&p, guest_read);
-	write_cr3(saved);
-	CHECK_EQ(seen, ROUNDS * 3);
+	check_host_and_guest(&p, table_identity());
 }
 
 static void highest_asid(const void *arg)
 {
-	struct pair p = pair(guest_read, 1, 2);
+	struct pair p = new_pair(guest_read, 1, 2);
 
 	(void)arg;
 	p.g.vmcb->asid = cpuid(0x8000000A, 0).b - 1;
 	CHECK_EQ(run_from(&p, guest_read), 1);
 }
 
-/* The same VMCB and ASID on another CPU, with the table changed in between. */
-static volatile uint64_t other_cpu_read;
-
-static void run_elsewhere(void *arg)
-{
-	struct pair *p = arg;
-
-	svm_enable();
-	p->g.vmcb->rip = (uint64_t)guest_read;
-	guest_run(&p->g);
-	other_cpu_read = p->g.vmcb->exit_code == X_VMMCALL ? p->g.vmcb->rax : ~0ull;
-}
-
 static void moves_between_cpus(const void *arg)
 {
-	struct pair p = pair(guest_read, 1, 2);
+	struct pair p = new_pair(guest_read, 1, 2);
 
 	(void)arg;
-	if (cpu_count() < 2)
-		test_skip("one CPU");
-	for (unsigned i = 0; i < 6; i++) {
-		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.second : p.first),
-			  PTE_ALL);
-		p.g.vmcb->tlb_control = TLB_FLUSH_ALL;
-		CHECK_EQ(run_from(&p, guest_read), 1 + i % 2);
-		table_map(p.g.nested, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second),
-			  PTE_ALL);
-		CHECK(cpu_start(1, run_elsewhere, &p), "CPU 1 does not start");
-		CHECK(WAIT_FOR(cpu_finished(1)), "CPU 1 does not finish");
-		CHECK_EQ(other_cpu_read, 2 - i % 2);
-	}
+	check_moves_between_cpus(&p);
 }
 
 void l1_main(void)

@@ -5,52 +5,22 @@
  * other's. SDM 3, 28.3.
  */
 #include "lib/pages.h"
-#include "lib/smp.h"
+#include "lib/tlb_tests.h"
 #include "vmx/known.h"
 #include "vmx/vmx.h"
 
-#define TEST_VA 0x10000000000ull
-#define ROUNDS 50
 #define Q_WRITE 2
-
-GUEST(guest_read, "mov (%rbx), %rax;" STOP);
-GUEST(guest_reload, "mov (%rbx), %rax; mov %rcx, (%rdx); mov %cr3, %rsi; mov %rsi, %cr3;"
-		    "mov (%rbx), %r8;" STOP);
-GUEST(guest_invlpg, "mov (%rbx), %rax; mov %rcx, (%rdx); invlpg (%rbx); mov (%rbx), %r8;" STOP);
-GUEST(guest_write, "mov %rcx, (%rbx);" STOP);
-
-/* A guest that reads one page of its own, through tables of its own, and the page it may be sent to. */
-struct pair {
-	struct guest g;
-	uint64_t *own, *first, *second;
-};
 
 static struct pair pair(const void *code, unsigned vpid, uint64_t one, uint64_t two)
 {
-	struct pair p = {.g = guest_long(code)};
+	struct pair p = new_pair(code, one, two);
 
-	p.own = table_identity();
-	p.first = page_alloc();
-	p.second = page_alloc();
-	p.first[0] = one;
-	p.second[0] = two;
-	table_map(p.own, TEST_VA, (uint64_t)p.first, PTE_P | PTE_W);
-	ept_entry(p.g.ept, (uint64_t)p.first, LEVEL_4K);
-	put(&p.g, G_CR3, (uint64_t)p.own);
-	p.g.r.rbx = TEST_VA;
 	if (vpid) {
 		need(C_PROC2, PROC2_VPID);
 		set_bits(&p.g, C_PROC2, PROC2_VPID);
 		put(&p.g, C_VPID, vpid);
 	}
 	return p;
-}
-
-static uint64_t run_from(struct pair *p, const void *code)
-{
-	guest_at(&p->g, code);
-	guest_expect(&p->g, X_VMCALL);
-	return p->g.r.rax;
 }
 
 enum how {
@@ -223,16 +193,10 @@ static void guest_change(const void *arg)
 /* The guest changes its own entry and flushes by itself, without an exit. */
 static void guest_flushes(const void *arg)
 {
-	const void *code = arg;
-
 	for (unsigned vpid = 0; vpid < (can(C_PROC2, PROC2_VPID) ? 2 : 1); vpid++) {
-		struct pair p = pair(code, vpid, 1, 2);
+		struct pair p = pair(arg, vpid, 1, 2);
 
-		p.g.r.rcx = (uint64_t)p.second | PTE_P | PTE_W;
-		p.g.r.rdx = (uint64_t)table_entry(p.own, TEST_VA, LEVEL_4K);
-		guest_expect(&p.g, X_VMCALL);
-		CHECK_EQ(p.g.r.rax, 1);
-		CHECK_EQ(p.g.r.r8, 2);
+		check_guest_flushes(&p);
 	}
 }
 
@@ -249,8 +213,7 @@ static void two_guests(const void *arg)
 						   : 2,
 			     2, 0);
 
-	table_map(b.own, TEST_VA, (uint64_t)a.first, PTE_P | PTE_W);
-	ept_map(b.g.ept, (uint64_t)a.first, (uint64_t)b.first, EPT_ALL);
+	share_addresses(&a, &b);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		CHECK_EQ(run_from(&a, guest_read), 1);
 		CHECK_EQ(run_from(&b, guest_read), 2);
@@ -261,17 +224,11 @@ static void two_guests(const void *arg)
 static void host_and_guest(const void *arg)
 {
 	struct pair p = pair(guest_read, can(C_PROC2, PROC2_VPID) ? 6 : 0, 1, 2);
-	uint64_t *host = table_identity(), saved = read_cr3();
-	uint64_t seen = 0;
+	uint64_t *host = table_identity();
 
 	(void)arg;
-	table_map(host, TEST_VA, (uint64_t)p.second, PTE_P | PTE_W);
 	put(&p.g, H_CR3, (uint64_t)host);
-	write_cr3((uint64_t)host);
-	for (unsigned i = 0; i < ROUNDS && seen == i * 3; i++)
-		seen += *(volatile uint64_t *)TEST_VA + run_from(&p, guest_read);
-	write_cr3(saved);
-	CHECK_EQ(seen, ROUNDS * 3);
+	check_host_and_guest(&p, host);
 }
 
 static void highest_vpid(const void *arg)
@@ -283,41 +240,12 @@ static void highest_vpid(const void *arg)
 	CHECK_EQ(get(&p.g, C_VPID), 0xffff);
 }
 
-/* The same guest on another CPU, with the EPT changed in between. */
-static volatile uint64_t other_cpu_read;
-
-static void run_elsewhere(void *arg)
-{
-	struct pair *p = arg;
-
-	vmx_enable();
-	flush_all();
-	put(&p->g, G_RIP, (uint64_t)guest_read);
-	other_cpu_read =
-		guest_enter(&p->g) == 0 && get(&p->g, I_REASON) == X_VMCALL ? p->g.r.rax : ~0ull;
-	guest_clear(&p->g);
-	vmx_disable();
-}
-
 static void moves_between_cpus(const void *arg)
 {
 	struct pair p = pair(guest_read, can(C_PROC2, PROC2_VPID) ? 7 : 0, 1, 2);
 
 	(void)arg;
-	if (cpu_count() < 2)
-		test_skip("one CPU");
-	for (unsigned i = 0; i < 6; i++) {
-		ept_map(p.g.ept, (uint64_t)p.first, (uint64_t)(i % 2 ? p.second : p.first),
-			EPT_ALL);
-		flush_all();
-		CHECK_EQ(run_from(&p, guest_read), 1 + i % 2);
-		ept_map(p.g.ept, (uint64_t)p.first, (uint64_t)(i % 2 ? p.first : p.second),
-			EPT_ALL);
-		guest_clear(&p.g);
-		CHECK(cpu_start(1, run_elsewhere, &p), "CPU 1 does not start");
-		CHECK(WAIT_FOR(cpu_finished(1)), "CPU 1 does not finish");
-		CHECK_EQ(other_cpu_read, 2 - i % 2);
-	}
+	check_moves_between_cpus(&p);
 }
 
 void l1_main(void)
