@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How tboot started the monitor, if it did; what is kept for it; CPUs that it wakes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "tests/unit/test_boot_launch.h"
-
-static struct boot_info info;
-static const char *why;
+#include "tests/unit/test_boot_case.h"
 
 static int setup(void **state)
 {
-	ram_all(true);
-	memset(&ram[TBOOT_LOG_ADDR], 0, TBOOT_LOG_SIZE);
-	put_launch(&info);
-	why = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ram_all(false);
-	fake_reset();
+	setup_launch(TBOOT_LOG_ADDR, TBOOT_LOG_SIZE);
 	return 0;
 }
 

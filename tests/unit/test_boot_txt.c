@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TXT's registers and heap, sound and not. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/test_boot_case.h"
 
-#include "tests/unit/test_boot_launch.h"
-
-static struct boot_info info;
 static struct txt_memory txt;
-static const char *why;
 
 static int setup(void **state)
 {
-	ram_all(true);
-	memset(&ram[HEAP_AT], 0, HEAP_SIZE);
-	put_launch(&info);
+	setup_launch(HEAP_AT, HEAP_SIZE);
 	memset(&txt, 0, sizeof(txt));
-	why = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ram_all(false);
-	fake_reset();
 	return 0;
 }
 

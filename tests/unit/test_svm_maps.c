@@ -9,6 +9,7 @@
 #include "monitor/apic.h"
 #include "monitor/fake/machine.h"
 #include "monitor/svm/svm.h"
+#include "tests/unit/test_maps.h"
 
 #define MSRPM 0x10000u
 #define IOPM 0x20000u
@@ -35,40 +36,12 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	fake_reset();
-	return 0;
-}
-
 /* APM volume 2, 15.11: 2 KiB a range, 2 bits an MSR, first read, then write. */
 static unsigned int msr_bit(uint32_t msr, bool write)
 {
 	unsigned int range = msr < 0x2000 ? 0 : msr < 0xc0010000 ? 0x800 : 0x1000;
 
 	return range * 8 + (msr & 0x1fff) * 2 + write;
-}
-
-static void set_bit(uint64_t map, unsigned int bit, bool on)
-{
-	uint8_t *byte = fake_at(HPA(map + bit / 8), 1);
-
-	*byte = (uint8_t)((*byte & ~(1u << bit % 8)) | (unsigned int)on << bit % 8);
-}
-
-static bool get_bit(const uint8_t *map, unsigned int bit)
-{
-	return map[bit / 8] >> bit % 8 & 1;
-}
-
-/* How many bits are open in all. */
-static unsigned int open_in(const uint8_t *map, size_t bytes)
-{
-	unsigned int n = 0;
-
-	for (unsigned int bit = 0; bit < bytes * 8; bit++)
-		n += !get_bit(map, bit);
-	return n;
 }
 
 static bool open_msr(uint32_t msr, bool write, bool *opened)

@@ -11,7 +11,7 @@
 #include "monitor/fake/machine.h"
 #include "monitor/mem.h"
 #include "monitor/vmx/vmx.h"
-#include "tests/unit/test_vmx_vmcs.h"
+#include "tests/unit/test_vmx_nested.h"
 
 enum { OTHER, L1, L2 }; /* VMCSs */
 
@@ -29,13 +29,6 @@ static struct guest_vcpu vcpu;
 static uint64_t *f = hw.current.f;
 
 /* --- what nested.c calls ------------------------------------------------------------------------ */
-
-static int failed; /* vm_fail()'s error, or -1 */
-
-void vm_fail(struct cpu *c, enum vm_error error)
-{
-	failed = (int)error;
-}
 
 void shadow_collect(struct hw_cpu *h)
 {
@@ -60,43 +53,12 @@ void vmx_write_host_state(void)
 	vmcs.field[VMCS_HOST_RIP] = 0x4057;
 }
 
-void vmx_write_neutral_controls(void)
-{
-}
-
 void vmx_load_regs(struct cpu *c)
 {
 	c->regs.rip = vmcs.field[VMCS_GUEST_RIP];
 }
 
-bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
-{
-	return false;
-}
-
-int vmx_load_pdptes(uint64_t cr3)
-{
-	return 0;
-}
-
-void vmx_nmi_exit(struct cpu *c)
-{
-}
-
-void vmx_close_window(struct cpu *c)
-{
-}
-
-void vmx_redeliver(void)
-{
-}
-
 /* --- L1, before its VMLAUNCH ------------------------------------------------------------------------ */
-
-static bool all(uint64_t encoding)
-{
-	return true;
-}
 
 static struct vmx_caps caps(void)
 {
@@ -141,32 +103,23 @@ static void ask(void)
 
 static void start(void)
 {
-	fake_reset();
-	fake_add_ram(HPA(0), MIB);
-	assert_int_equal(host_init(mem_top(), true, NULL), 0);
-	vmcs_catch();
-	fields_init(all);
+	start_l1(&cpu, &hw, L1);
 	hw_caps = l1_caps = caps();
-	memset(&hw, 0, sizeof(hw));
 	guest = (struct guest){.id = 1, .root = HPA(EPT_ROOT)};
 	hw_vcpu = (struct hw_vcpu){.vmcs = {L2, false}, .msr_bitmap = MSR_BITMAP_AT};
 	hw_vcpu.io_bitmap = IO_BITMAP_AT;
 	hw_vcpu.msr = (struct permit_map){.bits = msr_bits, .size = sizeof(msr_bits)};
 	hw_vcpu.io = (struct permit_map){.bits = io_bits, .size = sizeof(io_bits)};
 	vcpu = (struct guest_vcpu){.guest = &guest, .fresh = true, .hw = &hw_vcpu};
-	cpu.hw = &hw;
-	hw.l1.hpa = L1;
 	hw.held = &vcpu;
 	hw.current.hpa = L1_REGION;
 	memset(&hw.current.dirty, 0xff, sizeof(hw.current.dirty));
 	tags_init(&hw.vpids, VPID_HOST + 1, VPID_COUNT);
 	ask();
-	vmcs_load(L1);
 	vmcs.field[VMCS_GUEST_DR7] = 0x4d7;
 	vmcs.field[VMCS_GUEST_DEBUGCTL] = 0x4deb;
 	vmcs.field[VMCS_GUEST_PAT] = 0x4147;
 	vmcs.field[VMCS_GUEST_EFER] = EFER_LMA | EFER_LME | EFER_NXE;
-	failed = -1;
 }
 
 static uint64_t in_l2(uint16_t encoding)

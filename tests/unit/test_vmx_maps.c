@@ -11,6 +11,7 @@
 #include "monitor/fake/machine.h"
 #include "monitor/fake/msr.h"
 #include "monitor/vmx/vmx.h"
+#include "tests/unit/test_maps.h"
 
 struct vmx_caps hw_caps; /* as caps.c would find them */
 
@@ -61,38 +62,10 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	fake_reset();
-	return 0;
-}
-
 /* SDM volume 3, 25.6.9: reads of low MSRs, of high ones, writes of low ones, of high ones. */
 static unsigned int msr_bit(uint32_t msr, bool write)
 {
 	return (write ? 2048 * 8 : 0) + (msr >= 0xc0000000 ? 1024 * 8 : 0) + (msr & 0x1fff);
-}
-
-static void set_bit(uint64_t map, unsigned int bit, bool on)
-{
-	uint8_t *byte = fake_at(HPA(map + bit / 8), 1);
-
-	*byte = (uint8_t)((*byte & ~(1u << bit % 8)) | (unsigned int)on << bit % 8);
-}
-
-static bool get_bit(const uint8_t *map, unsigned int bit)
-{
-	return map[bit / 8] >> bit % 8 & 1;
-}
-
-/* How many bits are open in all. */
-static unsigned int open_in(const uint8_t *map, size_t bytes)
-{
-	unsigned int n = 0;
-
-	for (unsigned int bit = 0; bit < bytes * 8; bit++)
-		n += !get_bit(map, bit);
-	return n;
 }
 
 #define OPEN_MSRS open_in(msrs, sizeof(msrs))

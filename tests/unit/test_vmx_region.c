@@ -12,7 +12,7 @@
 #include "monitor/fake/machine.h"
 #include "monitor/mem.h"
 #include "monitor/vmx/vmx.h"
-#include "tests/unit/test_vmx_vmcs.h"
+#include "tests/unit/test_vmx_nested.h"
 
 enum { OTHER, L1, L2 }; /* VMCSs */
 
@@ -29,13 +29,6 @@ static uint64_t *f = hw.current.f;
 
 /* --- what nested.c calls ------------------------------------------------------------------------ */
 
-static int failed; /* vm_fail()'s error, or -1 */
-
-void vm_fail(struct cpu *c, enum vm_error error)
-{
-	failed = (int)error;
-}
-
 void vmx_vmcs_init(struct vmcs *v)
 {
 	abort();
@@ -45,58 +38,17 @@ void vmx_write_host_state(void)
 {
 }
 
-void vmx_write_neutral_controls(void)
-{
-}
-
 void vmx_load_regs(struct cpu *c)
-{
-}
-
-bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
-{
-	return false;
-}
-
-int vmx_load_pdptes(uint64_t cr3)
-{
-	return 0;
-}
-
-void vmx_nmi_exit(struct cpu *c)
-{
-}
-
-void vmx_close_window(struct cpu *c)
-{
-}
-
-void vmx_redeliver(void)
 {
 }
 
 /* --- L1's memory ---------------------------------------------------------------------------------- */
 
-static bool all(uint64_t encoding)
-{
-	return true;
-}
-
 static void start(void)
 {
-	fake_reset();
-	fake_add_ram(HPA(0), MIB);
-	assert_int_equal(host_init(mem_top(), true, NULL), 0);
-	vmcs_catch();
-	fields_init(all);
-	memset(&hw, 0, sizeof(hw));
+	start_l1(&cpu, &hw, L1);
 	hw_vcpu = (struct hw_vcpu){.vmcs = {L2, true}};
 	vcpu = (struct guest_vcpu){.cpu = 1, .hw = &hw_vcpu};
-	cpu.hw = &hw;
-	hw.l1.hpa = L1;
-	hw.current.hpa = NO_VMCS;
-	vmcs_load(L1);
-	failed = -1;
 }
 
 static uint64_t *field_in(uint64_t region, unsigned int field)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What monitor/vmx/nested.c calls of the parts that execute something, where a test does not look at
+ * it. A test defines the rest: vmx_vmcs_init(), vmx_write_host_state() and vmx_load_regs().
+ */
+#ifndef TESTS_UNIT_TEST_VMX_NESTED_H
+#define TESTS_UNIT_TEST_VMX_NESTED_H
+
+#include <string.h>
+
+#include "ept/host.h"
+#include "monitor/fake/machine.h"
+#include "monitor/mem.h"
+#include "monitor/vmx/vmx.h"
+#include "tests/unit/test_vmx_vmcs.h"
+
+static int failed; /* vm_fail()'s error, or -1 */
+
+void vm_fail(struct cpu *c, enum vm_error error)
+{
+	failed = (int)error;
+}
+
+void vmx_write_neutral_controls(void)
+{
+}
+
+bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+	return false;
+}
+
+int vmx_load_pdptes(uint64_t cr3)
+{
+	return 0;
+}
+
+void vmx_nmi_exit(struct cpu *c)
+{
+}
+
+void vmx_close_window(struct cpu *c)
+{
+}
+
+void vmx_redeliver(void)
+{
+}
+
+static bool all_fields(uint64_t encoding)
+{
+	return true;
+}
+
+/* The CPU's current VMCS is L1's, and L1 has none. */
+static void start_l1(struct cpu *cpu, struct hw_cpu *hw, uint64_t l1)
+{
+	fake_reset();
+	fake_add_ram(HPA(0), MIB);
+	assert_int_equal(host_init(mem_top(), true, NULL), 0);
+	vmcs_catch();
+	fields_init(all_fields);
+	memset(hw, 0, sizeof(*hw));
+	cpu->hw = hw;
+	hw->l1.hpa = l1;
+	hw->current.hpa = NO_VMCS;
+	vmcs_load(l1);
+	failed = -1;
+}
+
+#endif
