@@ -3,20 +3,16 @@
  * A hypervisor that attacks what is below it. Whatever it does, the monitor must go on answering.
  * Options: entries=N (random VMCBs, default 1000000), races=N, seed=N.
  */
-#include "lib/apic.h"
 #include "lib/attacks.h"
 #include "lib/mem.h"
 #include "lib/pages.h"
+#include "lib/random.h"
 #include "lib/smp.h"
 #include "lib/trap.h"
+#include "lib/wild_tests.h"
 #include "monitor/hypercall.h"
 #include "svm/known.h"
 #include "svm/svm.h"
-#include "svm/wild.h"
-
-#define TIMER_VECTOR 0x61
-#define TIMER_TICKS 5000000
-#define PROGRESS 100000
 
 GUEST(guest_stop, STOP);
 GUEST(guest_read, "mov (%rbx), %rax; was_read:" STOP);
@@ -31,53 +27,16 @@ static void good_guest_runs(void)
 	pages_release(mark);
 }
 
-/* A run whose VMCBs are nearly all refused, or come out all in one way, would test little. */
-static void check_variety(uint64_t n, uint64_t refused, const bool seen[256])
-{
-	unsigned ways = 0;
-
-	for (unsigned i = 0; i < 256; i++)
-		ways += seen[i];
-	print("%u exit codes\n", U64(ways));
-	if (n >= 10000)
-		CHECK(refused > n / 100 && refused < n / 4 * 3 && ways > 30, "too little variety");
-}
-
 static void random_vmcbs(const void *arg)
 {
-	uint64_t n = option("entries", 1000000), refused = 0;
-	static bool seen[256];
-	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), efer = rdmsr(MSR_EFER);
-	static struct wild w;
+	static const struct wild_test wild = {.entries = 1000000,
+					      .progress = 100000,
+					      .timer = 5000000,
+					      .ways = 30,
+					      .good_guest_runs = good_guest_runs};
 
 	(void)arg;
-	wild_start(&w, attack_seed);
-	print("seed 0x%x, %u entries\n", attack_seed, n);
-	apic_timer(TIMER_VECTOR | APIC_TIMER_PERIODIC, (uint32_t)option("timer", TIMER_TICKS));
-	for (uint64_t i = 1; i <= n; i++) {
-		uint64_t before = w.random.state;
-
-		wild_next(&w);
-		wild_run(&w);
-		if (w.g.vmcb->exit_code == ~0ull || w.g.vmcb->exit_code == 0xffffffff)
-			refused++;
-		else
-			seen[w.g.vmcb->exit_code % 256] = true;
-		CHECK(read_cr0() == cr0 && read_cr3() == cr3 && read_cr4() == cr4 &&
-			      rdmsr(MSR_EFER) == efer,
-		      "entry %u (generator 0x%x), exit 0x%x: CR0 0x%x CR3 0x%x CR4 0x%x EFER 0x%x",
-		      i, before, w.g.vmcb->exit_code, read_cr0(), read_cr3(), read_cr4(),
-		      rdmsr(MSR_EFER));
-		if (i % 1000 == 0)
-			good_guest_runs();
-		if (i % PROGRESS == 0) {
-			print("%u entries, %u refused\n", i, refused);
-			attack_survived();
-		}
-	}
-	apic_timer(TIMER_VECTOR, 0);
-	attack_survived();
-	check_variety(n, refused, seen);
+	wild_entries(&wild);
 }
 
 static void do_vmrun(void *p)

@@ -3,21 +3,15 @@
  * A hypervisor that attacks what is below it. Whatever it does, the monitor must go on answering.
  * Options: entries=N (random VMCSs, default 40000), races=N, seed=N.
  */
-#include "lib/apic.h"
 #include "lib/attacks.h"
 #include "lib/mem.h"
 #include "lib/monitor.h"
 #include "lib/pages.h"
+#include "lib/random.h"
 #include "lib/smp.h"
 #include "lib/trap.h"
+#include "lib/wild_tests.h"
 #include "vmx/vmx.h"
-#include "vmx/wild.h"
-
-#define TIMER_VECTOR 0x61
-#define TIMER_TICKS 500000
-#define PROGRESS 10000
-#define VMFAIL 0x10000u /* of wild_run() */
-#define REASONS 0x80
 
 GUEST(guest_stop, STOP);
 GUEST(guest_cr8, "mov %rcx, %cr8;" STOP);
@@ -33,56 +27,16 @@ static void good_guest_runs(void)
 	pages_release(mark);
 }
 
-/* A run whose VMCSs are nearly all refused, or come out all in one way, would test little. */
-static void check_variety(uint64_t n, uint64_t refused, const bool seen[REASONS])
-{
-	unsigned ways = 0;
-
-	for (unsigned i = 0; i < REASONS; i++)
-		ways += seen[i];
-	print("%u exit reasons, %u refused\n", U64(ways), refused);
-	if (n >= 10000)
-		CHECK(refused > n / 100 && refused < n / 4 * 3 && ways > 20, "too little variety");
-}
-
 static void random_vmcss(const void *arg)
 {
-	uint64_t n = option("entries", 40000), refused = 0;
-	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), efer = rdmsr(MSR_EFER);
-	static bool seen[REASONS];
-	static struct wild w;
+	static const struct wild_test wild = {.entries = 40000,
+					      .progress = 10000,
+					      .timer = 500000,
+					      .ways = 20,
+					      .good_guest_runs = good_guest_runs};
 
 	(void)arg;
-	wild_start(&w, attack_seed);
-	print("seed 0x%x, %u entries\n", attack_seed, n);
-	apic_timer(TIMER_VECTOR | APIC_TIMER_PERIODIC, (uint32_t)option("timer", TIMER_TICKS));
-	for (uint64_t i = 1; i <= n; i++) {
-		uint64_t before = w.random.state, reason;
-
-		wild_next(&w);
-		if (option("trace", 0))
-			print("entry %u, generator 0x%x\n", i, before);
-		reason = wild_run(&w);
-		interrupts_on();
-		interrupts_off();
-		if (reason & (VMFAIL | ENTRY_FAILURE))
-			refused++;
-		else
-			seen[reason % REASONS] = true;
-		CHECK(read_cr0() == cr0 && read_cr3() == cr3 && read_cr4() == cr4 &&
-			      rdmsr(MSR_EFER) == efer,
-		      "entry %u (generator 0x%x), exit 0x%x: CR0 0x%x CR3 0x%x CR4 0x%x EFER 0x%x",
-		      i, before, reason, read_cr0(), read_cr3(), read_cr4(), rdmsr(MSR_EFER));
-		if (i % 1000 == 0)
-			good_guest_runs();
-		if (i % PROGRESS == 0) {
-			print("%u entries, %u refused\n", i, refused);
-			attack_survived();
-		}
-	}
-	apic_timer(TIMER_VECTOR, 0);
-	attack_survived();
-	check_variety(n, refused, seen);
+	wild_entries(&wild);
 }
 
 static void do_vmxon(void *p)

@@ -264,11 +264,12 @@ void wild_next(struct wild *w)
 	contain(w, v);
 }
 
-void wild_run(struct wild *w)
+uint64_t wild_run(struct wild *w)
 {
 	clgi();
 	interrupts_on();
 	svm_enter(w->g.vmcb, &w->g.r, w->g.host);
 	stgi();
 	interrupts_off();
+	return w->g.vmcb->exit_code;
 }

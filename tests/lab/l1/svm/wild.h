@@ -35,7 +35,16 @@ void wild_start(struct wild *w, uint64_t seed);
 /* Puts the next random VMCB and registers into w->g. */
 void wild_next(struct wild *w);
 
-/* Runs it with the host's IF set, which with V_INTR_MASKING lets every interrupt come out. */
-void wild_run(struct wild *w);
+/*
+ * Runs it with the host's IF set, which with V_INTR_MASKING lets every interrupt come out; its exit
+ * code.
+ */
+uint64_t wild_run(struct wild *w);
+
+/* VMEXIT_INVALID, which TCG writes as 32 bits. */
+static inline bool wild_refused(uint64_t exit_code)
+{
+	return exit_code == ~0ull || exit_code == 0xffffffff;
+}
 
 #endif

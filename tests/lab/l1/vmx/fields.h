@@ -323,4 +323,17 @@ enum exit_number {
 
 #define CR4_VMXE 0x2000u
 
+/*
+ * A guest's state, which an entry loads and an exit keeps, for lists of fields. Not the limit and
+ * rights of GS, which tests make unusable.
+ */
+#define GUEST_STATE_FIELDS                                                                         \
+	G_ES, G_CS, G_SS, G_DS, G_FS, G_GS, G_LDTR, G_TR, G_ES_LIMIT, G_CS_LIMIT, G_SS_LIMIT,      \
+		G_DS_LIMIT, G_FS_LIMIT, G_LDTR_LIMIT, G_TR_LIMIT, G_GDTR_LIMIT, G_IDTR_LIMIT,      \
+		G_ES_RIGHTS, G_CS_RIGHTS, G_SS_RIGHTS, G_DS_RIGHTS, G_FS_RIGHTS, G_LDTR_RIGHTS,    \
+		G_TR_RIGHTS, G_ACTIVITY, G_SYSENTER_CS, G_CR0, G_CR3, G_CR4, G_ES_BASE, G_CS_BASE, \
+		G_SS_BASE, G_DS_BASE, G_FS_BASE, G_GS_BASE, G_LDTR_BASE, G_TR_BASE, G_GDTR_BASE,   \
+		G_IDTR_BASE, G_DR7, G_RSP, G_RIP, G_RFLAGS, G_SYSENTER_ESP, G_SYSENTER_EIP,        \
+		G_PENDING_DEBUG, G_INTERRUPTIBILITY, G_EFER, G_PAT, G_LINK
+
 #endif

@@ -21,14 +21,7 @@ extern const uint8_t wild_stubs[], wild_stubs_end[], wild_stubs32[], wild_stubs3
 
 /* Every field that an entry reads, but H_RSP, which vmx_enter() sets. */
 static const uint16_t fields[] = {
-	G_ES,
-	G_CS,
-	G_SS,
-	G_DS,
-	G_FS,
-	G_GS,
-	G_LDTR,
-	G_TR,
+	GUEST_STATE_FIELDS,
 	H_ES,
 	H_CS,
 	H_SS,
@@ -42,10 +35,7 @@ static const uint16_t fields[] = {
 	C_ENTRY_LOAD,
 	C_TSC_OFFSET,
 	C_EPTP,
-	G_LINK,
 	G_DEBUGCTL,
-	G_PAT,
-	G_EFER,
 	G_PDPTE0,
 	G_PDPTE1,
 	H_PAT,
@@ -63,51 +53,12 @@ static const uint16_t fields[] = {
 	C_EVENT_ERROR,
 	C_EVENT_LENGTH,
 	C_PROC2,
-	G_ES_LIMIT,
-	G_CS_LIMIT,
-	G_SS_LIMIT,
-	G_DS_LIMIT,
-	G_FS_LIMIT,
 	G_GS_LIMIT,
-	G_LDTR_LIMIT,
-	G_TR_LIMIT,
-	G_GDTR_LIMIT,
-	G_IDTR_LIMIT,
-	G_ES_RIGHTS,
-	G_CS_RIGHTS,
-	G_SS_RIGHTS,
-	G_DS_RIGHTS,
-	G_FS_RIGHTS,
 	G_GS_RIGHTS,
-	G_LDTR_RIGHTS,
-	G_TR_RIGHTS,
-	G_INTERRUPTIBILITY,
-	G_ACTIVITY,
-	G_SYSENTER_CS,
 	C_CR0_MASK,
 	C_CR4_MASK,
 	C_CR0_SHADOW,
 	C_CR4_SHADOW,
-	G_CR0,
-	G_CR3,
-	G_CR4,
-	G_ES_BASE,
-	G_CS_BASE,
-	G_SS_BASE,
-	G_DS_BASE,
-	G_FS_BASE,
-	G_GS_BASE,
-	G_LDTR_BASE,
-	G_TR_BASE,
-	G_GDTR_BASE,
-	G_IDTR_BASE,
-	G_DR7,
-	G_RSP,
-	G_RIP,
-	G_RFLAGS,
-	G_PENDING_DEBUG,
-	G_SYSENTER_ESP,
-	G_SYSENTER_EIP,
 	H_CR0,
 	H_CR3,
 	H_CR4,
@@ -409,7 +360,7 @@ void wild_next(struct wild *w)
 	contain(w);
 }
 
-uint64_t wild_run(struct wild *w)
+static uint64_t enter(struct wild *w)
 {
 	uint64_t flags, reason, efer = rdmsr(MSR_EFER), pat = rdmsr(MSR_PAT);
 
@@ -422,11 +373,20 @@ uint64_t wild_run(struct wild *w)
 	wrmsr(MSR_EFER, efer); /* which the exit controls may have left as the guest's */
 	wrmsr(MSR_PAT, pat);
 	if (flags)
-		return 0x10000 + (unsigned)vm_result(flags);
+		return WILD_VMFAIL + (unsigned)vm_result(flags);
 	reason = get(&w->g, I_REASON);
 	if (!(reason & ENTRY_FAILURE))
 		w->g.launched = true;
 	if (reason == X_INTERRUPT && get(&w->g, I_EVENT) & EVENT_VALID)
 		apic_eoi();
+	return reason;
+}
+
+uint64_t wild_run(struct wild *w)
+{
+	uint64_t reason = enter(w);
+
+	interrupts_on();
+	interrupts_off();
 	return reason;
 }

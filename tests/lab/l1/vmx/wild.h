@@ -31,7 +31,16 @@ void wild_start(struct wild *w, uint64_t seed);
 /* Puts the next random guest into w->next and w->g.r. */
 void wild_next(struct wild *w);
 
-/* Runs it; its exit reason, or 0x10000 + the number of a VMfail. */
+/*
+ * Runs it, and takes the interrupts that came meanwhile; its exit reason, or WILD_VMFAIL + the number of
+ * a VMfail.
+ */
+#define WILD_VMFAIL 0x10000u
 uint64_t wild_run(struct wild *w);
+
+static inline bool wild_refused(uint64_t reason)
+{
+	return reason & (WILD_VMFAIL | ENTRY_FAILURE);
+}
 
 #endif
