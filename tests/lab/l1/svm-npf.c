@@ -126,13 +126,11 @@ static void large_2m(const void *arg)
 {
 	struct guest g = guest_long(guest_read);
 	uint8_t *page = pages_alloc(1, PAGE_SIZE);
-	uint64_t gpa = 700 * GIB + ((uint64_t)page & (2 * MIB - 1)), *own = table_identity();
+	uint64_t gpa = 700 * GIB + ((uint64_t)page & (2 * MIB - 1));
 
 	(void)arg;
 	*(uint64_t *)page = 0x4455;
-	table_map(own, TEST_VA, gpa & PAGE_MASK, PTE_P | PTE_W);
-	g.vmcb->cr3 = (uint64_t)own;
-	g.r.rbx = TEST_VA;
+	reach(&g, gpa);
 	*table_entry(g.nested, gpa, LEVEL_2M) =
 		ALIGN_DOWN((uint64_t)page, 2 * MIB) | PTE_ALL | PTE_LARGE;
 	guest_expect(&g, X_VMMCALL);
@@ -143,15 +141,13 @@ static void large_2m(const void *arg)
 static void large_1g(const void *arg)
 {
 	struct guest g = guest_long(guest_write);
-	uint64_t *page = page_alloc(), *own = table_identity();
+	uint64_t *page = page_alloc();
 	uint64_t gpa = 800 * GIB + (uint64_t)page;
 
 	(void)arg;
 	if (!(cpuid(0x80000001, 0).d & 0x4000000))
 		test_skip("no 1 GiB pages");
-	table_map(own, TEST_VA, gpa & PAGE_MASK, PTE_P | PTE_W);
-	g.vmcb->cr3 = (uint64_t)own;
-	g.r.rbx = TEST_VA;
+	reach(&g, gpa);
 	g.r.rcx = 0x6677;
 	*table_entry(g.nested, gpa, LEVEL_1G) = 0 | PTE_ALL | PTE_LARGE;
 	guest_expect(&g, X_VMMCALL);
@@ -180,13 +176,10 @@ static void accessed_and_dirty(const void *arg)
 static void table_page_dirty(const void *arg)
 {
 	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity(), *entry;
+	uint64_t *page = target_page(&g);
+	uint64_t *entry = table_entry(reach(&g, (uint64_t)page + 8), TEST_VA, LEVEL_4K);
 
 	(void)arg;
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
-	entry = table_entry(own, TEST_VA, LEVEL_4K);
-	g.vmcb->cr3 = (uint64_t)own;
-	g.r.rbx = TEST_VA + 8;
 	*leaf(&g, entry) &= ~(uint64_t)(PTE_A | PTE_D);
 	guest_expect(&g, X_VMMCALL);
 	CHECK_EQ(*leaf(&g, entry) & (PTE_A | PTE_D), PTE_A | PTE_D);
@@ -196,13 +189,10 @@ static void table_page_dirty(const void *arg)
 static void table_walk_read_only(const void *arg)
 {
 	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity(), *entry;
+	uint64_t *page = target_page(&g);
+	uint64_t *entry = table_entry(reach(&g, (uint64_t)page + 8), TEST_VA, LEVEL_4K);
 
 	(void)arg;
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
-	entry = table_entry(own, TEST_VA, LEVEL_4K);
-	g.vmcb->cr3 = (uint64_t)own;
-	g.r.rbx = TEST_VA + 8;
 	*leaf(&g, entry) &= ~(uint64_t)PTE_W;
 	expect_npf(&g, NPF_TABLE | PF_U | PF_W | PF_P, (uint64_t)entry, guest_read);
 }
@@ -227,14 +217,12 @@ static void bytes(const void *arg)
 static void no_nested_paging(const void *arg)
 {
 	struct guest g = guest_long(guest_write);
-	uint64_t *page = target_page(&g), *own = table_identity();
+	uint64_t *page = target_page(&g);
 
 	(void)arg;
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
+	reach(&g, (uint64_t)page + 8);
 	g.vmcb->np_control = 0;
 	g.vmcb->nested_cr3 = 0;
-	g.vmcb->cr3 = (uint64_t)own;
-	g.r.rbx = TEST_VA + 8;
 	guest_expect(&g, X_VMMCALL);
 	CHECK_EQ(page[1], 0x3333);
 }

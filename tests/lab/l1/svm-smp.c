@@ -7,31 +7,6 @@
 #include "svm/known.h"
 #include "svm/svm.h"
 
-static void read_state(void *arg)
-{
-	struct cpu *c = arg;
-
-	c->result = rdmsr(MSR_EFER);
-	c->result2 = read_dr7();
-	svm_enable();
-	write_dr7(0x408);
-}
-
-/* INIT clears EFER.SVME and DR7. */
-static void init_resets(const void *arg)
-{
-	struct cpu c = new_cpu(guest_add);
-
-	(void)arg;
-	smp_need_two();
-	for (unsigned i = 0; i < 3; i++) {
-		smp_start(1, read_state, &c);
-		smp_wait_finished(1);
-		CHECK_EQ(c.result & EFER_SVME, 0);
-		CHECK_EQ(c.result2, 0x400);
-	}
-}
-
 void init_block(void)
 {
 	svm_enable();

@@ -128,13 +128,11 @@ static void level_read_only(const void *arg)
 static void large_2m(const void *arg)
 {
 	struct guest g = guest_long(guest_write);
-	uint64_t *page = page_alloc(), *own = table_identity();
+	uint64_t *page = page_alloc();
 	uint64_t gpa = 700 * GIB + ((uint64_t)page & (2 * MIB - 1));
 
 	(void)arg;
-	table_map(own, TEST_VA, gpa & PAGE_MASK, PTE_P | PTE_W);
-	put(&g, G_CR3, (uint64_t)own);
-	g.r.rbx = TEST_VA;
+	reach(&g, gpa);
 	g.r.rcx = 0x4455;
 	*ept_entry(g.ept, gpa, LEVEL_2M) =
 		ALIGN_DOWN((uint64_t)page, 2 * MIB) | EPT_ALL | EPT_WB | EPT_LARGE;
@@ -150,15 +148,13 @@ static void large_2m(const void *arg)
 static void large_1g(const void *arg)
 {
 	struct guest g = guest_long(guest_write);
-	uint64_t *page = page_alloc(), *own = table_identity();
+	uint64_t *page = page_alloc();
 	uint64_t gpa = 800 * GIB + (uint64_t)page;
 
 	(void)arg;
 	if (!(ept_vpid_capabilities() & CAP_1G))
 		test_skip("no 1 GiB pages");
-	table_map(own, TEST_VA, gpa & PAGE_MASK, PTE_P | PTE_W);
-	put(&g, G_CR3, (uint64_t)own);
-	g.r.rbx = TEST_VA;
+	reach(&g, gpa);
 	g.r.rcx = 0x6677;
 	*ept_entry(g.ept, gpa, LEVEL_1G) = 0 | EPT_ALL | EPT_WB | EPT_LARGE;
 	guest_expect(&g, X_VMCALL);
@@ -168,15 +164,12 @@ static void large_1g(const void *arg)
 static void accessed_and_dirty(const void *arg)
 {
 	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity(), *entry;
+	uint64_t *page = target_page(&g);
+	uint64_t *entry = table_entry(reach(&g, (uint64_t)page + 8), TEST_VA, LEVEL_4K);
 
 	(void)arg;
 	if (!(ept_vpid_capabilities() & CAP_AD))
 		test_skip("no A and D bits");
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
-	entry = table_entry(own, TEST_VA, LEVEL_4K);
-	put(&g, G_CR3, (uint64_t)own);
-	g.r.rbx = TEST_VA + 8;
 	leaf(&g, entry);
 	set_bits(&g, C_EPTP, EPTP_AD);
 	*leaf(&g, page) &= ~(uint64_t)(EPT_A | EPT_D);
@@ -231,13 +224,10 @@ static void table_walk_is_write(const void *arg)
 static void table_walk_read_only(const void *arg)
 {
 	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity(), *entry;
+	uint64_t *page = target_page(&g);
+	uint64_t *entry = table_entry(reach(&g, (uint64_t)page + 8), TEST_VA, LEVEL_4K);
 
 	(void)arg;
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
-	entry = table_entry(own, TEST_VA, LEVEL_4K);
-	put(&g, G_CR3, (uint64_t)own);
-	g.r.rbx = TEST_VA + 8;
 	*leaf(&g, entry) &= ~(uint64_t)EPT_W;
 	CHECK_EQ(guest_enter(&g), 0);
 	bochs_limit(get(&g, I_REASON) == X_VMCALL,

@@ -14,32 +14,6 @@
 
 GUEST(guest_signal_halt, "incl (%rbx); 1: hlt; jmp 1b\n");
 
-static void read_state(void *arg)
-{
-	struct cpu *c = arg;
-
-	c->result = read_cr4();
-	c->result2 = read_dr7();
-	vmx_enable();
-	write_dr7(0x408);
-	vmx_disable();
-}
-
-/* INIT clears CR4.VMXE and DR7. */
-static void init_resets(const void *arg)
-{
-	struct cpu c = new_cpu(guest_add);
-
-	(void)arg;
-	smp_need_two();
-	for (unsigned i = 0; i < 3; i++) {
-		smp_start(1, read_state, &c);
-		smp_wait_finished(1);
-		CHECK_EQ(c.result & CR4_VMXE, 0);
-		CHECK_EQ(c.result2, 0x400);
-	}
-}
-
 void init_block(void)
 {
 	vmx_enable();

@@ -26,13 +26,21 @@ uint64_t *leaf(struct guest *g, const void *page)
 	return nested_entry(g, (uint64_t)page, LEVEL_4K);
 }
 
+uint64_t *reach(struct guest *g, uint64_t gpa)
+{
+	uint64_t *own = table_identity();
+
+	table_map(own, TEST_VA, gpa & PAGE_MASK, PTE_P | PTE_W);
+	guest_root(g, own);
+	g->r.rbx = TEST_VA + gpa % PAGE_SIZE;
+	return own;
+}
+
 uint64_t far_gpa(struct guest *g, const void *page)
 {
-	uint64_t gpa = 600 * GIB + 0x5000, *own = table_identity();
+	uint64_t gpa = 600 * GIB + 0x5000;
 
-	table_map(own, TEST_VA, gpa, PTE_P | PTE_W);
-	guest_root(g, own);
-	g->r.rbx = TEST_VA + 8;
+	reach(g, gpa + 8);
 	nested_map(g, gpa, page);
 	return gpa;
 }
@@ -164,12 +172,10 @@ static void table_walk(const void *arg)
 {
 	const struct named_level *l = arg;
 	struct guest g = guest_long(guest_read);
-	uint64_t *page = target_page(&g), *own = table_identity(), *entry, linear = TEST_VA + 8;
+	uint64_t *page = target_page(&g), *own = reach(&g, (uint64_t)page + 8),
+		 linear = TEST_VA + 8;
+	uint64_t *entry = table_entry(own, TEST_VA, l->level);
 
-	table_map(own, TEST_VA, (uint64_t)page, PTE_P | PTE_W);
-	entry = table_entry(own, TEST_VA, l->level);
-	guest_root(&g, own);
-	g.r.rbx = linear;
 	*leaf(&g, entry) = 0;
 	if (l->level == LEVEL_512G) {
 		entry = own; /* the root is needed to fetch the instruction already */

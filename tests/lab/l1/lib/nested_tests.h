@@ -46,6 +46,9 @@ uint64_t *target_page(struct guest *g);
 /* The nested entry of a page that is mapped to itself. */
 uint64_t *leaf(struct guest *g, const void *page);
 
+/* Tables of the guest's own, in which TEST_VA leads to the page of gpa; RBX reaches gpa by them. */
+uint64_t *reach(struct guest *g, uint64_t gpa);
+
 /* A gpa of its own in each table, 600 GiB, mapped to a page of ours and reached at TEST_VA + 8, RBX. */
 uint64_t far_gpa(struct guest *g, const void *page);
 

@@ -25,6 +25,31 @@ void once(void *arg)
 	++*c->flag;
 }
 
+static void read_state(void *arg)
+{
+	struct cpu *c = arg;
+
+	c->result = vendor_enabled();
+	c->result2 = read_dr7();
+	vendor_enable();
+	write_dr7(0x408);
+	vendor_disable();
+}
+
+void init_resets(const void *arg)
+{
+	struct cpu c = new_cpu(guest_add);
+
+	(void)arg;
+	smp_need_two();
+	for (unsigned i = 0; i < 3; i++) {
+		smp_start(1, read_state, &c);
+		smp_wait_finished(1);
+		CHECK_EQ(c.result, 0);
+		CHECK_EQ(c.result2, 0x400);
+	}
+}
+
 void count_blocked(void *arg)
 {
 	struct cpu *c = arg;
@@ -42,10 +67,17 @@ void count_blocked(void *arg)
 		c->result2++;
 }
 
+static bool stands_still(const volatile uint64_t *count)
+{
+	uint64_t seen = *count;
+
+	cpu_idle(1000000);
+	return *count == seen;
+}
+
 void init_waits(const void *arg)
 {
 	struct cpu c = new_cpu(guest_add), other = new_cpu(guest_add);
-	uint64_t seen;
 
 	(void)arg;
 	smp_start(1, count_blocked, &c);
@@ -54,8 +86,7 @@ void init_waits(const void *arg)
 	*c.flag = 2;
 	CHECK(WAIT_FOR(c.result == 1), "CPU 1 is gone though INIT is blocked");
 	*c.flag = 3;
-	CHECK(WAIT_FOR((seen = c.result2, cpu_idle(1000000), seen == c.result2)),
-	      "CPU 1 still runs");
+	CHECK(WAIT_FOR(stands_still(&c.result2)), "CPU 1 still runs");
 	smp_start(1, once, &other);
 	smp_wait_finished(1);
 }

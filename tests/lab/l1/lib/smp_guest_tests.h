@@ -25,6 +25,9 @@ struct cpu {
 /* A guest that interrupts can reach, which any CPU may run. */
 struct cpu new_cpu(const void *code);
 
+/* INIT turns the vendor's extension off, and clears DR7. */
+void init_resets(const void *arg);
+
 /* A function for a CPU: counts in flag. */
 void once(void *arg);
 

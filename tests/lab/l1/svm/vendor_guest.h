@@ -39,6 +39,11 @@ static inline void guest_release(struct guest *g)
 }
 
 /* On this CPU; what a CPU's function enabled it disables in the end. */
+static inline bool vendor_enabled(void)
+{
+	return rdmsr(MSR_EFER) & EFER_SVME;
+}
+
 static inline void vendor_enable(void)
 {
 	svm_enable();

@@ -37,6 +37,11 @@ static inline void guest_release(struct guest *g)
 }
 
 /* On this CPU; what a CPU's function enabled it disables in the end. */
+static inline bool vendor_enabled(void)
+{
+	return read_cr4() & CR4_VMXE;
+}
+
 static inline void vendor_enable(void)
 {
 	vmx_enable();
