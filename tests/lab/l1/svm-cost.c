@@ -4,7 +4,6 @@
  * instructions (one TSC tick each) the numbers are instructions and always the same. One line a kind:
  * "cost NAME: total T, monitor M (exit E, entry V, gif G)", each per round trip.
  */
-#include "monitor/hypercall.h"
 #include "monitor/reasons.h"
 #include "lib/mem.h"
 #include "svm/known.h"
@@ -34,22 +33,10 @@ static const struct kind {
 	{"memory", guest_memory, X_NPF, 2, EXIT_NESTED_FAULT},
 };
 
-/* The monitor's time for one reason, over L1 (records 0) and all guests. */
-static uint64_t spent(enum exit_reason reason)
-{
-	uint64_t out[8], sum = 0;
-	int64_t err;
-
-	for (uint64_t i = 0; hypercall(HYPERCALL_EXITS, i, reason, &err, out) && err != -22; i++)
-		sum += err ? 0 : out[1];
-	return sum;
-}
-
 static void round_trips(const void *arg)
 {
 	const struct kind *k = arg;
 	struct guest g = guest_long(k->code);
-	bool monitor = monitor_present();
 	uint64_t start, total, exit, entry, gif;
 
 	intercept(&g, k->exit);
@@ -60,9 +47,9 @@ static void round_trips(const void *arg)
 		*table_entry(g.nested, HOLE_GPA, LEVEL_2M) = 0;
 	guest_expect(&g, k->exit);
 	g.vmcb->rip += k->length;
-	exit = monitor ? spent(k->reason) : 0;
-	entry = monitor ? spent(EXIT_ENTER) : 0;
-	gif = monitor ? spent(EXIT_GIF) : 0;
+	exit = monitor_spent(k->reason);
+	entry = monitor_spent(EXIT_ENTER);
+	gif = monitor_spent(EXIT_GIF);
 	start = rdtsc();
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		guest_run(&g);
@@ -70,11 +57,9 @@ static void round_trips(const void *arg)
 	}
 	total = rdtsc() - start;
 	CHECK_EQ(g.vmcb->exit_code, k->exit);
-	if (monitor) {
-		exit = (spent(k->reason) - exit) / ROUNDS;
-		entry = (spent(EXIT_ENTER) - entry) / ROUNDS;
-		gif = (spent(EXIT_GIF) - gif) / ROUNDS;
-	}
+	exit = (monitor_spent(k->reason) - exit) / ROUNDS;
+	entry = (monitor_spent(EXIT_ENTER) - entry) / ROUNDS;
+	gif = (monitor_spent(EXIT_GIF) - gif) / ROUNDS;
 	print("cost %s: total %u, monitor %u (exit %u, entry %u, gif %u)\n", k->name,
 	      total / ROUNDS, exit + entry + gif, exit, entry, gif);
 }

@@ -50,20 +50,6 @@ static const struct instruction instructions[] = {
 	INSTRUCTION(invvpid),
 };
 
-static void check_fault(const char *what, struct fault f, enum vector v)
-{
-	CHECK(f.taken && f.vector == v && (v == VEC_UD || v == VEC_PF || f.error == 0),
-	      "%s: fault %u, vector %u, error 0x%x", what, U64(f.taken), U64(f.vector),
-	      U64(f.error));
-}
-
-static void write_msr(void *arg)
-{
-	const uint64_t *pair = arg;
-
-	wrmsr((uint32_t)pair[0], pair[1]);
-}
-
 static void feature_control(const void *arg)
 {
 	uint64_t region = (uint64_t)vmxon_region(), pair[2] = {MSR_FEATURE_CONTROL, 0};

@@ -8,7 +8,6 @@
  */
 #include "lib/mem.h"
 #include "lib/monitor.h"
-#include "monitor/hypercall.h"
 #include "monitor/reasons.h"
 #include "vmx/vmx.h"
 
@@ -34,19 +33,6 @@ static const struct kind {
 	{"rdmsr", guest_msr, X_RDMSR, EXIT_MSR_READ},
 	{"memory", guest_memory, X_EPT_VIOLATION, EXIT_NESTED_FAULT},
 };
-
-/* The monitor's time for one reason, over L1 (record 0) and all guests. */
-static uint64_t spent(enum exit_reason reason)
-{
-	uint64_t out[8], sum = 0;
-	int64_t err;
-
-	if (!monitor_present())
-		return 0;
-	for (uint64_t i = 0; hypercall(HYPERCALL_EXITS, i, reason, &err, out) && err != -22; i++)
-		sum += err ? 0 : out[1];
-	return sum;
-}
 
 static inline uint64_t vmread_plainly(uint64_t field)
 {
@@ -88,16 +74,16 @@ static void round_trips(const void *arg)
 		*ept_entry(g.ept, HOLE_GPA, LEVEL_2M) = 0;
 	guest_expect(&g, k->exit);
 	round_trip(&g, k);
-	exit = spent(k->reason);
-	entry = spent(EXIT_ENTER);
-	state = spent(EXIT_STATE);
+	exit = monitor_spent(k->reason);
+	entry = monitor_spent(EXIT_ENTER);
+	state = monitor_spent(EXIT_STATE);
 	start = rdtsc();
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		round_trip(&g, k);
 	total = rdtsc() - start;
-	exit = (spent(k->reason) - exit) / ROUNDS;
-	entry = (spent(EXIT_ENTER) - entry) / ROUNDS;
-	state = (spent(EXIT_STATE) - state) / ROUNDS;
+	exit = (monitor_spent(k->reason) - exit) / ROUNDS;
+	entry = (monitor_spent(EXIT_ENTER) - entry) / ROUNDS;
+	state = (monitor_spent(EXIT_STATE) - state) / ROUNDS;
 	print("cost %s: total %u, monitor %u (exit %u, entry %u, state %u)\n", k->name,
 	      total / ROUNDS, exit + entry + state, exit, entry, state);
 }
@@ -109,7 +95,7 @@ static void access(const void *arg)
 	uint64_t state, start, total;
 
 	guest_use(&g);
-	state = spent(EXIT_STATE);
+	state = monitor_spent(EXIT_STATE);
 	start = rdtsc();
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		if (write)
@@ -120,7 +106,7 @@ static void access(const void *arg)
 	total = rdtsc() - start;
 	CHECK_EQ(get(&g, G_RIP), write ? ROUNDS - 1 : (uint64_t)guest_hypercall);
 	print("cost %s: total %u, monitor %u\n", write ? "vmwrite" : "vmread", total / ROUNDS,
-	      (spent(EXIT_STATE) - state) / ROUNDS);
+	      (monitor_spent(EXIT_STATE) - state) / ROUNDS);
 }
 
 void l1_main(void)

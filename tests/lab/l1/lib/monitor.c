@@ -65,3 +65,16 @@ bool monitor_present(void)
 		known = monitor_answers() ? YES : NO;
 	return known == YES;
 }
+
+uint64_t monitor_spent(unsigned int reason)
+{
+	uint64_t out[8], sum = 0;
+	int64_t err;
+
+	if (!monitor_present())
+		return 0;
+	/* record 0 is L1's */
+	for (uint64_t i = 0; hypercall(HYPERCALL_EXITS, i, reason, &err, out) && err != -22; i++)
+		sum += err ? 0 : out[1];
+	return sum;
+}

@@ -14,4 +14,7 @@ bool monitor_answers(void);
 /* One hypercall; *rax gets its result, out[] RBX and R8..R14. False if it raised an exception. */
 bool hypercall(uint64_t function, uint64_t rdx, uint64_t rsi, int64_t *rax, uint64_t out[8]);
 
+/* The monitor's time for one reason to exit (monitor/reasons.h), over L1 and all guests; 0 without it. */
+uint64_t monitor_spent(unsigned int reason);
+
 #endif

@@ -107,6 +107,20 @@ unsigned nmis_taken(unsigned cpu)
 	return counts[cpu][VEC_NMI];
 }
 
+void check_fault(const char *what, struct fault f, enum vector v)
+{
+	CHECK(f.taken && f.vector == v && (v == VEC_UD || v == VEC_PF || f.error == 0),
+	      "%s: fault %u, vector %u, error 0x%x", what, U64(f.taken), U64(f.vector),
+	      U64(f.error));
+}
+
+void write_msr(void *pair)
+{
+	const uint64_t *p = pair;
+
+	wrmsr((uint32_t)p[0], p[1]);
+}
+
 void interrupt_pend(unsigned vector)
 {
 	apic_send(0, ICR_SELF | ICR_FIXED | vector);

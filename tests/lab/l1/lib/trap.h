@@ -18,6 +18,12 @@ struct fault expect_fault(void (*fn)(void *), void *arg);
 /* True if fn(arg) ends in that exception. */
 bool faults_with(void (*fn)(void *), void *arg, enum vector v);
 
+/* Checks that `what` raised it, with the error code 0 if it has one (that of #PF does not count). */
+void check_fault(const char *what, struct fault f, enum vector v);
+
+/* WRMSR of pair[1] to the MSR pair[0], for expect_fault(). */
+void write_msr(void *pair);
+
 /* The IDT on the boot CPU, and on another CPU. */
 void trap_init(void);
 void trap_load(void);
