@@ -179,7 +179,8 @@ def outcome(o, session):
         raise LabError(errors.EMULATOR_START, "the emulator could not start: " + why)
     if o.l1:
         if session.result is None:
-            raise LabError(errors.L1_RESULT, "the L1 program ended without 'N passed, N failed'")
+            raise LabError(errors.L1_RESULT, "the L1 program ended without 'N passed, N failed'; "
+                           "emulator's status %s" % status)
         passed, failed = session.result
         return 0 if passed > 0 and failed == 0 else 1
     protocol = session.protocol

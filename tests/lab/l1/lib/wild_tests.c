@@ -26,7 +26,7 @@ void wild_entries(const struct wild_test *t)
 {
 	uint64_t n = option("entries", t->entries), refused = 0;
 	uint64_t cr0 = read_cr0(), cr3 = read_cr3(), cr4 = read_cr4(), efer = rdmsr(MSR_EFER);
-	bool trace = option("trace", 0);
+	uint64_t trace = option("trace", UINT64_MAX);
 	static bool seen[WAYS_MAX];
 	static struct wild w;
 
@@ -37,7 +37,7 @@ void wild_entries(const struct wild_test *t)
 		uint64_t before = w.random.state, exit;
 
 		wild_next(&w);
-		if (trace)
+		if (i >= trace)
 			print("entry %u, generator 0x%x\n", i, before);
 		exit = wild_run(&w);
 		if (wild_refused(exit))

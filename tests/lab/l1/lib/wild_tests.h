@@ -13,7 +13,7 @@ struct wild_test {
 	void (*good_guest_runs)(void); /* checks that an ordinary guest still does */
 };
 
-/* After each entry L1's control registers are as they were; the monitor answers. Option trace=1. */
+/* After each entry L1's control registers are as they were; the monitor answers. Option trace=N. */
 void wild_entries(const struct wild_test *t);
 
 #endif

@@ -210,6 +210,11 @@ static void contain(struct wild *w, struct vmcb *v)
 	 */
 	v->tr.attributes = 0x89;
 	/*
+	 * QEMU keeps a breakpoint for each one that DR7 enables. Only MOV to DR7 sets and removes them, by
+	 * the types in a DR7 that VMRUN and #VMEXIT have exchanged meanwhile: it crashes.
+	 */
+	v->intercept_dr_write |= 1u << 7;
+	/*
 	 * TCG does not restore the host's CR0 if the guest's EFER.LME is set and both CR0.PG and CR4.PAE
 	 * are clear. On a bare machine that host is this program; the monitor has to cope.
 	 */
