@@ -5,10 +5,10 @@
 # shellcheck disable=SC2154 # lib.sh sets run_name
 . "$(dirname "$0")/lib.sh"
 
-# refused NAME REGEX CPU: the monitor does not start Xen on that model, and says why
+# refused NAME REGEX CPU: the monitor does not start Xen on that model of Bochs', and says why
 refused() {
 	name=$run_name-$1 regex=$2
-	tests/lab/lab run --hw vmx --cpus 1 --cpu-model "$3" --name "$name" --timeout 100 \
+	tests/lab/lab run --hw vmx --icount --cpus 1 --cpu-model "$3" --name "$name" --timeout 100 \
 		--l1 build/lab/xen >/dev/null 2>&1 && fail "$1: it started"
 	line=$(tr -d '\r' <"build/lab/runs/$name/xen.log" | grep '^nethervisor: FATAL: ') ||
 		fail "$1: no FATAL line: $(tail -n 3 "build/lab/runs/$name/xen.log")"
