@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# The objects that are taken out of OpenSSL's and BearSSL's static libraries as Debian builds them, each
+# by its name, so that nothing else comes along: CRYPTO_THIRD, for the images and for hosted programs.
+#   OpenSSL (Apache-2.0): AES-NI, GHASH with PCLMULQDQ, the GCM mode, SHA-256, wiping and comparing
+#   BearSSL (MIT): HMAC_DRBG with its HMAC and SHA-256
+DEPS += libssl-dev libbearssl-dev
+$(B)/deps.mk: crypto/build.mk
+
+CRYPTO_OPENSSL := aesni-x86_64 ghash-x86_64 gcm128 sha256 sha256-x86_64 x86_64cpuid
+CRYPTO_BEARSSL := hmac_drbg hmac sha2small enc32be dec32be
+LIBCRYPTO := $(shell $(CC) -print-file-name=libcrypto.a)
+LIBBEARSSL := $(shell $(CC) -print-file-name=libbearssl.a)
+
+CRYPTO_THIRD := $(CRYPTO_OPENSSL:%=$(B)/third/openssl/%.o) $(CRYPTO_BEARSSL:%=$(B)/third/bearssl/%.o)
+
+# x86_64cpuid.o has a constructor that asks CPUID: crypto/features.c does that.
+$(B)/third/openssl/%.o: $(LIBCRYPTO)
+	@mkdir -p $(@D)
+	$(say) AR $@
+	$(Q)ar p $< libcrypto-lib-$*.o >$@
+	$(Q)objcopy --remove-section=.init --remove-section=.rela.init \
+		--strip-symbol=OPENSSL_cpuid_setup $@
+$(B)/third/bearssl/%.o: $(LIBBEARSSL)
+	@mkdir -p $(@D)
+	$(say) AR $@
+	$(Q)ar p $< $*.o >$@

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Known answers of all that the room computes. */
+#ifndef CRYPTO_SELFTEST_H
+#define CRYPTO_SELFTEST_H
+
+#include "crypto/crypto.h"
+
+/* Returns 0, or CRYPTO_ERR_TEST with *why naming the first answer that was wrong. */
+int selftest(const char **why) __attribute__((warn_unused_result));
+
+#endif
