@@ -77,7 +77,8 @@ $(B)/deps.mk: Makefile $(wildcard tests/*/build.mk)
 	fi
 	@echo "# packages are there" >$@
 
-# --- the version: the commit, no dates, so that a commit gives the same image everywhere ---------
+# --- the version: the commit, no dates, so that a commit and the same Debian packages (compiler,
+# libraries of crypto/) give the same image everywhere ---------------------------------------------
 .PHONY: FORCE
 FORCE:
 $(B)/version.h: FORCE
@@ -87,10 +88,12 @@ $(B)/version.h: FORCE
 		"$(VERSION)$${hash:+-$$hash}" >$@.new; \
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+include crypto/build.mk
+
 # --- the images ------------------------------------------------------------------------------
 # image-sources BACKEND
 image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/$(1)/*.[cS]) \
-	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c))
+	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS])
 
 define image
 $(1)_OBJS := $$(addprefix $(B)/$(1)/,$$(addsuffix .o,$$(call image-sources,$(1))))
@@ -105,10 +108,10 @@ $(B)/$(1)/%.S.o: %.S | $(B)/version.h
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
 
 # elf64 has the symbols, for gdb; multiboot loaders take ELF32 only.
-$(B)/nethervisor-$(1).elf64: $$($(1)_OBJS) monitor/image.lds
+$(B)/nethervisor-$(1).elf64: $$($(1)_OBJS) $(CRYPTO_THIRD) monitor/image.lds
 	$$(say) LD $$@
 	$$(Q)$$(CC) $$(IMAGE_LDFLAGS) -Wl,-T,monitor/image.lds,-Map,$(B)/nethervisor-$(1).map -o $$@ \
-		$$($(1)_OBJS)
+		$$($(1)_OBJS) $(CRYPTO_THIRD)
 $(B)/nethervisor-$(1).elf: $(B)/nethervisor-$(1).elf64
 	$$(Q)objcopy -O elf32-i386 --strip-debug $$< $$@
 
@@ -130,11 +133,11 @@ ALL += $(B)/netherctl
 -include $(CTL_OBJS:.o=.d)
 
 # --- the rest ------------------------------------------------------------------------------------
-include $(wildcard crypto/build.mk attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
-	tests/*/build.mk tests/lab/l1/build.mk)
+include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
+	tests/*/build.mk tests/lab/l1/build.mk tests/attack/l1/build.mk)
 L1 += $(L1_ELFS)
 
-.PHONY: deps tests list-tests run test lint format tcb bench install uninstall clean help
+.PHONY: deps tests list-tests run test attack lint format tcb bench install uninstall clean help
 all: $(ALL) $(L1)
 deps: $(B)/deps.mk
 tests: all $(UNIT) $(FUZZ) $(TOOLS)
@@ -148,6 +151,11 @@ run: all
 # tests/run makes `tests` itself, so that what does not compile is a failed test like any other.
 test:
 	@tests/run $(if $(T),'$(T)')
+
+# A hostile L1's, then dom0's, or of both those that T names: L1's are l1-NAME.
+attack: tests
+	@$(if $(filter l1-%,$(T))$(if $(T),,all),tests/attack/l1/run $(if $(HW),--hw $(HW)) $(filter l1-%,$(T)),:)
+	@$(if $(filter-out l1-%,$(T))$(if $(T),,all),tests/attack/run $(if $(HW),--hw $(HW)) $(filter-out l1-%,$(T)),:)
 
 lint:
 	@tests/lint
@@ -181,6 +189,8 @@ help:
 	@echo 'make run          boot monitor, Xen, dom0 and a guest; INTERACTIVE=1 leaves a dom0 shell,'
 	@echo '                  HW=vmx has Intel VT-x instead of AMD SVM'
 	@echo "make test         every test; T='glob' for some, e.g. T='unit/*'"
+	@echo 'make attack       attack a guest without the monitor and with it: a table; HW=vmx for Intel,'
+	@echo "                  T='NAME..' for some"
 	@echo 'make lint         formatting, static analysis, the rules of the tree'
 	@echo 'make format       apply clang-format'
 	@echo 'make tcb          lines of code linked into an image, per room'

@@ -19,11 +19,13 @@
 
 /* Errors are negative, with Linux's numbers, since hypercalls hand them to Linux programs. */
 enum error {
+	ERR_PERM = -1,   /* not allowed to who asks */
 	ERR_NOENT = -2,  /* no such object, or not mapped */
 	ERR_IO = -5,     /* the hardware said no */
 	ERR_2BIG = -7,   /* more than the fixed limit */
 	ERR_NOMEM = -12, /* a pool or the memory map is exhausted */
 	ERR_FAULT = -14, /* an address outside memory, or a walk that faults */
+	ERR_BUSY = -16,  /* changed meanwhile: try again */
 	ERR_INVAL = -22, /* malformed input */
 	ERR_NOSYS = -38, /* not supported here */
 };

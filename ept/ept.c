@@ -65,3 +65,17 @@ bool table_type(const struct mtrr *mtrr, hpa_t hpa, unsigned int level, uint64_t
 	*type = (uint64_t)t << EPT_TYPE_SHIFT;
 	return uniform;
 }
+
+/* The mark is a memory type that does not exist, 7, at any level. */
+uint64_t table_unmark(uint64_t entry, unsigned int level)
+{
+	if ((entry & EPT_TYPE) != EPT_TYPE)
+		return entry;
+	return (entry & ~EPT_TYPE) |
+	       (table_is_leaf(entry, level) ? (uint64_t)MEM_WB << EPT_TYPE_SHIFT : 0);
+}
+
+bool table_is_wb(uint64_t leaf)
+{
+	return (leaf & EPT_TYPE) >> EPT_TYPE_SHIFT == MEM_WB;
+}

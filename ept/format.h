@@ -87,6 +87,15 @@ static inline bool table_malformed(uint64_t entry, unsigned int level, uint64_t 
 	return (entry & reserved) || (f->malformed >> (entry & 63) & 1);
 }
 
+/*
+ * Xen marks entries so that the hardware stops there and Xen computes them anew, and still counts
+ * them as mapped (R7): the same entry without the mark, or the entry itself. Of a present one.
+ */
+uint64_t table_unmark(uint64_t entry, unsigned int level);
+
+/* Whether a leaf's own memory type is write-back. */
+bool table_is_wb(uint64_t leaf);
+
 /* enum table_rights of one present entry, taken alone. */
 static inline unsigned int table_rights(uint64_t entry)
 {

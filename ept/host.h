@@ -6,7 +6,7 @@
 #ifndef EPT_HOST_H
 #define EPT_HOST_H
 
-#include "ept/addr.h"
+#include "ept/owner.h"
 
 struct mtrr;
 
@@ -35,11 +35,34 @@ hpa_t host_root(void);
  */
 int host_set(hpa_t start, uint64_t len, unsigned int rights);
 
+/*
+ * Tables that large pages have taken the place of are free again when no CPU can be walking them: a
+ * flush of all CPUs asks for host_retired() before it begins, and gives that back at its end.
+ */
+uint32_t host_retired(void);
+void host_release(uint32_t retired);
+
+/* True: there are so many of them that no other gets free until the next such flush. */
+bool host_retires_no_more(void);
+
+/*
+ * L1 sees frame, a page of the monitor's, with these rights in the place of `page` (both page aligned),
+ * until host_set() says otherwise for it, or host_hide() makes it absent if it still is that frame.
+ * Returns 0; ERR_PERM if the page is not `owner`'s any more; or ERR_NOMEM. L1's CPUs may see the frame
+ * longer, until they flush.
+ */
+int host_show(hpa_t page, hpa_t frame, unsigned int rights, owner_t owner);
+void host_hide(hpa_t page, hpa_t frame);
+
+/*
+ * A page of L1's that its table lacks, or lacks a right for: gives it every right. ERR_PERM if it is not
+ * L1's. Whoever takes a page changes its owner first and its entry here then; this looks at the owner
+ * and changes the entry in one, so that it cannot undo the taking.
+ */
+int host_fill(hpa_t page);
+
 /* Whether the host table gives hpa these rights (enum table_rights) now. */
 bool host_allows(hpa_t hpa, unsigned int rights);
-
-/* phys_host(), if L1 itself may write there, at an address whose len bytes lie in one page; or NULL. */
-void *host_writable(hpa_t hpa, size_t len);
 
 /*
  * L1 touched an address that no one has mapped yet: device memory above the RAM. Maps the largest

@@ -7,7 +7,7 @@
 #ifndef EPT_LOCK_H
 #define EPT_LOCK_H
 
-#include <stdbool.h>
+#include "ept/phys.h"
 
 struct lock {
 	bool taken;
@@ -17,6 +17,13 @@ static inline void lock_take(struct lock *l)
 {
 	while (__atomic_test_and_set(&l->taken, __ATOMIC_ACQUIRE))
 		__builtin_ia32_pause();
+}
+
+/* For locks that are held over a flush: serves other CPUs meanwhile. */
+static inline void lock_take_relaxed(struct lock *l)
+{
+	while (__atomic_test_and_set(&l->taken, __ATOMIC_ACQUIRE))
+		phys_relax();
 }
 
 static inline void lock_drop(struct lock *l)

@@ -54,3 +54,14 @@ bool table_type(const struct mtrr *mtrr, hpa_t hpa, unsigned int level, uint64_t
 	*type = 0;
 	return level <= largest;
 }
+
+/* The mark is U clear; A may have been set beside it by a walk that stopped there. */
+uint64_t table_unmark(uint64_t entry, unsigned int level)
+{
+	return entry | PTE_U;
+}
+
+bool table_is_wb(uint64_t leaf)
+{
+	return !(leaf & (PTE_PCD | PTE_PWT));
+}

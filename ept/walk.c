@@ -16,6 +16,8 @@
 #define PTE_P ((uint64_t)1 << 0)
 #define PTE_W ((uint64_t)1 << 1)
 #define PTE_U ((uint64_t)1 << 2)
+#define PTE_A ((uint64_t)1 << 5)
+#define PTE_D ((uint64_t)1 << 6)
 #define PTE_PS ((uint64_t)1 << 7)
 #define PTE_NX ((uint64_t)1 << 63)
 
@@ -66,6 +68,39 @@ static COLD int no_memory(const struct walk *w, uint64_t hpa)
 	return stopped(w, WALK_MEMORY, 0);
 }
 
+/* An entry of a guest's own table, which may be in its own memory. */
+static inline int read_guests(const struct walk *w, uint64_t hpa, uint64_t *entry)
+{
+	const uint64_t *at;
+
+	if (!w->s->private)
+		return phys_read64(entry, HPA(hpa));
+	at = phys_seen(HPA(hpa), sizeof(*at), w->s->guest);
+	if (!at)
+		return ERR_FAULT;
+	*entry = __atomic_load_n(at, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static bool is_pae(const struct walk_space *s)
+{
+	return !(s->efer & EFER_LMA) && (s->cr4 & CR4_PAE);
+}
+
+/* Adds what was read at the 8 bytes around gpa to the path. */
+static COLD void note(const struct walk *w, uint64_t gpa, uint64_t hpa, uint64_t entry)
+{
+	struct walk_path *path = w->s->path;
+
+	path->size = (w->s->efer & EFER_LMA) || is_pae(w->s) ? 8 : 4;
+	if (path->size == 4)
+		entry = (uint32_t)(gpa & 4 ? entry >> 32 : entry);
+	ASSERT(path->count < WALK_LEVELS);
+	path->entry[path->count].gpa = GPA(gpa);
+	path->entry[path->count].hpa = HPA(hpa + (gpa & 4));
+	path->entry[path->count++].value = entry;
+}
+
 /* Where a nested walk has come to. */
 struct nested {
 	uint64_t table;  /* to read next */
@@ -89,6 +124,8 @@ static inline __attribute__((always_inline)) int nested_step(const struct walk *
 		return no_memory(w, at);
 	if (!table_present(entry))
 		return nested_fault(w, gpa, access);
+	if (w->s->private)
+		entry = table_unmark(entry, level);
 	if (table_malformed(entry, level, w->reserved))
 		return nested_fault(w, gpa, access | WALK_PRESENT | WALK_RESERVED);
 	n->rights &= entry ^ f->invert;
@@ -139,17 +176,32 @@ static inline int to_host(struct walk *w, uint64_t gpa, uint32_t access, uint64_
 	return w->s->nested ? nested(w, gpa, access, hpa) : 0;
 }
 
-/* Reads the 8 aligned bytes around an entry of a guest table. */
-static inline int read_entry(struct walk *w, uint64_t gpa, uint64_t *entry)
+/* read_entry() in a guest. Inline, since a call more for each level is felt. */
+static inline __attribute__((always_inline)) int read_nested(struct walk *w, uint64_t gpa,
+							     uint64_t *entry)
 {
 	uint64_t hpa;
-	int err = to_host(w, gpa & ~(uint64_t)7, WALK_READ, &hpa);
+	int err = nested(w, gpa & ~(uint64_t)7, WALK_READ, &hpa);
 
 	if (err) {
 		w->out->in_table = w->out->stop == WALK_NESTED;
 		return err;
 	}
-	return phys_read64(entry, HPA(hpa)) ? no_memory(w, hpa) : 0;
+	if (read_guests(w, hpa, entry))
+		return no_memory(w, hpa);
+	if (w->s->path)
+		note(w, gpa, hpa, *entry);
+	return 0;
+}
+
+/* Reads the 8 aligned bytes around an entry of a guest table. */
+static inline int read_entry(struct walk *w, uint64_t gpa, uint64_t *entry)
+{
+	uint64_t at = gpa & ~(uint64_t)7;
+
+	if (w->s->nested)
+		return read_nested(w, gpa, entry);
+	return phys_read64(entry, HPA(at)) ? no_memory(w, at) : 0;
 }
 
 /* The error code tells a fetch only where fetches can be forbidden (SDM vol. 3, 4.7). */
@@ -277,7 +329,7 @@ static int guest(struct walk *w, uint64_t gva, uint32_t access)
 		w->out->gpa = GPA(gva);
 		return 0;
 	}
-	return w->s->cr4 & CR4_PAE ? walk_pae(w, gva, access) : walk_narrow(w, gva, access);
+	return is_pae(w->s) ? walk_pae(w, gva, access) : walk_narrow(w, gva, access);
 }
 
 int walk_gpa(const struct walk_space *s, gpa_t gpa, uint32_t access, struct walk_result *out)
@@ -294,13 +346,48 @@ int walk_gva(const struct walk_space *s, gva_t gva, uint32_t access, struct walk
 	int err;
 
 	*out = (struct walk_result){0};
+	if (s->path)
+		s->path->count = 0;
 	err = guest(&w, gva.a, access);
 	return err ? err : to_host(&w, out->gpa.a, access, &out->hpa.a);
+}
+
+/* Sets bits of an entry, if it still is as it was read; leaves alone one that is not the guest's. */
+static bool set_bits(hpa_t hpa, unsigned int size, unsigned int guest, uint64_t *value,
+		     uint64_t bits)
+{
+	void *at = phys_guest(hpa, size, guest);
+	uint64_t old = *value;
+	uint32_t old32 = (uint32_t)old;
+
+	if (!at || !(bits & ~old))
+		return true;
+	*value |= bits;
+	if (size == 4)
+		return __atomic_compare_exchange_n((uint32_t *)at, &old32, (uint32_t)*value, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((uint64_t *)at, &old, *value, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+int walk_touch(const struct walk_space *s, bool write)
+{
+	struct walk_path *p = s->path;
+
+	/* PAE's top-level entries have neither bit. */
+	for (unsigned int i = is_pae(s) ? 1 : 0; s->private && i < p->count; i++) {
+		uint64_t bits = PTE_A | (write && i + 1 == p->count ? PTE_D : 0);
+
+		if (!set_bits(p->entry[i].hpa, p->size, s->guest, &p->entry[i].value, bits))
+			return ERR_BUSY;
+	}
+	return 0;
 }
 
 size_t walk_copy(const struct walk_space *s, gva_t gva, uint32_t access, void *buf, size_t n)
 {
 	struct walk_result at;
+	const void *src;
 	size_t done = 0;
 
 	while (done < n) {
@@ -309,9 +396,13 @@ size_t walk_copy(const struct walk_space *s, gva_t gva, uint32_t access, void *b
 
 		if (part > n - done)
 			part = n - done;
-		if (walk_gva(s, GVA(next), access, &at) ||
-		    phys_read((uint8_t *)buf + done, at.hpa, part))
+		if (walk_gva(s, GVA(next), access, &at))
 			break;
+		src = s->private ? phys_seen(at.hpa, part, s->guest) : phys_host(at.hpa, part);
+		if (!src)
+			break;
+		__builtin_memcpy((uint8_t *)buf + done, src, part);
+		__asm__ volatile("" ::: "memory");
 		done += part;
 	}
 	return done;

@@ -3,8 +3,8 @@
  * Walks x86 paging in software: linear address -> guest-physical -> host-physical.
  *
  * Every entry is read once (phys_read64) and the copy is checked. The number of reads is bounded by
- * the number of levels (at most 5 guest levels x 4 nested ones), whatever the tables contain. No
- * A or D bit is set: tables need only be readable.
+ * the number of levels (at most 5 guest levels x 4 nested ones), whatever the tables contain. A walk
+ * sets no A or D bit: tables need only be readable. walk_touch() does it afterwards.
  *
  * Checked: present, reserved bits, canonical form, U/S, R/W (with CR0.WP), NX (with EFER.NXE),
  * SMEP; nested rights, reserved bits and malformed entries. Not checked: SMAP, protection keys,
@@ -16,6 +16,19 @@
 
 #include "ept/addr.h"
 
+#define WALK_LEVELS 5
+
+/* The entries of a guest's own tables that a walk read, from the top. */
+struct walk_path {
+	unsigned int count;
+	unsigned int size; /* of each in bytes: 4 (tables of 2 levels) or 8 */
+	struct {
+		gpa_t gpa;
+		hpa_t hpa;
+		uint64_t value; /* as read, or as walk_touch() left it */
+	} entry[WALK_LEVELS];
+};
+
 /* An address space as a CPU sees it. */
 struct walk_space {
 	uint64_t cr0, cr3, cr4, efer;
@@ -23,6 +36,13 @@ struct walk_space {
 	bool nested;       /* false: gpa is hpa */
 	uint8_t cpl;       /* 3: accesses are user accesses; 0 for implicit supervisor ones */
 	uint8_t phys_bits; /* MAXPHYADDR of the processor, 32..52 */
+	/*
+	 * If nested: memory of the guest with this number among the owners is read as well, and marks of
+	 * L1's in the nested table (table_unmark()) count for nothing.
+	 */
+	bool private;
+	uint8_t guest;
+	struct walk_path *path; /* if nested: where walk_gva() says what it read; or NULL */
 };
 
 /* Access wanted, and page-fault error code (SDM vol. 3, 4.7; APM vol. 2, 8.4.2 and 15.25.6). */
@@ -39,7 +59,7 @@ enum walk_stop {
 	WALK_DONE,
 	WALK_GUEST,  /* the guest's own tables: a page fault, or #GP/#SS if not canonical */
 	WALK_NESTED, /* the nested table: a nested page fault at result.gpa */
-	WALK_MEMORY, /* a table entry lies outside host RAM, at result.hpa */
+	WALK_MEMORY, /* a table entry lies outside the memory that may be read, at result.hpa */
 };
 
 struct walk_result {
@@ -63,10 +83,18 @@ int walk_gpa(const struct walk_space *s, gpa_t gpa, uint32_t access, struct walk
 
 /*
  * Copies up to n bytes from gva, for an access as above, into buf, and stops at the first page
- * that does not translate or is not host RAM. Returns the number of bytes copied. Each page is
- * walked once.
+ * that does not translate or is not memory that may be read. Returns the number of bytes copied.
+ * Each page is walked once; s->path is that of the last.
  */
 size_t walk_copy(const struct walk_space *s, gva_t gva, uint32_t access, void *buf, size_t n);
+
+/*
+ * After a walk_gva() that succeeded and filled s->path: sets A in each of the entries, and D in the
+ * last for a write, as the processor does (SDM vol. 3, 4.8); in the path's values too. Only entries
+ * in the memory of s->guest: L1 reaches others by itself. Returns 0; or ERR_BUSY if an entry has
+ * changed: walk again.
+ */
+int walk_touch(const struct walk_space *s, bool write);
 
 /* Instruction bytes at gva (linear: CS base + RIP). */
 static inline size_t walk_fetch(const struct walk_space *s, gva_t gva, void *buf, size_t n)

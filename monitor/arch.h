@@ -25,9 +25,13 @@
 #define EFER_SVME (1u << 12)
 #define RFLAGS_FIXED (1u << 1)
 #define RFLAGS_CF (1u << 0)
+#define RFLAGS_ZF (1u << 6)
 #define RFLAGS_TF (1u << 8)
 #define RFLAGS_IF (1u << 9)
+#define RFLAGS_DF (1u << 10)
+#define RFLAGS_RF (1u << 16)
 #define RFLAGS_VM (1u << 17)
+#define RFLAGS_STATUS 0x8d5u /* CF PF AF ZF SF OF */
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_PAT 0x277

@@ -40,8 +40,8 @@ static bool store_answer(struct cpu *cpu, const struct bios_answer *answer)
 	uint64_t *r = cpu->regs.r;
 	uint64_t flags_at = hw_host_segment(cpu, SEG_SS) + (uint16_t)(r[RSP] + STACK_FLAGS);
 	uint64_t entry_at = hw_host_segment(cpu, SEG_ES) + (uint16_t)r[RDI];
-	uint16_t *flags = phys_host(HPA(flags_at), sizeof(*flags));
-	void *entry = phys_host(HPA(entry_at), answer->len);
+	uint16_t *flags = phys_host_rw(HPA(flags_at), sizeof(*flags));
+	void *entry = phys_host_rw(HPA(entry_at), answer->len);
 	uint16_t value;
 
 	if (!flags || (answer->len && !entry))

@@ -5,6 +5,7 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/hypercall.h"
+#include "monitor/launch.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -100,6 +101,72 @@ static int64_t do_log(uint64_t *r)
 	return 0;
 }
 
+/* The page that the caller has mapped at the address in RDX. */
+static int named_page(const struct cpu *cpu, hpa_t *page)
+{
+	struct walk_space space;
+	struct walk_result at;
+
+	hw_host_space(cpu, &space);
+	if (walk_gva(&space, GVA(cpu->regs.r[RDX]), 0, &at))
+		return ERR_FAULT;
+	*page = HPA(ALIGN_DOWN(at.hpa.a, PAGE_SIZE));
+	return 0;
+}
+
+/* The index of the guest that RSI and RDX name. */
+static int named_guest(const struct cpu *cpu, unsigned int *index)
+{
+	const uint64_t *r = cpu->regs.r;
+	owner_t owner;
+	hpa_t page;
+	int err;
+
+	if (r[RSI] > 1 || (!r[RSI] && (r[RDX] == 0 || r[RDX] > GUEST_MAX)))
+		return ERR_INVAL;
+	*index = (unsigned int)r[RDX];
+	if (!r[RSI])
+		return 0;
+	err = named_page(cpu, &page);
+	if (err)
+		return err;
+	owner = owner_of(page);
+	*index = owner_guest(owner) + 1;
+	return owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED ? 0
+										     : ERR_NOENT;
+}
+
+static int64_t do_launch(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct guest_summary s;
+	struct launch l;
+	unsigned int index;
+	int err = named_guest(cpu, &index);
+
+	if (!err)
+		err = guest_summary(index - 1, &s);
+	if (err)
+		return err;
+	l = launch_of(index - 1);
+	if (l.id != s.id)
+		l = (struct launch){0}; /* of an earlier guest in this record */
+	r[RBX] = s.id;
+	memcpy(&r[R8], l.digest, sizeof(l.digest));
+	r[R12] = (l.id ? LAUNCH_PROTECTED : 0) | (l.sealed ? LAUNCH_SEALED : 0);
+	r[R13] = index;
+	return 0;
+}
+
+static int64_t do_declare(struct cpu *cpu)
+{
+	uint64_t sealed = cpu->regs.r[RSI];
+	hpa_t page;
+	int err = sealed > 1 ? ERR_INVAL : named_page(cpu, &page);
+
+	return err ? err : launch_declare(page, sealed);
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -120,6 +187,12 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_LOG:
 		err = do_log(r);
+		break;
+	case HYPERCALL_LAUNCH:
+		err = do_launch(cpu);
+		break;
+	case HYPERCALL_DECLARE:
+		err = do_declare(cpu);
 		break;
 	default:
 		err = ERR_NOSYS;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/cpu.h"
 
+#include "ept/host.h"
 #include "monitor/apic.h"
 #include "monitor/arch.h"
 #include "monitor/boot/tboot.h"
@@ -208,25 +209,56 @@ void cpu_start_up(struct cpu *cpu)
 	cpu->regs.rip = 0;
 }
 
+void phys_relax(void)
+{
+	idle(cpu_this());
+}
+
 static bool flushed(const struct cpu *cpu, uint32_t ticket)
 {
 	return (int32_t)(__atomic_load_n(&cpu->flush_done, __ATOMIC_ACQUIRE) - ticket) >= 0;
 }
 
-void cpu_flush_all(void)
+/* Those of the CPUs in the mask have flushed when it returns. */
+static void flush(uint64_t mask)
 {
 	struct cpu *self = cpu_this();
 	uint32_t ticket[CPU_MAX] = {0};
 
 	for (unsigned int i = 0; i < count; i++) {
+		if (!(mask >> i & 1))
+			continue;
 		ticket[i] = __atomic_add_fetch(&cpus[i].flush_wanted, 1, __ATOMIC_SEQ_CST);
 		if (&cpus[i] != self)
 			kick(&cpus[i]);
 	}
 	cpu_serve(self);
 	for (unsigned int i = 0; i < count; i++)
-		while (!flushed(&cpus[i], ticket[i]))
+		while ((mask >> i & 1) && !flushed(&cpus[i], ticket[i]))
 			idle(self);
+}
+
+void phys_flush(void)
+{
+	uint32_t retired = host_retired();
+
+	flush(UINT64_MAX);
+	host_release(retired);
+}
+
+void phys_flush_guest(unsigned int guest)
+{
+	uint64_t mask = 0;
+
+	if (host_retires_no_more()) {
+		phys_flush();
+		return;
+	}
+	/* A CPU that meets the guest only now sees its table, and its state, as they are. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned int c = 0; c < count; c++)
+		mask |= (uint64_t)cpu_knows(&cpus[c], guest) << c;
+	flush(mask);
 }
 
 static _Noreturn void halt_for_ever(void)
@@ -243,6 +275,7 @@ static void serve_flush(struct cpu *cpu)
 	if (wanted == cpu->flush_done)
 		return;
 	hw_flush(cpu);
+	cpu_forgets(cpu);
 	__atomic_store_n(&cpu->flush_done, wanted, __ATOMIC_RELEASE);
 }
 

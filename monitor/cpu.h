@@ -3,7 +3,7 @@
 #ifndef MONITOR_CPU_H
 #define MONITOR_CPU_H
 
-#include "ept/addr.h"
+#include "ept/owner.h"
 #include "monitor/reasons.h"
 
 #define CPU_MAX 64
@@ -38,8 +38,8 @@ struct cpu {
 	unsigned int index;
 	uint32_t apic_id;
 	uint32_t requests;     /* enum cpu_request; atomic, set by any CPU, cleared by this one */
-	uint32_t flush_wanted; /* counts calls of cpu_flush_all(); atomic */
-	uint32_t flush_done;   /* the call up to which this CPU has forgotten its translations */
+	uint32_t flush_wanted; /* counts flushes asked of this CPU; atomic */
+	uint32_t flush_done;   /* the one up to which it has forgotten its translations */
 	uint8_t sipi_vector;
 	bool waiting; /* L1's CPU is in the wait-for-SIPI state */
 	bool sipi_pending;
@@ -48,9 +48,12 @@ struct cpu {
 	bool nmi_pending;             /* an NMI for L1 that could not be delivered yet */
 	bool init_pending;            /* an INIT for L1 that could not be delivered yet */
 	struct guest_vcpu *last_vcpu; /* guest.c: entered last on this CPU */
-	uint64_t exit_tsc;            /* when the CPU came out last */
-	uint64_t *charge;             /* where the time since then goes; NULL: charged already */
-	struct exit_stats stats;      /* L1's exits on this CPU */
+	unsigned int last_guest;      /* of the vCPU taken last: its number, plus one; 0: none */
+	/* A bit for each guest whose translations it may know; atomic, changed by this CPU only. */
+	uint64_t knows[OWNER_GUESTS_MAX / 64];
+	uint64_t exit_tsc;       /* when the CPU came out last */
+	uint64_t *charge;        /* where the time since then goes; NULL: charged already */
+	struct exit_stats stats; /* L1's exits on this CPU */
 };
 
 /* Sets up n CPUs (1..CPU_MAX) by their APIC ids; the caller runs on apic_id[0]. */
@@ -87,9 +90,6 @@ void cpu_request(struct cpu *cpu, uint32_t requests);
 /* Tells every other CPU to stop for good, without waiting. */
 void cpu_halt_others(void);
 
-/* Every CPU forgets translations through the host table; returns when all have. */
-void cpu_flush_all(void);
-
 /*
  * After NMIs were let in: one that no CPU of the monitor sent is L1's and becomes nmi_pending. One
  * of each kind that the hardware merged counts as ours: L1's is lost then, as it may be on any
@@ -102,6 +102,32 @@ void cpu_nmi(struct cpu *cpu);
  * the wait-for-SIPI state, waits for the start-up IPI (Intel SDM vol. 3, 9.4).
  */
 void cpu_start_up(struct cpu *cpu);
+
+/* Before a vCPU of that guest is dealt with on this CPU. */
+static inline void cpu_meets(struct cpu *cpu, unsigned int guest)
+{
+	uint64_t bit = (uint64_t)1 << guest % 64;
+
+	cpu->last_guest = guest + 1;
+	if (!(cpu->knows[guest / 64] & bit))
+		__atomic_fetch_or(&cpu->knows[guest / 64], bit, __ATOMIC_SEQ_CST);
+}
+
+static inline bool cpu_knows(const struct cpu *cpu, unsigned int guest)
+{
+	return __atomic_load_n(&cpu->knows[guest / 64], __ATOMIC_SEQ_CST) >> guest % 64 & 1;
+}
+
+/* The CPU has forgotten all; the guest that it may be dealing with counts as known. */
+static inline void cpu_forgets(struct cpu *cpu)
+{
+	unsigned int last = cpu->last_guest;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cpu->knows); i++)
+		__atomic_store_n(&cpu->knows[i],
+				 last && (last - 1) / 64 == i ? (uint64_t)1 << (last - 1) % 64 : 0,
+				 __ATOMIC_SEQ_CST);
+}
 
 /* Serves what others asked of this CPU. Called before every entry and while waiting. */
 void cpu_serve(struct cpu *cpu);

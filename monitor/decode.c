@@ -8,7 +8,8 @@ enum group {
 	GROUP_ALU, /* operation chosen by ModRM.reg, in enum order */
 	GROUP_BT,
 	GROUP_MOV, /* only ModRM.reg = 0 is ours */
-	GROUP_TEST,
+	GROUP_UNARY,
+	GROUP_STEP,
 	GROUP_0F00,
 	GROUP_0F01,
 };
@@ -77,6 +78,7 @@ static const struct row one_byte[256] = {
 	BOTH(0xa2, OP_MOV, MOFFS | TO_RM),
 	BOTH(0xa4, OP_MOVS, TO_STRING | OF_STRING),
 	BOTH(0xaa, OP_STOS, TO_STRING),
+	BOTH(0xac, OP_LODS, OF_STRING),
 	[0xc6] = {GROUP_MOV, MODRM | BYTE | TO_RM | IMM8},
 	[0xc7] = {GROUP_MOV, MODRM | TO_RM | IMMZ},
 	[0xcc] = {OP_INT3, 0},
@@ -89,8 +91,9 @@ static const struct row one_byte[256] = {
 	BOTH(0xee, OP_OUT, PORT),
 	[0xf1] = {OP_ICEBP, 0},
 	[0xf4] = {OP_HLT, 0},
-	[0xf6] = {GROUP_TEST, MODRM | BYTE | TO_RM | IMM8},
-	[0xf7] = {GROUP_TEST, MODRM | TO_RM | IMMZ},
+	[0xf6] = {GROUP_UNARY, MODRM | BYTE | TO_RM | IMM8},
+	[0xf7] = {GROUP_UNARY, MODRM | TO_RM | IMMZ},
+	BOTH(0xfe, GROUP_STEP, MODRM | TO_RM | LOCKABLE),
 };
 
 static const struct row two_byte[256] = {
@@ -279,8 +282,13 @@ static void choose_member(const struct reader *r, struct row *row)
 	case GROUP_MOV:
 		row->op = reg ? OP_NONE : OP_MOV;
 		break;
-	case GROUP_TEST:
-		row->op = reg ? OP_NONE : OP_TEST;
+	case GROUP_UNARY:
+		row->op = reg == 0 ? OP_TEST : reg == 2 ? OP_NOT : OP_NONE;
+		if (row->op == OP_NOT)
+			row->flags = (row->flags & ~(uint32_t)(IMM8 | IMMZ)) | LOCKABLE;
+		break;
+	case GROUP_STEP:
+		row->op = reg < 2 ? OP_INC + reg : OP_NONE;
 		break;
 	case GROUP_0F00:
 	case GROUP_0F01:

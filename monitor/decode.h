@@ -11,7 +11,7 @@
 
 #define DECODE_MAX 15 /* bytes; longer instructions raise #GP */
 
-/* X(NAME). The order means nothing, except ADD..CMP and BT..BTC: the encodings' own. */
+/* X(NAME). The order means nothing, except ADD..CMP, INC..DEC and BT..BTC: the encodings' own. */
 /* clang-format off */
 #define DECODE_OPS(X)                                                                \
 	X(NONE)                                                                      \
@@ -36,8 +36,12 @@
 	/* reg or imm, and rm or mem */                                              \
 	X(MOV) X(MOVZX) X(MOVSX) X(MOVNTI) X(XCHG) X(CMPXCHG) X(TEST)                \
 	X(ADD) X(OR) X(ADC) X(SBB) X(AND) X(SUB) X(XOR) X(CMP)                       \
+	/* rm or mem */                                                              \
+	X(NOT) X(INC) X(DEC)                                                         \
 	/* bit = imm, or reg: then any bit of a string in memory */                  \
 	X(BT) X(BTS) X(BTR) X(BTC)                                                   \
+	/* reg = rAX, mem = seg:rSI */                                               \
+	X(LODS)                                                                      \
 	/* mem = ES:rDI; STOS: reg = rAX, MOVS: mem2 = seg:rSI */                    \
 	X(STOS) X(MOVS)
 /* clang-format on */

@@ -77,7 +77,7 @@ static void do_msr(struct cpu *cpu, bool write)
 
 bool exit_may_repeat(struct cpu *cpu, hpa_t fault)
 {
-	if (!host_allows(fault, TABLE_RWX))
+	if (!host_allows(fault, TABLE_RWX) && host_fill(fault))
 		return !host_map_device(fault);
 	hw_flush(cpu);
 	return true;
@@ -96,7 +96,7 @@ static void do_fault(struct cpu *cpu, const struct exit *exit)
 	}
 	if (exit->write && !exit->in_walk && icr_page_write(cpu, exit->fault))
 		return;
-	if (exit->write && !guest_root_write(cpu, exit->fault, exit->in_walk))
+	if (protect_touch(cpu, exit->fault, exit->write, exit->in_walk))
 		return;
 	if (!exit_may_repeat(cpu, exit->fault))
 		refuse(cpu, "access to", exit->fault.a);

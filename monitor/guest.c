@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/guest.h"
 
-#include "ept/format.h"
-#include "ept/host.h"
 #include "ept/lock.h"
 #include "ept/phys.h"
 #include "monitor/arch.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
-#include "monitor/store.h"
+#include "monitor/mem.h"
 
 #define FORGETTING UINT32_MAX /* instead of a CPU that uses a record */
 
@@ -23,8 +21,14 @@ static struct {
 
 void guest_init(void)
 {
-	for (size_t i = 0; i < GUEST_VCPU_MAX; i++)
+	size_t pages =
+		ALIGN_UP(GUEST_VCPU_MAX * sizeof(struct disclosure), PAGE_SIZE) >> PAGE_SHIFT;
+	struct disclosure *disclosures = mem_pages(pages);
+
+	for (size_t i = 0; i < GUEST_VCPU_MAX; i++) {
 		guests.vcpu[i].hw = hw_vcpu_create();
+		guests.vcpu[i].disclosure = &disclosures[i];
+	}
 }
 
 static bool try_take_as(struct guest_vcpu *v, uint32_t user)
@@ -48,65 +52,57 @@ static void add_stats(struct exit_stats *to, const struct exit_stats *from)
 	}
 }
 
+/* Whether L1's next entry with its root is to be refused: else its pages see to that. */
+static bool is_barred(const struct guest *g)
+{
+	return !g->isolated && g->stop_reason != STOP_NONE;
+}
+
+/* A dead guest that is nobody's any more. One that was stopped stays, for its reason, while there is room. */
+static void free_if_gone(struct guest *g)
+{
+	if (g->state == GUEST_DEAD && !g->vcpus && !protect_pages(g) && g->stop_reason == STOP_NONE)
+		*g = (struct guest){0};
+}
+
 /* Frees a vCPU record that has been taken. */
 static void forget_vcpu(struct guest_vcpu *v)
 {
 	struct guest *g = v->guest;
 
 	add_stats(&g->retired, &v->stats);
+	window_close(&v->windows);
+	disclose_forget(v);
 	v->guest = NULL;
-	if (!--g->vcpus && g->gone)
-		*g = (struct guest){0};
+	g->vcpus--;
+	free_if_gone(g);
 }
 
-/* The page becomes writable for L1 again; other CPUs may keep the narrower right a little longer. */
-static void unwatch(struct guest *g)
+/* Drops the guest's vCPU records, but those that are being used. */
+static void forget_vcpus(struct guest *g)
 {
-	if (g->watched && host_set(g->root, PAGE_SIZE, TABLE_RWX))
-		log_line("guest %lu: its root stays read-only, out of table pages", g->id);
-	g->watched = false;
-}
-
-/* False if one of its vCPUs is being used; those that are not are gone then, too. */
-static bool forget_guest(struct guest *g)
-{
-	bool all = true;
-
 	for (size_t i = 0; i < GUEST_VCPU_MAX; i++) {
 		struct guest_vcpu *v = &guests.vcpu[i];
 
-		if (v->guest != g)
+		if (v->guest != g || !try_take_as(v, FORGETTING))
 			continue;
-		if (!try_take_as(v, FORGETTING)) {
-			all = false;
-			continue;
-		}
 		forget_vcpu(v);
 		__atomic_store_n(&v->cpu, 0, __ATOMIC_RELEASE);
 	}
-	if (all) {
-		unwatch(g);
-		*g = (struct guest){0};
-	}
-	return all;
 }
 
-/* Of a guest whose table is gone: who drops a record and who tears the table down both look. */
-static void forget_if_gone(struct guest *g)
-{
-	lock_take(&guests.lock);
-	if (g->gone)
-		forget_guest(g);
-	lock_drop(&guests.lock);
-}
-
+/* Who drops a record and who ends its guest both look for what is left to be forgotten. */
 void guest_vcpu_drop(struct guest_vcpu *v)
 {
 	struct guest *g = v->guest;
 
 	__atomic_store_n(&v->cpu, 0, __ATOMIC_SEQ_CST);
-	if (g && __atomic_load_n(&g->gone, __ATOMIC_SEQ_CST))
-		forget_if_gone(g);
+	if (!g || guest_state(g) != GUEST_DEAD)
+		return;
+	lock_take(&guests.lock);
+	if (guest_state(g) == GUEST_DEAD)
+		forget_vcpus(g);
+	lock_drop(&guests.lock);
 }
 
 static uint64_t guest_used(const struct guest *g)
@@ -119,11 +115,16 @@ static uint64_t guest_used(const struct guest *g)
 	return used;
 }
 
+/* The guest that has this root, or that was stopped with it. */
 static struct guest *find_guest(hpa_t root)
 {
-	for (size_t i = 0; i < GUEST_MAX; i++)
-		if (guests.guest[i].id && !guests.guest[i].gone && guests.guest[i].root.a == root.a)
-			return &guests.guest[i];
+	for (size_t i = 0; i < GUEST_MAX; i++) {
+		struct guest *g = &guests.guest[i];
+		bool over = g->state >= GUEST_ENDING && !is_barred(g);
+
+		if (g->state != GUEST_FREE && !over && g->root.a == root.a)
+			return g;
+	}
 	return NULL;
 }
 
@@ -136,6 +137,13 @@ static bool in_use(const struct guest *g)
 	return false;
 }
 
+/* Whether its record may go although L1 may enter it again. */
+static bool dispensable(const struct guest *g)
+{
+	return (g->state == GUEST_LIVE || g->state == GUEST_DEAD) && !protect_pages(g) &&
+	       !in_use(g);
+}
+
 /* A free record, or that of the guest that has not run for the longest time. */
 static struct guest *guest_place(void)
 {
@@ -146,17 +154,22 @@ static struct guest *guest_place(void)
 		struct guest *g = &guests.guest[i];
 		uint64_t used = guest_used(g);
 
-		if (!g->id)
+		if (g->state == GUEST_FREE)
 			return g;
-		if (used < oldest_used && !in_use(g)) {
+		if (used < oldest_used && dispensable(g)) {
 			oldest = g;
 			oldest_used = used;
 		}
 	}
-	return oldest && forget_guest(oldest) ? oldest : NULL;
+	if (oldest) {
+		forget_vcpus(oldest);
+		if (oldest->vcpus)
+			return NULL; /* taken meanwhile */
+		*oldest = (struct guest){0};
+	}
+	return oldest;
 }
 
-/* A new guest's root becomes read-only for L1, on this CPU at once, on others when they flush. */
 static struct guest *guest_create(hpa_t root)
 {
 	struct guest *g = guest_place();
@@ -165,7 +178,7 @@ static struct guest *guest_create(hpa_t root)
 		return NULL;
 	g->id = ++guests.last_id;
 	g->root = root;
-	g->watched = !page_offset(root.a) && !host_set(root, PAGE_SIZE, TABLE_R | TABLE_X);
+	__atomic_store_n(&g->state, GUEST_LAUNCHING, __ATOMIC_RELEASE);
 	return g;
 }
 
@@ -177,7 +190,8 @@ static struct guest_vcpu *vcpu_place(const struct cpu *cpu)
 		for (size_t i = 0; i < GUEST_VCPU_MAX; i++) {
 			struct guest_vcpu *v = &guests.vcpu[i];
 
-			if (__atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE))
+			if (__atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE) ||
+			    (v->guest && protect_pages(v->guest)))
 				continue;
 			if (!oldest || !v->guest || (oldest->guest && v->used < oldest->used))
 				oldest = v;
@@ -200,81 +214,148 @@ static struct guest_vcpu *find_vcpu(hpa_t key)
 	return NULL;
 }
 
-/* Ties a record that this CPU has taken to the guest with this root. */
-static bool bind(struct guest_vcpu *v, hpa_t key, hpa_t root, bool *created)
+static bool enterable(const struct guest *g)
 {
-	struct guest *g = find_guest(root);
+	enum guest_state state = guest_state(g);
 
-	/* Of a root that could not be watched, a record without vCPUs tells of an earlier guest. */
-	if (g && !g->watched && !g->vcpus && forget_guest(g))
-		g = NULL;
-	if (!g) {
-		g = guest_create(root);
-		*created = g && g->watched;
-	}
-	if (!g)
-		return false;
-	/* Field by field: cpu must not change for a moment, other CPUs try to take the record. */
-	v->key = key;
-	v->guest = g;
-	v->fresh = true;
-	memset(&v->stats, 0, sizeof(v->stats));
-	g->vcpus++;
-	return true;
+	return state >= GUEST_TAKEN && state <= GUEST_LIVE;
 }
 
 static bool belongs(const struct guest_vcpu *v, hpa_t root)
 {
-	return v->guest->root.a == root.a && !v->guest->gone;
+	return v->guest->root.a == root.a && enterable(v->guest);
 }
 
-static struct guest_vcpu *take_slow(struct cpu *cpu, hpa_t key, hpa_t root, bool *created)
+/* Ties a record that this CPU has taken to the guest. */
+static void bind(struct guest_vcpu *v, hpa_t key, struct guest *g)
+{
+	/* Field by field: cpu must not change for a moment, other CPUs try to take the record. */
+	v->key = key;
+	v->guest = g;
+	v->fresh = true;
+	v->entered = false;
+	v->xen_id = UINT8_MAX;
+	v->icr_target = 0;
+	memset(&v->stats, 0, sizeof(v->stats));
+	g->vcpus++;
+}
+
+static struct guest_vcpu *take_slow(struct cpu *cpu, hpa_t key, struct guest *g)
 {
 	struct guest_vcpu *v = find_vcpu(key);
 
 	if (v) {
 		if (!try_take(v, cpu))
 			return NULL;
-		if (belongs(v, root))
+		if (v->guest == g)
 			return v;
+		if (protect_pages(v->guest)) { /* its vCPUs are its own (R19) */
+			__atomic_store_n(&v->cpu, 0, __ATOMIC_SEQ_CST);
+			return NULL;
+		}
 		forget_vcpu(v);
 	} else {
 		v = vcpu_place(cpu);
 		if (!v)
 			return NULL;
 	}
-	if (bind(v, key, root, created))
-		return v;
-	guest_vcpu_drop(v);
-	return NULL;
+	bind(v, key, g);
+	return v;
 }
 
-struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root)
+/* Launches a guest that this CPU has just made a record of. */
+static void launch(struct guest *g)
+{
+	const char *why = "";
+	int err = protect_launch(g, &why);
+
+	if (!err) {
+		g->isolated = protect_pages(g);
+		__atomic_store_n(&g->state, g->isolated ? GUEST_TAKEN : GUEST_LIVE,
+				 __ATOMIC_RELEASE);
+		return;
+	}
+	log_provoked("guest with root %lx not launched: %s", g->root.a, why);
+	lock_take(&guests.lock);
+	*g = (struct guest){0};
+	lock_drop(&guests.lock);
+}
+
+/* The live guest with this root, with guests.lock held, or NULL without it. */
+static struct guest *guest_get(hpa_t root, const char **why)
+{
+	bool launched = false;
+	struct guest *g;
+
+	for (;;) {
+		lock_take(&guests.lock);
+		g = find_guest(root);
+		if (g && enterable(g))
+			return g;
+		if (!g && !launched) {
+			g = guest_create(root);
+			*why = "too many guests";
+			launched = true;
+			lock_drop(&guests.lock);
+			if (!g)
+				return NULL;
+			launch(g);
+			continue;
+		}
+		lock_drop(&guests.lock);
+		if (!g || guest_state(g) != GUEST_LAUNCHING) {
+			*why = g ? "the guest was stopped" : "the guest was not launched";
+			return NULL;
+		}
+		phys_relax();
+	}
+}
+
+struct guest_vcpu *guest_vcpu_take(struct cpu *cpu, hpa_t key, hpa_t root, const char **why)
 {
 	struct guest_vcpu *v = cpu->last_vcpu;
-	bool created = false;
+	struct guest *g;
 
 	if (v && v->key.a == key.a && try_take(v, cpu)) {
 		/* Only its user changes a record's key and guest, so this look is final. */
 		if (v->guest && v->key.a == key.a && belongs(v, root)) {
 			v->used = cpu->exit_tsc;
+			cpu_meets(cpu, guest_number(v->guest));
 			return v;
 		}
 		guest_vcpu_drop(v);
 	}
-	lock_take(&guests.lock);
-	v = take_slow(cpu, key, root, &created);
+	g = guest_get(root, why);
+	if (!g)
+		return NULL;
+	v = take_slow(cpu, key, g);
 	lock_drop(&guests.lock);
-	if (created)
-		cpu_flush_all();
+	*why = "the vCPU is in use on another CPU, or too many are in use";
 	if (v) {
 		v->used = arch_rdtsc();
 		cpu->last_vcpu = v;
+		cpu_meets(cpu, guest_number(v->guest));
 	}
 	return v;
 }
 
-void guest_stop(struct guest *guest, enum stop_reason reason)
+void guest_space(const struct guest *g, struct walk_space *space)
+{
+	space->private = guest_isolated(g);
+	space->guest = (uint8_t)guest_number(g);
+}
+
+/* False: the guest is in another state. */
+static bool change(struct guest *g, enum guest_state from, enum guest_state to)
+{
+	uint32_t state = from;
+
+	return __atomic_compare_exchange_n(&g->state, &state, to, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+/* The guest is ENDING. */
+static void finish(struct guest *g, enum stop_reason reason)
 {
 	static const char *const text[] = {
 #define X(name, words) words,
@@ -282,44 +363,92 @@ void guest_stop(struct guest *guest, enum stop_reason reason)
 #undef X
 	};
 
-	guest->stop_reason = reason;
-	log_provoked("guest %lu stopped: %s", guest->id, text[reason]);
-}
-
-static bool table_empty(hpa_t root)
-{
-	const uint64_t *entry = phys_host(root, PAGE_SIZE);
-
-	for (size_t i = 0; i < TABLE_ENTRIES; i++)
-		if (table_present(__atomic_load_n(&entry[i], __ATOMIC_RELAXED)))
-			return false;
-	return true;
-}
-
-int guest_root_write(struct cpu *cpu, hpa_t hpa, bool in_walk)
-{
-	hpa_t root = HPA(ALIGN_DOWN(hpa.a, PAGE_SIZE));
-	struct store store;
-	struct guest *g;
-	bool understood;
-
+	g->stop_reason = reason;
+	if (reason != STOP_NONE)
+		log_provoked("guest %lu stopped: %s", g->id, text[reason]);
+	phys_flush_guest(guest_number(g));
+	protect_end(g);
 	lock_take(&guests.lock);
-	g = find_guest(root);
-	if (!g || !g->watched) {
-		lock_drop(&guests.lock);
-		return ERR_NOENT;
-	}
-	understood = !in_walk && !store_decode(cpu, hpa, &store);
-	if (understood)
-		store_perform(cpu, &store, phys_host(store.hpa, store.size));
-	if (!understood || table_empty(root)) {
-		unwatch(g);
-		__atomic_store_n(&g->gone, true, __ATOMIC_SEQ_CST);
-		forget_guest(g);
-		hw_flush(cpu);
-	}
+	__atomic_store_n(&g->state, GUEST_DEAD, __ATOMIC_SEQ_CST);
+	forget_vcpus(g);
+	free_if_gone(g);
 	lock_drop(&guests.lock);
-	return 0;
+}
+
+/* The first vCPU that is ready has its state measured; others wait. */
+static enum guest_entry measure(struct cpu *cpu, struct guest_vcpu *v)
+{
+	struct guest *g = v->guest;
+
+	if (!change(g, GUEST_TAKEN, GUEST_MEASURING))
+		phys_relax();
+	else if (!protect_measure(cpu, g))
+		v->entered = change(g, GUEST_MEASURING, GUEST_LIVE);
+	else if (change(g, GUEST_MEASURING, GUEST_ENDING))
+		finish(g, STOP_LAUNCH);
+	return GUEST_ENTRY_AGAIN;
+}
+
+enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *v)
+{
+	enum guest_state state = guest_state(v->guest);
+	enum stop_reason why = STOP_NONE;
+
+	if (state == GUEST_TAKEN || state == GUEST_MEASURING)
+		return measure(cpu, v);
+	if (!v->entered && guest_isolated(v->guest)) {
+		if (!startup_allowed(&v->guest->protection.startup, cpu))
+			return GUEST_ENTRY_OVER;
+		v->entered = true;
+	}
+	if (state == GUEST_LIVE)
+		why = disclose_accept(cpu, v);
+	if (v->windows.count)
+		window_close(&v->windows);
+	if (why != STOP_NONE)
+		guest_end(v->guest, why);
+	return state == GUEST_LIVE && why == STOP_NONE ? GUEST_ENTRY_OK : GUEST_ENTRY_OVER;
+}
+
+void guest_end(struct guest *g, enum stop_reason reason)
+{
+	if (change(g, GUEST_LIVE, GUEST_ENDING) || change(g, GUEST_TAKEN, GUEST_ENDING))
+		finish(g, reason);
+}
+
+bool guest_asked(const struct guest *g, enum guestcall_effect effect, gpa_t gpa, gpa_t *from)
+{
+	if (!__atomic_load_n(&g->calls, __ATOMIC_ACQUIRE))
+		return false;
+	for (size_t i = 0; i < GUEST_VCPU_MAX; i++)
+		if (disclose_effect(&guests.vcpu[i], g, effect, gpa, from))
+			return true;
+	return false;
+}
+
+unsigned int guest_number(const struct guest *g)
+{
+	return (unsigned int)(g - guests.guest);
+}
+
+struct guest *guest_numbered(unsigned int number)
+{
+	ASSERT(number < GUEST_MAX);
+	return &guests.guest[number];
+}
+
+void guest_pages_gone(struct guest *g, uint64_t n)
+{
+	lock_take(&guests.lock);
+	g->protection.table.pages -= n;
+	free_if_gone(g);
+	lock_drop(&guests.lock);
+}
+
+/* Not those that L1 has torn down, although it has not touched all their pages yet. */
+static bool is_listed(const struct guest *g)
+{
+	return g->state != GUEST_FREE && !(g->state >= GUEST_ENDING && g->stop_reason == STOP_NONE);
 }
 
 int guest_summary(unsigned int index, struct guest_summary *out)
@@ -329,12 +458,17 @@ int guest_summary(unsigned int index, struct guest_summary *out)
 	int err = ERR_NOENT;
 
 	lock_take(&guests.lock);
-	if (g->id) {
+	if (is_listed(g)) {
 		sum = g->retired;
 		for (size_t i = 0; i < GUEST_VCPU_MAX; i++)
 			if (guests.vcpu[i].guest == g)
 				add_stats(&sum, &guests.vcpu[i].stats);
-		*out = (struct guest_summary){g->id, g->root, g->vcpus, g->stop_reason, 0};
+		*out = (struct guest_summary){.id = g->id,
+					      .root = g->root,
+					      .vcpus = g->vcpus,
+					      .state = g->state,
+					      .stop_reason = g->stop_reason,
+					      .isolated = guest_isolated(g)};
 		for (size_t i = 0; i < EXIT_REASON_COUNT; i++)
 			out->exits += sum.count[i];
 		err = 0;
@@ -349,7 +483,7 @@ int guest_exits(unsigned int index, enum exit_reason reason, uint64_t *count, ui
 	int err = ERR_NOENT;
 
 	lock_take(&guests.lock);
-	if (g->id) {
+	if (is_listed(g)) {
 		*count = g->retired.count[reason];
 		*cycles = g->retired.cycles[reason];
 		for (size_t i = 0; i < GUEST_VCPU_MAX; i++) {

@@ -75,6 +75,21 @@ void hw_host_sipi(struct cpu *cpu, uint8_t vector);
 /* From that state: flat 32-bit segments, paging off, as multiboot wants. RIP as above. */
 void hw_host_flat(struct cpu *cpu);
 
+/*
+ * The guest that has just come out on this CPU, or is about to be entered: the same as the hw_host_
+ * functions below of L1. Its memory is not looked at: guest_space().
+ */
+void hw_guest_space(const struct cpu *cpu, struct walk_space *space);
+enum decode_mode hw_guest_mode(const struct cpu *cpu);
+uint64_t hw_guest_segment(const struct cpu *cpu, unsigned int seg);
+int hw_guest_insn_len(struct cpu *cpu);
+
+/* Goes on behind the instruction that it came out for; #GP if its length is not known. */
+void hw_guest_complete(struct cpu *cpu);
+
+/* Its state in the order of enum digest_state. */
+void hw_guest_state(struct cpu *cpu, uint64_t *state);
+
 /* L1's current address space and mode. */
 void hw_host_space(const struct cpu *cpu, struct walk_space *space);
 enum decode_mode hw_host_mode(const struct cpu *cpu);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The monitor's hypercalls, for programs in L1 (VMMCALL on AMD, VMCALL on Intel), at any privilege
- * level: they only read. Everything travels in registers, so that the monitor never follows a
- * pointer of the caller.
+ * level: none can take anything from a guest. Everything travels in registers: an address of the
+ * caller's names the page behind it, and nothing is read or written there.
  *
  * In:  RAX = HYPERCALL_MAGIC, RCX = function, RDX and RSI = arguments.
  * Out: RAX = 0 or a negative error (ept/base.h), results as listed; other registers unchanged.
@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 2
+#define HYPERCALL_ABI 3
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
@@ -36,13 +36,36 @@ enum hypercall {
 	 * (larger than asked if older bytes are gone), R8 = bytes returned (0..48), R9..R14 = bytes
 	 */
 	HYPERCALL_LOG = 4,
+	/*
+	 * RSI = 0: RDX = index of a guest, as above; 1: RDX = address of the caller's where it has
+	 * mapped a page of a guest. RBX = id, R8..R11 = launch digest, 32 bytes, R12 = LAUNCH_
+	 * flags, R13 = index. ERR_NOENT: no such guest, or the page is no guest's (yet); ERR_FAULT:
+	 * nothing is mapped there. Without LAUNCH_PROTECTED in R12 there is no digest.
+	 */
+	HYPERCALL_LAUNCH = 5,
+	/*
+	 * RDX = address as above, of a page that a guest not launched yet has: RSI = 1 declares
+	 * that guest sealed, 0 withdraws that. ERR_PERM: the guest is launched already; ERR_FAULT.
+	 */
+	HYPERCALL_DECLARE = 6,
 };
 
+#define LAUNCH_PROTECTED 1u /* the guest's memory was taken and hashed */
+#define LAUNCH_SEALED 2u
+
 /* Why the monitor will not enter a guest any more. X(NAME, "text"); append only. */
-#define STOP_REASONS(X)                                           \
-	X(NONE, "running")                                        \
-	X(UNKNOWN_EXIT, "an exit that the monitor does not know") \
-	X(BAD_EVENT, "an interrupted event that cannot be delivered again")
+#define STOP_REASONS(X)                                                                  \
+	X(NONE, "running")                                                               \
+	X(UNKNOWN_EXIT, "an exit that the monitor does not know")                        \
+	X(BAD_EVENT, "an interrupted event that cannot be delivered again")              \
+	X(HOST_WRITE, "L1 wrote to its memory")                                          \
+	X(TABLE_STORE, "L1 changed its table in a way that is not allowed")              \
+	X(NO_MEMORY, "the monitor has no memory left for it")                            \
+	X(NO_PAGE, "L1 has taken a page away that it needs, or not populated it")        \
+	X(INSTRUCTION, "an instruction on device memory that the monitor does not know") \
+	X(REGISTERS, "L1 changed registers that the instruction does not write")         \
+	X(TASK_SWITCH, "a task switch by hardware")                                      \
+	X(LAUNCH, "its launch could not be measured")
 
 enum stop_reason {
 #define X(name, text) STOP_##name,

@@ -5,9 +5,8 @@
 
 void *memcpy(void *dst, const void *src, size_t n)
 {
-	void *ret = dst;
-
 	size_t words = n / 8;
+	void *ret = dst;
 
 	n %= 8;
 	__asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(words)::"memory");
@@ -29,9 +28,13 @@ void *memmove(void *dst, const void *src, size_t n)
 
 void *memset(void *dst, int c, size_t n)
 {
+	uint64_t pattern = (uint8_t)c * 0x0101010101010101u;
+	size_t words = n / 8;
 	void *ret = dst;
 
-	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(c) : "memory");
+	n %= 8;
+	__asm__ volatile("rep stosq" : "+D"(dst), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(pattern) : "memory");
 	return ret;
 }
 

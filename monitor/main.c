@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the boot loader's hand-over to L1 running on every CPU. */
+#include "crypto/crypto.h"
 #include "ept/host.h"
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
@@ -136,11 +137,15 @@ static _Noreturn void start(void)
 
 	console_screen(mem_at(HPA(VGA_TEXT)));
 	trap_init();
+	if (crypto_init(&why))
+		die_about("cryptography", why);
 	find_cpus();
 	build_host_table();
 	for (unsigned int i = 0; i < cpu_count(); i++)
 		hw_cpu_prepare(cpu_at(i));
 	guest_init();
+	if (protect_init())
+		die("no random numbers for the protection of guests");
 	low = find_low_page();
 	taken.low = (struct range){low.a, low.a + PAGE_SIZE};
 	others = cpu_start_others(low, other_cpu);

@@ -10,9 +10,10 @@
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
 #define BLOCK_ALIGN (2 * MIB)
-#define BLOCK_FIXED (8 * MIB) /* image, stacks, guests, log */
-#define BLOCK_RAM_MAX (256 * MIB)
-#define BLOCK_RAM_SHARE 512    /* and one byte in so many of RAM, for tables */
+#define BLOCK_FIXED (12 * MIB) /* image, stacks, guests, log; owners of holes below 4 GiB */
+#define BLOCK_RAM_MAX (1536 * MIB)
+/* And of RAM: for each page 8 bytes of L1's table, 8 of owners, 1/2 of a record of a sealed page. */
+#define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 33 / 2)
 #define BLOCK_FLOOR (32 * MIB) /* below it the image was loaded and L1 wants to be */
 
 #define PTE_P 0x1u
@@ -27,16 +28,17 @@ static struct {
 	struct lock lock;
 	struct boot_info *info;
 	struct range block;
-	uint64_t next;   /* hpa of the first page not handed out */
-	uint64_t direct; /* 0 until the final tables are in use */
+	uint64_t next;        /* hpa of the first page not handed out */
+	uint64_t free_tables; /* pages given back; each begins with the next one's hpa */
 	uint64_t top;
 	uint64_t cr3;
-	bool sealed;
 } mem;
+
+uint64_t phys_direct; /* 0 until the final tables are in use */
 
 void *mem_at(hpa_t hpa)
 {
-	return (void *)(mem.direct + hpa.a);
+	return phys_at(hpa);
 }
 
 hpa_t mem_hpa(const void *p)
@@ -45,7 +47,7 @@ hpa_t mem_hpa(const void *p)
 
 	if (a >= (uint64_t)image_start && a < (uint64_t)image_end)
 		return HPA(mem.block.start + (a - (uint64_t)image_start));
-	return HPA(a - mem.direct);
+	return HPA(a - phys_direct);
 }
 
 static uint64_t take_pages(size_t n)
@@ -74,9 +76,24 @@ void *mem_pages(size_t n)
 int phys_table_alloc(hpa_t *out)
 {
 	lock_take(&mem.lock);
-	out->a = take_pages(1);
+	out->a = mem.free_tables;
+	if (out->a) {
+		mem.free_tables = *phys_table(*out);
+		*phys_table(*out) = 0;
+	} else {
+		out->a = take_pages(1);
+	}
 	lock_drop(&mem.lock);
 	return out->a ? 0 : ERR_NOMEM;
+}
+
+void phys_table_free(hpa_t table)
+{
+	memset(phys_table(table), 0, PAGE_SIZE);
+	lock_take(&mem.lock);
+	*phys_table(table) = mem.free_tables;
+	mem.free_tables = table.a;
+	lock_drop(&mem.lock);
 }
 
 uint64_t *phys_table(hpa_t hpa)
@@ -139,7 +156,7 @@ static int map_direct(void)
 
 static int choose_block(const struct boot_info *info, const char **why)
 {
-	uint64_t share = memmap_ram_bytes(&info->map) / BLOCK_RAM_SHARE;
+	uint64_t share = BLOCK_RAM_SHARE(memmap_ram_bytes(&info->map));
 	struct range avoid[BOOT_MODULES_MAX];
 	struct memmap_want want = {
 		.size = BLOCK_FIXED + share,
@@ -154,11 +171,29 @@ static int choose_block(const struct boot_info *info, const char **why)
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;
 	if (memmap_find_top(&info->map, &want, avoid, info->module_count, &mem.block.start)) {
-		*why = "not enough free memory below 4 GiB for the monitor: it needs 10 MiB in one "
-		       "piece above 32 MiB, besides the modules: use a machine with more";
+		*why = "not enough free memory below 4 GiB for the monitor: it needs 12 MiB and 4 in "
+		       "each GiB in one piece above 32 MiB, besides the modules";
 		return ERR_NOMEM;
 	}
 	mem.block.end = mem.block.start + want.size;
+	return 0;
+}
+
+/* Everything up to the end of the last RAM has an owner; holes have none. */
+static int make_owners(void)
+{
+	const struct memmap *map = &mem.info->map;
+	uint64_t pages = 0;
+	uint64_t table;
+
+	for (unsigned int i = 0; i < map->count; i++)
+		if (map->region[i].type == REGION_RAM)
+			pages = map->region[i].end >> PAGE_SHIFT;
+	table = take_pages(ALIGN_UP(owner_bytes(pages), PAGE_SIZE) >> PAGE_SHIFT);
+	if (!table)
+		return ERR_NOMEM;
+	owner_init(mem_at(HPA(table)), pages);
+	owner_set(mem.block.start, mem.block.end, OWNER_MONITOR);
 	return 0;
 }
 
@@ -193,24 +228,10 @@ int mem_init(struct boot_info *info, const char **why)
 	if (err)
 		return err;
 	/* The copy must say the same as this one does after the switch. */
-	mem.direct = DIRECT_BASE;
+	phys_direct = DIRECT_BASE;
 	mem_switch(mem.cr3, (void *)mem.block.start, image_start, image_size);
-	return 0;
-}
-
-struct phys_piece phys_pieces[2];
-
-static void note_largest(const struct region *r)
-{
-	struct phys_piece piece = {r->start, r->end, mem_at(HPA(r->start))};
-	struct phys_piece *p = phys_pieces;
-
-	if (r->end - r->start > p[0].end - p[0].start) {
-		p[1] = p[0];
-		p[0] = piece;
-	} else if (r->end - r->start > p[1].end - p[1].start) {
-		p[1] = piece;
-	}
+	*why = "no room for the table of page owners";
+	return make_owners();
 }
 
 void mem_seal(void)
@@ -219,17 +240,7 @@ void mem_seal(void)
 
 	for (unsigned int i = 0; i < map->count; i++)
 		if (map->region[i].type == REGION_RAM)
-			note_largest(&map->region[i]);
-	mem.sealed = true;
-}
-
-void *phys_host_other(hpa_t hpa, size_t len)
-{
-	struct range r = {hpa.a, hpa.a + len};
-
-	if (r.end < r.start || !mem.sealed)
-		return NULL;
-	return memmap_is_ram(&mem.info->map, r) ? mem_at(hpa) : NULL;
+			owner_set(map->region[i].start, map->region[i].end, OWNER_HOST);
 }
 
 /* The first MiB counts as memory: the BIOS area, EBDA and option ROMs are not all in the map. */
@@ -240,7 +251,7 @@ void *boot_mem(hpa_t hpa, size_t len)
 
 	if (r.end < r.start || r.end > 4 * GIB || range_overlaps(r, mem.block))
 		return NULL;
-	if (r.end <= MIB || !mem.direct)
+	if (r.end <= MIB || !phys_direct)
 		return mem_at(hpa);
 	for (unsigned int i = 0; i < map->count; i++)
 		if (r.start >= map->region[i].start && r.end <= map->region[i].end &&

@@ -9,7 +9,7 @@
 #define MB2_MAGIC 0xe85250d6
 
 #define CR0_RUN 0x80010033 /* PG WP NE ET MP PE */
-#define CR4_PAE 0x20
+#define CR4_RUN 0x220 /* OSFXSR PAE: crypto/ uses SSE instructions */
 #define MSR_EFER 0xc0000080
 #define EFER_LME_NXE 0x900
 #define PTE_PRESENT_WRITE 0x3
@@ -73,7 +73,7 @@ build_tables:
 
 /* Turns paging and long mode on and loads flat segments; the caller far-jumps to 64-bit code. */
 long_mode:
-	movl $CR4_PAE, %eax
+	movl $CR4_RUN, %eax
 	movl %eax, %cr4
 	movl $boot_pml4, %eax
 	movl %eax, %cr3

@@ -122,6 +122,30 @@ int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e)
 	return (int)a.status;
 }
 
+static int read_launch(uint64_t named, bool by_page, struct monitor_launch *launch)
+{
+	struct answer a = call(HYPERCALL_LAUNCH, named, by_page);
+
+	*launch = (struct monitor_launch){.id = a.rbx, .flags = a.r[4], .index = a.r[5]};
+	memcpy(launch->digest, a.r, sizeof(launch->digest));
+	return (int)a.status;
+}
+
+int ask_launch(uint64_t index, struct monitor_launch *launch)
+{
+	return read_launch(index, false, launch);
+}
+
+int ask_launch_of(const void *page, struct monitor_launch *launch)
+{
+	return read_launch((uintptr_t)page, true, launch);
+}
+
+int ask_declare(const void *page, bool sealed)
+{
+	return (int)call(HYPERCALL_DECLARE, (uintptr_t)page, sealed).status;
+}
+
 int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost)
 {
 	struct answer a = call(HYPERCALL_LOG, *pos, 0);

@@ -36,6 +36,13 @@ struct monitor_guest {
 	uint64_t exits;
 };
 
+struct monitor_launch {
+	uint64_t id;
+	uint64_t flags; /* LAUNCH_PROTECTED, LAUNCH_SEALED */
+	uint64_t index; /* for ask_guest() */
+	uint8_t digest[32];
+};
+
 struct monitor_exits {
 	uint64_t count;
 	uint64_t cycles;
@@ -51,6 +58,13 @@ int ask_version(struct monitor_version *v);
 int ask_info(struct monitor_info *info);
 int ask_guest(uint64_t index, struct monitor_guest *g);
 int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e);
+
+/* Of a record, or (_of) of the guest whose page is mapped here: ERR_NOENT if it is no guest's. */
+int ask_launch(uint64_t index, struct monitor_launch *launch);
+int ask_launch_of(const void *page, struct monitor_launch *launch);
+
+/* The guest that will have the page mapped here: ERR_PERM if one has it already. */
+int ask_declare(const void *page, bool sealed);
 
 /*
  * The log from *pos on: up to ASK_LOG_CHUNK bytes into buf, their number returned. *pos becomes the

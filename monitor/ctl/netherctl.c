@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * netherctl: shows the version, statistics and log of the monitor below. What it prints has come
- * through L1, which could have changed it: it serves operators, not tenants.
+ * netherctl: shows the version, statistics and log of the monitor below, and declares guests
+ * sealed. What it prints has come through L1, which could have changed it: it serves operators, not
+ * tenants.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,19 +11,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/ctl/ask.h"
+#include "monitor/ctl/command.h"
 #include "monitor/hypercall.h"
 #include "monitor/reasons.h"
 #include "version.h"
 
 #define RECORDS_MAX 1024 /* more than any monitor has: a larger number is a broken answer */
 #define LOG_POLL_NS 200000000L
-
-enum status { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_NO_MONITOR = 2, STATUS_ABI = 3 };
+#define DIGEST_SHOWN 8 /* bytes of a digest in a list */
 
 struct guest {
 	bool there;
 	struct monitor_guest g;
+	struct monitor_launch launch; /* not of the host */
 	struct monitor_exits exits[EXIT_REASON_COUNT];
 };
 
@@ -83,10 +84,13 @@ static int read_guest(uint64_t index, struct guest *guest)
 	int err = ask_guest(index, &guest->g);
 
 	memset(guest->exits, 0, sizeof(guest->exits));
+	memset(&guest->launch, 0, sizeof(guest->launch));
 	guest->there = err == 0;
+	if (index && guest->there && ask_launch(index, &guest->launch))
+		guest->there = false; /* gone since, as below */
 	for (unsigned int r = 0; guest->there && r < EXIT_REASON_COUNT; r++)
 		if (ask_exits(index, r, &guest->exits[r]))
-			guest->there = false; /* gone since */
+			guest->there = false;
 	return 0;
 }
 
@@ -182,6 +186,11 @@ static void json_guest(const struct guest *guest)
 
 	printf("{\"id\": %" PRIu64 ", \"root\": %" PRIu64 ", \"vcpus\": %" PRIu64 ", ", g->id,
 	       g->root, g->vcpus);
+	if (guest->launch.id) {
+		printf("\"protection\": \"%s\", \"digest\": \"", launch_kind(&guest->launch));
+		launch_digest(&guest->launch, sizeof(guest->launch.digest));
+		printf("\", ");
+	}
 	printf("\"state\": \"%s\", \"why\": ", g->stopped ? "stopped" : "running");
 	json_string(stop_text(g));
 	printf(", \"exits\": %" PRIu64 ", \"reasons\": {", g->exits);
@@ -239,6 +248,36 @@ static int cmd_stat(struct snapshot *s, int argc, char **argv)
 	if (status)
 		return status;
 	(json ? print_json : print_stat)(s);
+	free(s->guests);
+	return STATUS_OK;
+}
+
+static int cmd_guests(struct snapshot *s, int argc)
+{
+	int status;
+
+	if (argc) {
+		fprintf(stderr, "usage: netherctl guests\n");
+		return STATUS_ERROR;
+	}
+	status = snapshot_take(s);
+	if (status)
+		return status;
+	printf("%6s  %5s  %-11s  %-*s  state\n", "guest", "vCPUs", "protection", 2 * DIGEST_SHOWN,
+	       "digest");
+	for (size_t i = 1; i < s->count; i++) {
+		const struct guest *g = &s->guests[i];
+
+		if (!g->there)
+			continue;
+		printf("%6" PRIu64 "  %5" PRIu64 "  %-11s  ", g->g.id, g->g.vcpus,
+		       launch_kind(&g->launch));
+		if (g->launch.flags & LAUNCH_PROTECTED)
+			launch_digest(&g->launch, DIGEST_SHOWN);
+		else
+			printf("%-*s", 2 * DIGEST_SHOWN, "-");
+		printf("  %s%s\n", g->g.stopped ? "stopped: " : "", stop_text(&g->g));
+	}
 	free(s->guests);
 	return STATUS_OK;
 }
@@ -351,12 +390,27 @@ static int usage(FILE *to, int status)
 	fprintf(to,
 		"usage: netherctl COMMAND\n"
 		"  stat [--json]   memory owners, guests, exits by reason with their cost\n"
+		"  guests          one line for each guest: how protected, digest, state\n"
+		"  launch DOMID    of one of Xen's domains: sealed or open, and its launch digest\n"
+		"  declare DOMID sealed|open\n"
+		"                  before its first run ('xl create -p'): what it is to be launched as\n"
 		"  log [-f]        the monitor's log; -f waits for more\n"
 		"  top [SECONDS]   exits per second, refreshed every second\n"
 		"  version         of the monitor and of this program\n"
 		"Exit status: 0, 1 error, 2 no monitor answers, 3 the monitor speaks another ABI.\n"
 		"All numbers are what the monitor says through L1; L1 could have changed them.\n");
 	return status;
+}
+
+static bool known(const char *command)
+{
+	static const char *const commands[] = {"stat", "guests", "launch", "declare",
+					       "log",  "top",    "version"};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (!strcmp(command, commands[i]))
+			return true;
+	return false;
 }
 
 static int report_version_error(int err, const struct monitor_version *v)
@@ -381,8 +435,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help"))
 		return usage(stdout, STATUS_OK);
-	if (strcmp(command, "stat") && strcmp(command, "log") && strcmp(command, "top") &&
-	    strcmp(command, "version"))
+	if (!known(command))
 		return usage(stderr, STATUS_ERROR);
 
 	err = ask_version(&s.version);
@@ -396,6 +449,12 @@ int main(int argc, char **argv)
 		return report_version_error(err, &s.version);
 	if (!strcmp(command, "stat"))
 		return cmd_stat(&s, argc - 2, argv + 2);
+	if (!strcmp(command, "guests"))
+		return cmd_guests(&s, argc - 2);
+	if (!strcmp(command, "launch"))
+		return cmd_launch(argc - 2, argv + 2);
+	if (!strcmp(command, "declare"))
+		return cmd_declare(argc - 2, argv + 2);
 	if (!strcmp(command, "log"))
 		return cmd_log(argc - 2, argv + 2);
 	if (!strcmp(command, "top"))

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ept/host.h"
+#include "ept/phys.h"
+#include "monitor/digest.h"
 #include "monitor/panic.h"
 #include "monitor/reset.h"
 
@@ -165,10 +168,25 @@ void cpu_request(struct cpu *cpu, uint32_t requests)
 	__atomic_or_fetch(&cpu->requests, requests, __ATOMIC_SEQ_CST);
 }
 
-void cpu_flush_all(void)
+void phys_flush(void)
 {
-	for (unsigned int i = 0; i < m.count; i++)
+	uint32_t retired = host_retired();
+
+	for (unsigned int i = 0; i < m.count; i++) {
 		hw_flush(&m.cpu[i]);
+		cpu_forgets(&m.cpu[i]);
+	}
+	host_release(retired);
+}
+
+void phys_flush_guest(unsigned int guest)
+{
+	for (unsigned int i = 0; i < m.count; i++) {
+		if (!cpu_knows(&m.cpu[i], guest))
+			continue;
+		hw_flush(&m.cpu[i]);
+		cpu_forgets(&m.cpu[i]);
+	}
 }
 
 /* --- monitor/hw.h ---------------------------------------------------------------------------- */
@@ -261,6 +279,41 @@ int hw_host_insn_len(struct cpu *cpu)
 			      bytes, sizeof(bytes));
 
 	return decode_length(bytes, n, cpu->hw->mode);
+}
+
+/* A guest runs in what the test has put into the same places. */
+void hw_guest_space(const struct cpu *cpu, struct walk_space *space)
+{
+	hw_host_space(cpu, space);
+}
+
+enum decode_mode hw_guest_mode(const struct cpu *cpu)
+{
+	return hw_host_mode(cpu);
+}
+
+uint64_t hw_guest_segment(const struct cpu *cpu, unsigned int seg)
+{
+	return hw_host_segment(cpu, seg);
+}
+
+/* Of an instruction in a guest's memory. */
+int hw_guest_insn_len(struct cpu *cpu)
+{
+	return cpu->hw->guest_insn_len;
+}
+
+void hw_guest_complete(struct cpu *cpu)
+{
+	hw_host_complete(cpu, (unsigned int)cpu->hw->guest_insn_len);
+}
+
+void hw_guest_state(struct cpu *cpu, uint64_t *state)
+{
+	memcpy(state, cpu->hw->guest_state, sizeof(cpu->hw->guest_state));
+	memcpy(state, cpu->regs.r, sizeof(cpu->regs.r));
+	state[DIGEST_RIP] = cpu->regs.rip;
+	state[DIGEST_RFLAGS] = cpu->regs.rflags;
 }
 
 void hw_host_complete(struct cpu *cpu, unsigned int len)

@@ -7,6 +7,7 @@
 #ifndef MONITOR_FAKE_CPU_H
 #define MONITOR_FAKE_CPU_H
 
+#include "monitor/digest.h"
 #include "monitor/exit.h"
 #include "monitor/fake/msr.h"
 #include "monitor/hw.h"
@@ -21,11 +22,13 @@ struct hw_cpu {
 	enum decode_mode mode;
 	/* What was done, counted, and the last call's arguments. */
 	unsigned int completed, insn_len;
+	int guest_insn_len; /* of the instruction that a guest came out for; a test sets it */
 	unsigned int injected, vector;
 	uint32_t error_code;
 	unsigned int flushed; /* atomic: any CPU flushes all */
 	unsigned int resets, started, sipi_vector;
-	bool blocks_init; /* set by tests: hw_host_blocks_init() */
+	bool blocks_init;                    /* set by tests: hw_host_blocks_init() */
+	uint64_t guest_state[DIGEST_STATES]; /* set by tests: hw_guest_state(), but for cpu->regs */
 };
 
 struct hw_vcpu {

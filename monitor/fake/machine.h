@@ -9,6 +9,7 @@
 
 #include "ept/phys.h"
 
+#define FAKE_TOP (64 * GIB)             /* physical addresses are below it */
 #define FAKE_PIECES_MAX 16              /* ranges of RAM, device registers, monitor memory */
 #define FAKE_TABLES HPA(0x7f0000000000) /* where phys_table_alloc() takes pages from */
 #define FAKE_TABLE_PAGES 256
@@ -25,10 +26,16 @@ void fake_add_device(hpa_t start, uint64_t len);
 /* The same for the monitor's block, at most one: mem_at() and mem_pages() only. */
 void fake_add_monitor(hpa_t start, uint64_t len);
 
+/* The page that hpa lies in belongs to that kind, and to guest 0 at gpa 0 if to one. */
+static inline void fake_give(hpa_t hpa, enum owner_kind kind)
+{
+	owner_set(ALIGN_DOWN(hpa.a, PAGE_SIZE), ALIGN_DOWN(hpa.a, PAGE_SIZE) + PAGE_SIZE, kind);
+}
+
 /* phys_table_alloc() gives n more pages (at most FAKE_TABLE_PAGES in all), then ERR_NOMEM. */
 void fake_limit_tables(unsigned int n);
 
-/* phys_host() for a test's own writes: stops the test if the range is not RAM. */
+/* For a test's own writes, past all rights: stops the test if the range is not RAM. */
 void *fake_at(hpa_t hpa, size_t len);
 
 #endif

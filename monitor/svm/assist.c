@@ -13,8 +13,9 @@
 #define ATTR_DEFAULT (1u << 10)
 #define CR_ASSIST_MOV (1ul << 63)
 
-void svm_space(const struct vmcb *vmcb, struct walk_space *space)
+void svm_space(const struct cpu *cpu, const struct vmcb *vmcb, struct walk_space *space)
 {
+	const struct guest_vcpu *v = cpu->hw->running;
 	bool host = vmcb->c.nested_cr3 == host_root().a;
 
 	*space = (struct walk_space){
@@ -27,6 +28,8 @@ void svm_space(const struct vmcb *vmcb, struct walk_space *space)
 		.cpl = vmcb->s.cpl,
 		.phys_bits = svm_features.phys_bits,
 	};
+	if (v && vmcb == v->hw->vmcb)
+		guest_space(v->guest, space);
 }
 
 enum decode_mode svm_mode(const struct vmcb *vmcb)
@@ -49,32 +52,38 @@ uint64_t svm_segment(const struct vmcb *vmcb, unsigned int seg)
 	return svm_mode(vmcb) == DECODE_64 ? 0 : in_vmcb[seg]->base;
 }
 
-static size_t fetch(const struct vmcb *vmcb, enum decode_mode mode, uint8_t bytes[DECODE_MAX])
+static size_t fetch(const struct cpu *cpu, const struct vmcb *vmcb, enum decode_mode mode,
+		    uint8_t bytes[DECODE_MAX])
 {
 	uint64_t base = mode == DECODE_64 ? 0 : vmcb->s.cs.base;
 	struct walk_space space;
 
-	svm_space(vmcb, &space);
+	svm_space(cpu, vmcb, &space);
 	return walk_fetch(&space, GVA(base + vmcb->s.rip), bytes, DECODE_MAX);
 }
 
-int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn)
+int svm_decode(const struct cpu *cpu, const struct vmcb *vmcb, struct decode_insn *insn)
 {
 	enum decode_mode mode = svm_mode(vmcb);
 	uint8_t bytes[DECODE_MAX];
-	size_t n = fetch(vmcb, mode, bytes);
+	size_t n = fetch(cpu, vmcb, mode, bytes);
 
 	return decode(bytes, n, mode, insn);
 }
 
-int svm_insn_len(const struct vmcb *vmcb)
+int svm_insn_len(const struct cpu *cpu, struct vmcb *vmcb)
 {
+	uint64_t known = vmcb->c.next_rip - vmcb->s.rip;
 	enum decode_mode mode = svm_mode(vmcb);
 	uint8_t bytes[DECODE_MAX];
+	int len;
 
-	if (svm_has(SVM_FEATURE_NRIPS) && vmcb->c.next_rip)
-		return (int)(vmcb->c.next_rip - vmcb->s.rip);
-	return decode_length(bytes, fetch(vmcb, mode, bytes), mode);
+	if (known && known <= DECODE_MAX)
+		return (int)known;
+	len = decode_length(bytes, fetch(cpu, vmcb, mode, bytes), mode);
+	if (len > 0 && !svm_has(SVM_FEATURE_NRIPS))
+		vmcb->c.next_rip = vmcb->s.rip + (unsigned int)len; /* known from now on */
+	return len;
 }
 
 /* Exits for an instruction, which have a next RIP: APM volume 2, 15.7.1. */
@@ -124,31 +133,23 @@ static bool has_assist(uint64_t code)
 	return code < VMEXIT_EXCEPTION || code == VMEXIT_INVLPG || code == VMEXIT_SWINT;
 }
 
-static void next_rip(struct cpu *cpu, struct vmcb *vmcb)
+static void operand_assist(struct cpu *cpu, struct vmcb *vmcb)
 {
 	struct decode_insn insn;
-	int len;
 
-	vmcb->c.next_rip = 0;
-	if (svm_has(SVM_FEATURE_DECODE_ASSISTS) || !has_assist(vmcb->c.exit_code)) {
-		len = svm_insn_len(vmcb);
-	} else {
-		len = svm_decode(vmcb, &insn);
-		if (!len) {
-			len = insn.len;
-			decode_assist(cpu, vmcb, &insn);
-		}
-	}
-	if (len > 0)
-		vmcb->c.next_rip = vmcb->s.rip + (unsigned int)len;
+	if (svm_decode(cpu, vmcb, &insn))
+		return;
+	decode_assist(cpu, vmcb, &insn);
+	if (!svm_has(SVM_FEATURE_NRIPS))
+		vmcb->c.next_rip = vmcb->s.rip + insn.len;
 }
 
 /* Address size and segment of a string instruction: APM volume 2, 15.10.2. */
-static void string_assist(struct vmcb *vmcb)
+static void string_assist(const struct cpu *cpu, struct vmcb *vmcb)
 {
 	struct decode_insn insn;
 
-	if (svm_decode(vmcb, &insn) || (insn.op != OP_INS && insn.op != OP_OUTS))
+	if (svm_decode(cpu, vmcb, &insn) || (insn.op != OP_INS && insn.op != OP_OUTS))
 		return;
 	vmcb->c.exit_info1 &= ~(uint64_t)(IOIO_ADDRESS_MASK | IOIO_SEGMENT_MASK);
 	vmcb->c.exit_info1 |= (uint64_t)insn.addrsize << IOIO_ADDRESS_SHIFT;
@@ -164,16 +165,19 @@ void svm_assist(struct cpu *cpu, struct vmcb *vmcb)
 	if (!svm_has(SVM_FEATURE_DECODE_ASSISTS)) {
 		memset(vmcb->c.insn_bytes, 0, sizeof(vmcb->c.insn_bytes));
 		if (code == VMEXIT_IOIO && (vmcb->c.exit_info1 & IOIO_STRING))
-			string_assist(vmcb);
+			string_assist(cpu, vmcb);
+		else if (has_assist(code))
+			operand_assist(cpu, vmcb);
 		vmcb->c.insn_len =
-			data_fault ? (uint8_t)fetch(vmcb, svm_mode(vmcb), vmcb->c.insn_bytes) : 0;
+			data_fault ? (uint8_t)fetch(cpu, vmcb, svm_mode(vmcb), vmcb->c.insn_bytes)
+				   : 0;
 	}
 	if (svm_has(SVM_FEATURE_NRIPS))
 		return;
 	if (code == VMEXIT_IOIO)
 		vmcb->c.next_rip = vmcb->c.exit_info2;
 	else if (has_next_rip(&vmcb->c))
-		next_rip(cpu, vmcb);
+		svm_insn_len(cpu, vmcb);
 	else
 		vmcb->c.next_rip = 0;
 }

@@ -21,7 +21,7 @@
 #define DR7_INIT 0x400
 
 const char hw_name[8] = "svm";
-const struct boot_option hw_options[] = {{NULL, NULL}};
+const struct boot_option hw_options[] = {PROTECT_OPTION, {NULL, NULL}};
 const uint8_t hw_hypercall_insn[3] = {0x0f, 0x01, 0xd9}; /* VMMCALL */
 
 struct svm_features svm_features;
@@ -181,7 +181,7 @@ void hw_host_flat(struct cpu *cpu)
 
 void hw_host_space(const struct cpu *cpu, struct walk_space *space)
 {
-	svm_space(cpu->hw->vmcb, space);
+	svm_space(cpu, cpu->hw->vmcb, space);
 }
 
 enum decode_mode hw_host_mode(const struct cpu *cpu)
@@ -196,7 +196,7 @@ uint64_t hw_host_segment(const struct cpu *cpu, unsigned int seg)
 
 int hw_host_insn_len(struct cpu *cpu)
 {
-	return svm_insn_len(cpu->hw->vmcb);
+	return svm_insn_len(cpu, cpu->hw->vmcb);
 }
 
 void hw_host_complete(struct cpu *cpu, unsigned int len)

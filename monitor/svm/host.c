@@ -30,7 +30,8 @@ static bool require_svme(struct cpu *cpu)
 /* The state-save instructions run on L1's page itself, which is the host's for as long as it takes. */
 int svm_load_save(uint64_t hpa, bool save)
 {
-	if (page_offset(hpa) || !phys_host(HPA(hpa), PAGE_SIZE))
+	if (page_offset(hpa) ||
+	    !owner_all(HPA(hpa), PAGE_SIZE, save ? OWNER_L1_WRITES : OWNER_L1_READS))
 		return ERR_INVAL;
 	if (save)
 		__asm__ volatile("vmsave %0" ::"a"(hpa) : "memory");
@@ -101,7 +102,7 @@ static void invalid_state(struct cpu *cpu)
 	bool again = (cpu->hw->injected & EVENT_VALID) && cpu->hw->invalid_rip == cpu->regs.rip;
 
 	cpu->hw->invalid_rip = cpu->regs.rip;
-	if (!again && !svm_decode(cpu->hw->vmcb, &insn) && insn.op == OP_MOV_TO_CR) {
+	if (!again && !svm_decode(cpu, cpu->hw->vmcb, &insn) && insn.op == OP_MOV_TO_CR) {
 		hw_host_inject(cpu, VECTOR_GP, 0);
 		return;
 	}

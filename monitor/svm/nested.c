@@ -174,11 +174,12 @@ static void return_to_host(struct cpu *cpu, uint64_t cr2, bool interrupt_waits)
 	svm_gif_clear(cpu, interrupt_waits);
 }
 
-/* VMRUN ends at once: nothing of the guest has been loaded or changed. */
+/* VMRUN ends at once: nothing of the guest has been loaded or changed. l1 may be NULL. */
 static void refuse_entry(struct cpu *cpu, struct vmcb *l1, const char *why)
 {
 	log_provoked("entry refused on CPU %u: %s", cpu->index, why);
-	l1->c.exit_code = VMEXIT_INVALID;
+	if (l1)
+		l1->c.exit_code = VMEXIT_INVALID;
 	return_to_host(cpu, cpu->hw->vmcb->s.cr2, false);
 }
 
@@ -190,8 +191,6 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	struct vmcb_save *state = &v->hw->vmcb->s;
 	const char *wrong;
 
-	if (v->guest->stop_reason != STOP_NONE)
-		return "the guest was stopped";
 	copy_state(state, &l1->s);
 	adjust_state(hw, state);
 	wrong = svm_check_state(state, &svm_features);
@@ -228,7 +227,7 @@ void svm_vmrun(struct cpu *cpu)
 
 	if (hw_host_mode(cpu) != DECODE_64)
 		hpa = (uint32_t)hpa;
-	l1 = phys_host(HPA(hpa), sizeof(*l1));
+	l1 = phys_host_rw(HPA(hpa), sizeof(*l1));
 	if (len <= 0 || page_offset(hpa) || !l1) {
 		hw_host_inject(cpu, VECTOR_GP, 0);
 		return;
@@ -245,12 +244,14 @@ void svm_vmrun(struct cpu *cpu)
 		refuse_entry(cpu, l1, wrong);
 		return;
 	}
-	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(&hw->request, hpa));
+	v = guest_vcpu_take(cpu, HPA(hpa), guest_root(&hw->request, hpa), &wrong);
+	/* A launch serves other CPUs: the VMCB may be L1's no more. */
+	l1 = phys_host_rw(HPA(hpa), sizeof(*l1));
 	if (!v) {
-		refuse_entry(cpu, l1, "the VMCB is in use on another CPU, or too many are in use");
+		refuse_entry(cpu, l1, wrong);
 		return;
 	}
-	wrong = start_guest(cpu, v, l1);
+	wrong = l1 ? start_guest(cpu, v, l1) : "the VMCB was given to a guest";
 	if (wrong) {
 		guest_vcpu_drop(v);
 		refuse_entry(cpu, l1, wrong);
@@ -294,23 +295,45 @@ static void leave_guest(struct cpu *cpu)
 	guest_vcpu_drop(v);
 }
 
-void svm_reflect(struct cpu *cpu)
+/* Of the bytes at an isolated guest's RIP, which decode assists read ahead, L1 gets `shown`. */
+static void reflect(struct cpu *cpu, uint8_t shown)
 {
 	struct vmcb *vmcb = svm_current(cpu);
-	struct vmcb *l1 = phys_host(cpu->hw->request_hpa, sizeof(*l1));
+	struct vmcb *l1 = phys_host_rw(cpu->hw->request_hpa, sizeof(*l1));
 
 	/* Its delivery was cut short: RIP is at the INT again. */
-	if (cpu->hw->int_rip && (vmcb->c.exit_int_info & EVENT_VALID))
+	if (cpu->hw->int_rip && (vmcb->c.exit_int_info & EVENT_VALID) &&
+	    vmcb->c.exit_int_info == cpu->hw->injected) {
 		cpu->regs.rip = cpu->hw->int_rip;
+		vmcb->c.next_rip = 0;
+	}
 	svm_store_regs(cpu);
-	if (vmcb->c.exit_code == VMEXIT_INVALID) {
+	if (!l1) {
+		log_provoked("the VMCB at %lx was given to a guest", cpu->hw->request_hpa.a);
+	} else if (vmcb->c.exit_code == VMEXIT_INVALID) {
 		/* The hardware may have left anything in the state area: none of it is L1's to see. */
 		l1->c.exit_code = VMEXIT_INVALID;
 	} else {
 		svm_assist(cpu, vmcb);
+		if (cpu->hw->running->guest->isolated) {
+			vmcb->c.insn_len = vmcb->c.insn_len < shown ? vmcb->c.insn_len : shown;
+			memset(vmcb->c.insn_bytes + shown, 0, DECODE_MAX - shown);
+		}
 		write_back(cpu->hw, l1, vmcb);
 	}
 	leave_guest(cpu);
+}
+
+void svm_reflect(struct cpu *cpu)
+{
+	reflect(cpu, 0);
+}
+
+/* The guest that is running is over: to L1 its VMCB has become invalid. */
+void svm_end_run(struct cpu *cpu)
+{
+	svm_current(cpu)->c.exit_code = VMEXIT_INVALID;
+	svm_reflect(cpu);
 }
 
 /* INIT or NMI for this CPU while L2 runs: L1 gets the exit if it asked for it, the event then. */
@@ -379,10 +402,10 @@ static void raise_in_guest(struct cpu *cpu, unsigned int vector)
 		c->event_inj |= EVENT_ERROR_VALID;
 }
 
-static void complete_guest(struct cpu *cpu)
+void hw_guest_complete(struct cpu *cpu)
 {
 	struct vmcb *vmcb = svm_current(cpu);
-	int len = svm_insn_len(vmcb);
+	int len = svm_insn_len(cpu, vmcb);
 
 	if (len <= 0) {
 		raise_in_guest(cpu, VECTOR_GP);
@@ -405,7 +428,7 @@ static void guest_efer(struct cpu *cpu)
 		return;
 	}
 	s->efer = (value & ~(uint64_t)EFER_LMA) | (s->efer & EFER_LMA);
-	complete_guest(cpu);
+	hw_guest_complete(cpu);
 }
 
 /* An MSR that L1 leaves to its guest, but the monitor does not leave to the hardware. */
@@ -416,7 +439,7 @@ static void guest_msr(struct cpu *cpu, bool write)
 	else if (msr_access(cpu, write))
 		raise_in_guest(cpu, VECTOR_GP);
 	else
-		complete_guest(cpu);
+		hw_guest_complete(cpu);
 }
 
 /* L2's VMLOAD or VMSAVE, which L1 left to it: like L1's own, on L1's memory. */
@@ -425,7 +448,7 @@ static void guest_vmload_vmsave(struct cpu *cpu, bool save)
 	if (svm_load_save(cpu->regs.r[RAX], save))
 		raise_in_guest(cpu, VECTOR_GP);
 	else
-		complete_guest(cpu);
+		hw_guest_complete(cpu);
 }
 
 /* Exits that only the monitor wanted: as if L1's own setting were in force. */
@@ -440,11 +463,11 @@ static void monitor_exit(struct cpu *cpu)
 		break;
 	case VMEXIT_INVD:
 		__asm__ volatile("wbinvd" ::: "memory");
-		complete_guest(cpu);
+		hw_guest_complete(cpu);
 		break;
 	case VMEXIT_INVLPGA:
 		tags_forget(&cpu->hw->asids);
-		complete_guest(cpu);
+		hw_guest_complete(cpu);
 		break;
 	case VMEXIT_MSR:
 		guest_msr(cpu, vmcb->c.exit_info1 & 1);
@@ -457,7 +480,7 @@ static void monitor_exit(struct cpu *cpu)
 		break;
 	case VMEXIT_STGI:
 		set_guest_gif(cpu);
-		complete_guest(cpu);
+		hw_guest_complete(cpu);
 		break;
 	case VMEXIT_SKINIT:
 		raise_in_guest(cpu, VECTOR_UD);
@@ -476,14 +499,13 @@ static void monitor_exit(struct cpu *cpu)
 	case VMEXIT_CLGI:
 		if (svm_has(SVM_FEATURE_VGIF)) {
 			clear_guest_gif(cpu);
-			complete_guest(cpu);
+			hw_guest_complete(cpu);
 			break;
 		}
 		/* fall through */
 	default:
-		guest_stop(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
-		vmcb->c.exit_code = VMEXIT_INVALID;
-		svm_reflect(cpu);
+		guest_end(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
+		svm_end_run(cpu);
 	}
 }
 
@@ -503,6 +525,42 @@ static bool permitted(struct cpu *cpu)
 	return true;
 }
 
+/* L1 gets the exit, after what it has to see of an isolated guest was shown to it. */
+static void tell(struct cpu *cpu)
+{
+	const struct vmcb *vmcb = svm_current(cpu);
+	const struct disclosure *d = cpu->hw->running->disclosure;
+	struct decode_insn insn;
+	struct guest_exit x = {
+		.reason = svm_reason(vmcb),
+		.fault = GPA(vmcb->c.exit_info2),
+		.write = vmcb->c.exit_info1 & NPF_WRITE,
+		.exec = vmcb->c.exit_info1 & NPF_FETCH,
+		.string = vmcb->c.exit_info1 & IOIO_STRING,
+	};
+
+	if (!guest_isolated(cpu->hw->running->guest)) {
+		svm_reflect(cpu);
+		return;
+	}
+	if (x.reason == EXIT_CR)
+		x.emulate = svm_decode(cpu, vmcb, &insn) ||
+			    (insn.op != OP_MOV_TO_CR && insn.op != OP_MOV_FROM_CR);
+	switch (disclose(cpu, cpu->hw->running, &x)) {
+	case DISCLOSE_TELL:
+		reflect(cpu, x.reason == EXIT_NESTED_FAULT ? d->emulated.insn.len : 0);
+		break;
+	case DISCLOSE_BARE:
+		svm_reflect(cpu);
+		break;
+	case DISCLOSE_OVER:
+		svm_end_run(cpu);
+		break;
+	case DISCLOSE_AGAIN:
+		break;
+	}
+}
+
 void svm_guest_exit(struct cpu *cpu)
 {
 	const struct vmcb *vmcb = svm_current(cpu);
@@ -515,8 +573,9 @@ void svm_guest_exit(struct cpu *cpu)
 	}
 	if ((code == VMEXIT_MSR || code == VMEXIT_IOIO) && permitted(cpu))
 		return;
-	if (l1_wants(&cpu->hw->request, code))
-		svm_reflect(cpu);
+	if (l1_wants(&cpu->hw->request, code) &&
+	    (svm_reason(vmcb) != EXIT_UNKNOWN || !guest_isolated(cpu->hw->running->guest)))
+		tell(cpu);
 	else
 		monitor_exit(cpu);
 }

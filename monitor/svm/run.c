@@ -66,6 +66,8 @@ static void enter(struct cpu *cpu)
 	account_exit(cpu, hw->running ? &hw->running->stats : &cpu->stats, svm_reason(vmcb),
 		     arch_rdtsc());
 	svm_load_regs(cpu);
+	if (!svm_has(SVM_FEATURE_NRIPS))
+		vmcb->c.next_rip = 0;
 	if (!hw->running)
 		svm_gif_sync(cpu);
 	/* TCG writes the code of an invalid VMCB as 32 bits. */
@@ -73,10 +75,27 @@ static void enter(struct cpu *cpu)
 		vmcb->c.exit_code = VMEXIT_INVALID;
 }
 
+/* Whether the guest can be entered just now. */
+static bool ready(struct cpu *cpu)
+{
+	switch (guest_enter(cpu, cpu->hw->running)) {
+	case GUEST_ENTRY_OK:
+		return true;
+	case GUEST_ENTRY_OVER:
+		svm_end_run(cpu);
+		break;
+	case GUEST_ENTRY_AGAIN:
+		break;
+	}
+	return false;
+}
+
 _Noreturn void hw_run(struct cpu *cpu)
 {
 	for (;;) {
 		svm_deliver(cpu);
+		if (cpu->hw->running && !ready(cpu))
+			continue;
 		enter(cpu);
 		if (cpu->hw->running)
 			svm_guest_exit(cpu);

@@ -73,11 +73,12 @@ void svm_load_regs(struct cpu *cpu);
 void svm_store_regs(struct cpu *cpu);
 
 /* assist.c: the address space and decoding of whoever a VMCB describes. */
-void svm_space(const struct vmcb *vmcb, struct walk_space *space);
+void svm_space(const struct cpu *cpu, const struct vmcb *vmcb, struct walk_space *space);
 enum decode_mode svm_mode(const struct vmcb *vmcb);
 uint64_t svm_segment(const struct vmcb *vmcb, unsigned int seg);
-int svm_insn_len(const struct vmcb *vmcb); /* or an error */
-int svm_decode(const struct vmcb *vmcb, struct decode_insn *insn);
+/* Or an error. Without next-RIP save the VMCB's next_rip keeps it until the next exit, or until RIP changes. */
+int svm_insn_len(const struct cpu *cpu, struct vmcb *vmcb);
+int svm_decode(const struct cpu *cpu, const struct vmcb *vmcb, struct decode_insn *insn);
 
 /* Fills in what L1 was promised and the hardware lacks: next RIP and decode assists. */
 void svm_assist(struct cpu *cpu, struct vmcb *vmcb);
@@ -117,6 +118,7 @@ void svm_deliver(struct cpu *cpu);
 void svm_vmrun(struct cpu *cpu);
 void svm_reflect(struct cpu *cpu);
 void svm_guest_exit(struct cpu *cpu);
+void svm_end_run(struct cpu *cpu);
 void svm_interrupt_guest(struct cpu *cpu);
 
 /* host.c: L1's exits; VMLOAD or VMSAVE at an address of L1's, or ERR_INVAL */

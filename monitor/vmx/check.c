@@ -55,16 +55,15 @@ static const char *check_reserved(const uint64_t *f, const struct vmx_caps *caps
 static const char *check_apic(const uint64_t *f)
 {
 	uint64_t cpu2 = cpu2_of(f);
-	const uint8_t *tpr;
+	const uint8_t *page = phys_host_rw(HPA(f[F_VIRTUAL_APIC]), PAGE_SIZE);
 
 	if (!(f[F_CPU_CONTROLS] & CPU_TPR_SHADOW))
 		return cpu2 & CPU2_X2APIC ? "virtual x2APIC without a TPR shadow" : NULL;
-	if (!page_ok(f[F_VIRTUAL_APIC]))
+	if (page_offset(f[F_VIRTUAL_APIC]) || !page)
 		return "the virtual-APIC page is not in memory";
 	if (f[F_TPR_THRESHOLD] > 0xf)
 		return "the TPR threshold has reserved bits";
-	tpr = phys_host(HPA(f[F_VIRTUAL_APIC] + TPR_OFFSET), 1);
-	if (!(cpu2 & CPU2_APIC_ACCESSES) && f[F_TPR_THRESHOLD] > *tpr >> 4)
+	if (!(cpu2 & CPU2_APIC_ACCESSES) && f[F_TPR_THRESHOLD] > page[TPR_OFFSET] >> 4)
 		return "the TPR threshold is above the virtual TPR";
 	return NULL;
 }

@@ -23,7 +23,9 @@
 #define CPUID_XSAVE (1u << 26) /* leaf 1, ECX */
 
 const char hw_name[8] = "vmx";
-const struct boot_option hw_options[] = {{"no-vmcs-shadowing", &shadow_off}, {NULL, NULL}};
+const struct boot_option hw_options[] = {PROTECT_OPTION,
+					 {"no-vmcs-shadowing", &shadow_off},
+					 {NULL, NULL}};
 const uint8_t hw_hypercall_insn[3] = {0x0f, 0x01, 0xc1}; /* VMCALL */
 
 struct table_pointer {

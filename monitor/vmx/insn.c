@@ -148,9 +148,9 @@ static void do_vmptrld(struct cpu *cpu)
 		vm_fail(cpu, ERROR_VMPTRLD_VMXON);
 	} else if (revision_at(hpa) != VMX_REVISION) {
 		vm_fail(cpu, ERROR_VMPTRLD_REVISION);
+	} else if (hpa != hw->current.hpa && !current_load(cpu, hpa)) {
+		vm_fail(cpu, ERROR_VMPTRLD_ADDRESS);
 	} else {
-		if (hpa != hw->current.hpa)
-			current_load(cpu, hpa);
 		vm_succeed(cpu);
 	}
 }

@@ -103,7 +103,7 @@ uint32_t msrs_load(struct cpu *cpu, uint64_t list, uint64_t count)
 uint32_t msrs_store(struct cpu *cpu, uint64_t list, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
-		struct msr_entry *at = host_writable(HPA(list + i * sizeof(*at)), sizeof(*at));
+		struct msr_entry *at = phys_host_rw(HPA(list + i * sizeof(*at)), sizeof(*at));
 		struct msr_entry e = {0, 1, 0};
 
 		if (at)

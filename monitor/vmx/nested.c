@@ -18,6 +18,8 @@
 #define BAD_STATE_LINK 4
 #define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
 #define PORT_SIZE(q) (((q)&7) + 1)
+#define PORT_STRING (1u << 4)
+#define APIC_PAGE 0xfee00000u /* of a guest: disclose.c */
 
 static uint64_t cpu2_of(const uint64_t *f)
 {
@@ -123,17 +125,17 @@ static void prepare_vmcs(struct guest_vcpu *v)
 }
 
 /* The record of L1's current VMCS, held until that is current no more, or its EPT root changes. */
-static struct guest_vcpu *hold(struct cpu *cpu, hpa_t root)
+static struct guest_vcpu *hold(struct cpu *cpu, hpa_t root, const char **why)
 {
 	struct hw_cpu *hw = cpu->hw;
 	struct guest_vcpu *v = hw->held;
 
-	if (v && v->guest->root.a == root.a && !v->guest->gone) {
+	if (v && v->guest->root.a == root.a && guest_live(v->guest)) {
 		v->used = cpu->exit_tsc;
-		return v;
+		return v; /* of the guest that the CPU met last */
 	}
 	current_release(cpu);
-	hw->held = guest_vcpu_take(cpu, HPA(hw->current.hpa), root);
+	hw->held = guest_vcpu_take(cpu, HPA(hw->current.hpa), root, why);
 	return hw->held;
 }
 
@@ -297,14 +299,11 @@ void vmx_launch(struct cpu *cpu, bool launch)
 		refuse(cpu, error, wrong);
 		return;
 	}
-	v = hold(cpu, guest_root(cpu));
-	if (!v)
-		refuse(cpu, ERROR_ENTRY_CONTROLS,
-		       "the VMCS is in use on another CPU, or too many are in use");
-	else if (v->guest->stop_reason != STOP_NONE)
-		refuse(cpu, ERROR_ENTRY_CONTROLS, "the guest was stopped");
-	else
+	v = hold(cpu, guest_root(cpu), &wrong);
+	if (v)
 		start(cpu, v);
+	else
+		refuse(cpu, ERROR_ENTRY_CONTROLS, wrong);
 }
 
 /* The hardware found what the monitor did not: L1 is told in the same words. */
@@ -337,6 +336,39 @@ static void raise(struct cpu *cpu, unsigned int vector)
 	vmx_write(VMCS_ENTRY_ERROR_CODE, 0);
 }
 
+/* L1 gets the exit, after what it has to see of an isolated guest was shown to it. */
+static void tell(struct cpu *cpu)
+{
+	uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
+	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
+	struct guest_exit x = {.reason = vmx_reason(reason, 0)};
+
+	if (!guest_isolated(cpu->hw->running->guest) || reason == REASON_TPR) {
+		vmx_reflect(cpu);
+		return;
+	}
+	if (x.reason == EXIT_NESTED_FAULT)
+		x.fault = GPA(vmx_read(VMCS_GUEST_PHYSICAL));
+	x.write = reason == REASON_EPT_VIOLATION && (q & VIOLATION_WRITE);
+	if (x.reason == EXIT_APIC) {
+		x.fault = GPA(APIC_PAGE | (q & APIC_ACCESS_OFFSET));
+		x.write = APIC_ACCESS_TYPE(q) == APIC_ACCESS_LINEAR_WRITE;
+	}
+	x.exec = reason == REASON_EPT_VIOLATION && (q & VIOLATION_EXEC);
+	x.string = q & PORT_STRING;
+	switch (disclose(cpu, cpu->hw->running, &x)) {
+	case DISCLOSE_TELL:
+	case DISCLOSE_BARE: /* no bytes in a VMCS */
+		vmx_reflect(cpu);
+		break;
+	case DISCLOSE_OVER:
+		vmx_end_run(cpu);
+		break;
+	case DISCLOSE_AGAIN:
+		break;
+	}
+}
+
 /* A guest without EPT touched what the host table does not give L1 either. */
 static void host_fault(struct cpu *cpu)
 {
@@ -350,7 +382,7 @@ static void msr_exit(struct cpu *cpu, bool write)
 	bool opened;
 
 	if (!maps_msr(v, (uint32_t)cpu->regs.r[RCX], write, &opened))
-		vmx_reflect(cpu);
+		tell(cpu);
 	else if (!opened && msr_access(cpu, write))
 		raise(cpu, VECTOR_GP);
 	else if (!opened)
@@ -362,13 +394,36 @@ static void port_exit(struct cpu *cpu)
 	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
 
 	if (!permit_port(&cpu->hw->running->hw->io, PORT_NUMBER(q), PORT_SIZE(q)))
-		vmx_reflect(cpu);
+		tell(cpu);
+}
+
+/*
+ * Pages that L1 set and that were looked at then: the virtual-APIC page, which the hardware reads and
+ * writes; the APIC-access page, accesses to which come out for L1 to answer.
+ */
+bool vmx_pages_ok(struct cpu *cpu)
+{
+	const uint64_t *f = cpu->hw->current.f;
+	uint64_t taken = owner_taken();
+
+	if (taken == cpu->hw->taken)
+		return true;
+	cpu->hw->taken = taken;
+	if ((cpu2_of(f) & CPU2_APIC_ACCESSES) && !phys_host(HPA(f[F_APIC_ACCESS]), PAGE_SIZE))
+		return false;
+	return !(f[F_CPU_CONTROLS] & CPU_TPR_SHADOW) ||
+	       phys_host_rw(HPA(f[F_VIRTUAL_APIC]), PAGE_SIZE);
+}
+
+void vmx_end_run(struct cpu *cpu)
+{
+	vmx_reflect_failure(cpu, REASON_BAD_STATE, BAD_STATE_OTHER);
 }
 
 static void unknown_exit(struct cpu *cpu)
 {
-	guest_stop(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
-	vmx_reflect_failure(cpu, REASON_BAD_STATE, BAD_STATE_OTHER);
+	guest_end(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
+	vmx_end_run(cpu);
 }
 
 static bool is_nmi(void)
@@ -401,5 +456,5 @@ void vmx_guest_exit(struct cpu *cpu)
 	else if (vmx_reason(reason, 0) == EXIT_UNKNOWN)
 		unknown_exit(cpu);
 	else
-		vmx_reflect(cpu);
+		tell(cpu);
 }

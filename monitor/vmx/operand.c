@@ -83,7 +83,7 @@ static char *writable(struct cpu *cpu, const struct walk_space *space, gva_t at)
 
 	if (!walk_gva(space, at, WALK_WRITE, &r)) {
 		r.stop = WALK_MEMORY;
-		p = host_writable(r.hpa, 1);
+		p = phys_host_rw(r.hpa, 1);
 	}
 	if (!p)
 		fault(cpu, at, &r);

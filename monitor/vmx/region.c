@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct region) <= PAGE_SIZE, "IA32_VMX_BASIC says 4 KiB");
 /* Memory that L1 may not write by itself is not written for it either: then the copy is lost. */
 static struct region *region_at(uint64_t hpa)
 {
-	return host_writable(HPA(hpa), sizeof(struct region));
+	return phys_host_rw(HPA(hpa), sizeof(struct region));
 }
 
 void region_clear(uint64_t hpa)
@@ -33,12 +33,13 @@ void region_clear(uint64_t hpa)
 		r->launched = false;
 }
 
-void current_load(struct cpu *cpu, uint64_t hpa)
+bool current_load(struct cpu *cpu, uint64_t hpa)
 {
 	struct l1_vmcs *current = &cpu->hw->current;
 	const struct region *r = phys_host(HPA(hpa), sizeof(*r));
 
-	ASSERT(r);
+	if (!r)
+		return false;
 	if (current->hpa != NO_VMCS)
 		current_store(cpu);
 	current->hpa = hpa;
@@ -51,6 +52,7 @@ void current_load(struct cpu *cpu, uint64_t hpa)
 		current->f[i] = field_set_value(field_encoding[i], 0, current->f[i]);
 	shadow_show(cpu->hw);
 	shadow_switch(cpu->hw, true);
+	return true;
 }
 
 /* Fields that are newer in the VMCS that ran. */

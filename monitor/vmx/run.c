@@ -89,10 +89,22 @@ static enum enter_result enter(struct cpu *cpu)
 	return ENTER_DONE;
 }
 
+/* Whether the guest can be entered just now. */
+static bool ready(struct cpu *cpu)
+{
+	enum guest_entry entry = guest_enter(cpu, cpu->hw->running);
+
+	if (entry == GUEST_ENTRY_OVER || (entry == GUEST_ENTRY_OK && !vmx_pages_ok(cpu)))
+		vmx_end_run(cpu);
+	return entry == GUEST_ENTRY_OK && cpu->hw->running;
+}
+
 _Noreturn void hw_run(struct cpu *cpu)
 {
 	for (;;) {
 		vmx_deliver(cpu);
+		if (cpu->hw->running && !ready(cpu))
+			continue;
 		switch (enter(cpu)) {
 		case ENTER_DONE:
 			act(cpu);

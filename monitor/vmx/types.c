@@ -7,6 +7,7 @@
 #include "ept/host.h"
 #include "ept/lock.h"
 #include "ept/mtrr.h"
+#include "ept/phys.h"
 #include "monitor/log.h"
 #include "monitor/vmx/vmx.h"
 
@@ -58,6 +59,6 @@ int types_set(uint32_t msr, uint64_t value)
 	changed &= !renew;
 	lock_drop(&lock);
 	if (renew)
-		cpu_flush_all();
+		phys_flush();
 	return err;
 }

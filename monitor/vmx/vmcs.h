@@ -154,8 +154,14 @@ enum vmcs_field {
 #define REASON_ENTRY_FAILED (1u << 31)
 #define REASON_BASIC(r) ((uint16_t)(r))
 
+/* Exit qualification of APIC accesses: SDM vol. 3, table 28-6. */
+#define APIC_ACCESS_OFFSET 0xfffu
+#define APIC_ACCESS_TYPE(q) ((q) >> 12 & 15)
+#define APIC_ACCESS_LINEAR_WRITE 1
+
 /* Qualification of an EPT violation: SDM vol. 3, table 28-7. */
 #define VIOLATION_WRITE (1u << 1)
+#define VIOLATION_EXEC (1u << 2)
 #define VIOLATION_LINEAR (1u << 7)
 #define VIOLATION_UNBLOCKED (1u << 12) /* by an IRET that had unblocked NMIs */
 #define VIOLATION_FINAL (1u << 8) /* not by a walk of the paging structures; valid with LINEAR */

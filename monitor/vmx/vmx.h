@@ -46,6 +46,7 @@ struct hw_cpu {
 	struct l1_vmcs current;
 	uint32_t bad_msr;   /* entry of L1's list that makes the coming VM entry fail; 0: none */
 	struct vmcs shadow; /* which L1's VMREAD and VMWRITE reach by themselves; hpa 0: none */
+	uint64_t taken;     /* owner_taken() when vmx_pages_ok() looked last */
 	bool nmi_window;    /* an NMI waits for the moment that L1 or L2 can take it */
 };
 
@@ -271,9 +272,9 @@ void vm_succeed(struct cpu *cpu);
 void vm_fail(struct cpu *cpu, enum vm_error error);
 
 /* region.c: L1's current VMCS, and its regions */
-void region_clear(uint64_t hpa); /* launch state: clear */
-void current_load(struct cpu *cpu, uint64_t hpa);
-void current_store(struct cpu *cpu); /* there is no current VMCS any more */
+void region_clear(uint64_t hpa);                  /* launch state: clear */
+bool current_load(struct cpu *cpu, uint64_t hpa); /* false: the region is L1's no more */
+void current_store(struct cpu *cpu);              /* there is no current VMCS any more */
 uint64_t current_read(struct cpu *cpu, unsigned int field);
 void current_write(struct cpu *cpu, unsigned int field, uint64_t value);
 void current_release(struct cpu *cpu); /* the held vCPU's VMCS leaves this CPU */
@@ -306,6 +307,8 @@ int types_set(uint32_t msr, uint64_t value);
 void vmx_launch(struct cpu *cpu, bool launch);
 void vmx_guest_refused(struct cpu *cpu); /* VMfail at the hardware's own entry */
 void vmx_guest_exit(struct cpu *cpu);
+bool vmx_pages_ok(struct cpu *cpu); /* what the hardware uses of L1's memory still is L1's */
+void vmx_end_run(struct cpu *cpu);  /* to L1 the guest's state has become invalid */
 
 /* reflect.c: L1 goes on behind an exit of L2 */
 void reflect_init(void); /* after fields_init() */

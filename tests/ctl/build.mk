@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# netherctl over a pretended monitor: fake_ask.c in place of monitor/ctl/ask.c.
+# netherctl over a pretended monitor and a pretended Xen: fake_ask.c in place of monitor/ctl/ask.c, and
+# fake_privcmd.c in place of the kernel's device.
+CTL_FAKE := $(B)/ctl/fake_ask.c.o $(B)/ctl/fake_privcmd.c.o
+CTL_WRAPPED := open close mmap munmap ioctl
 
-$(B)/ctl/fake_ask.c.o: tests/ctl/fake_ask.c
+$(CTL_FAKE): $(B)/ctl/%.c.o: tests/ctl/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -c -o $@ $<
 
-$(B)/ctl/netherctl: $(B)/host/monitor/ctl/netherctl.c.o $(B)/ctl/fake_ask.c.o
+$(B)/ctl/netherctl: $(filter-out $(B)/host/monitor/ctl/ask.c.o,$(CTL_OBJS)) $(CTL_FAKE)
 	$(say) LD $@
-	$(Q)$(CC) -o $@ $^
+	$(Q)$(CC) $(CTL_WRAPPED:%=-Wl,--wrap=%) -o $@ $^
 
 TOOLS += $(B)/ctl/netherctl
--include $(B)/ctl/fake_ask.c.d
+-include $(CTL_FAKE:.o=.d)

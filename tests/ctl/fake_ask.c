@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A monitor to test netherctl with. FAKE in the environment names what is odd about it: none, abi,
- * records, refuse. Counters grow with each reading, so that `top` has something to show.
+ * records, refuse, late, unprotected. Counters grow with each reading, so that `top` has something
+ * to show.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 #include "monitor/ctl/ask.h"
 #include "monitor/hypercall.h"
 #include "monitor/reasons.h"
+#include "tests/ctl/fake_privcmd.h"
 
 #define LOG_START 1000u /* what lies before has been overwritten */
 
@@ -71,6 +74,55 @@ int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e)
 	if (reason == EXIT_HYPERCALL && index == 0)
 		*e = (struct monitor_exits){.count = 3, .cycles = 10};
 	return reason < EXIT_REASON_COUNT ? 0 : ERR_INVAL;
+}
+
+/* Guest 7 was declared sealed, 9 not; digests count up. */
+int ask_launch(uint64_t index, struct monitor_launch *launch)
+{
+	struct monitor_guest g;
+
+	if (!index || ask_guest(index, &g))
+		return index ? ERR_NOENT : ERR_INVAL;
+	*launch = (struct monitor_launch){.id = g.id, .index = index};
+	if (odd("unprotected"))
+		return 0;
+	launch->flags = LAUNCH_PROTECTED | (g.id == 7 ? LAUNCH_SEALED : 0);
+	for (size_t i = 0; i < sizeof(launch->digest); i++)
+		launch->digest[i] = (uint8_t)(16 * g.id + i);
+	return 0;
+}
+
+/* Domain 3 is guest 7 and keeps all its pages, 4 is guest 9 and has given frame 0x100 away. */
+int ask_launch_of(const void *page, struct monitor_launch *launch)
+{
+	uint64_t gfn;
+	uint16_t domid;
+
+	if (odd("refuse"))
+		return ERR_NOSYS;
+	if (!fake_mapped(page, &domid, &gfn))
+		return ERR_FAULT;
+	if (domid == 3)
+		return ask_launch(2, launch);
+	if (domid == 4 && gfn != 0x100)
+		return ask_launch(3, launch);
+	return ERR_NOENT;
+}
+
+/* Tells what was declared on standard output, where netherctl says nothing. */
+int ask_declare(const void *page, bool sealed)
+{
+	uint64_t gfn;
+	uint16_t domid;
+
+	if (!fake_mapped(page, &domid, &gfn))
+		return ERR_FAULT;
+	if (odd("late"))
+		return ERR_PERM;
+	if (odd("refuse"))
+		return ERR_NOSYS;
+	printf("declared: domain %u by frame 0x%lx: %s\n", domid, gfn, sealed ? "sealed" : "open");
+	return 0;
 }
 
 int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost)

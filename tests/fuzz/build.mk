@@ -2,20 +2,21 @@
 # Each tests/fuzz/fuzz_NAME.c becomes a libFuzzer program, build/fuzz/fuzz_NAME, linked with the
 # software machine of tests/unit/build.mk. Its seeds are in tests/fuzz/corpus/NAME:
 #   build/fuzz/fuzz_NAME -runs=N tests/fuzz/corpus/NAME
-# fuzz_walk_ept is fuzz_walk with EPT as the nested format.
+# fuzz_NAME_ept is fuzz_NAME with EPT as the nested format.
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ += $(FUZZ_TARGETS) $(B)/fuzz/fuzz_walk_ept
+FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store)
+FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT)
 
 $(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FAKE_LIB)
 
-$(B)/fuzz/fuzz_walk_ept: tests/fuzz/fuzz_walk.c $(FAKE_EPT) $(B)/fake/machine.a
+$(FUZZ_EPT): $(B)/fuzz/%_ept: tests/fuzz/%.c $(FAKE_EPT) $(B)/fake/machine.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) $(FORMAT_EPT) -fsanitize=fuzzer -o $@ $< $(FAKE_EPT) \
 		$(FAKE_LIB)
 
--include $(FUZZ_TARGETS:=.d) $(B)/fuzz/fuzz_walk_ept.d
+-include $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)

@@ -23,7 +23,8 @@
 #define CODE 0x1000u
 #define DATA 0x2000u
 #define BLOCK (8 * MIB)
-#define BLOCK_SIZE (2 * PAGE_SIZE)
+/* What guest_init() takes, and two pages. */
+#define BLOCK_SIZE (ALIGN_UP(GUEST_VCPU_MAX * sizeof(struct disclosure), PAGE_SIZE) + 2 * PAGE_SIZE)
 #define APIC_AT 0xfee00000u
 #define ADDRESS_MASK 0x000ffffffffff000u
 #define MSR_SOME 0x123u
@@ -51,6 +52,7 @@ enum { WRITE = 1, IN_WALK = 2, TAKE = 4, KEEP = 8, FAR_RIP = 16, FAULT_IS_VALUE 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct regs before;
+static uint64_t secrets; /* where they begin in the block, behind what the monitor has taken */
 static struct guest_vcpu *held[CPUS];
 
 static void start_machine(const struct start *s)
@@ -61,8 +63,6 @@ static void start_machine(const struct start *s)
 	fake_add_ram(HPA(0), RAM_SIZE);
 	fake_add_monitor(HPA(BLOCK), BLOCK_SIZE);
 	fake_add_device(HPA(APIC_AT), PAGE_SIZE);
-	for (size_t i = 0; i < BLOCK_SIZE; i += sizeof(secret))
-		memcpy((char *)mem_at(HPA(BLOCK)) + i, &secret, sizeof(secret));
 	fake_msr_reset();
 	fake_set_msr(MSR_APIC_BASE,
 		     APIC_AT | APIC_BASE_ENABLE | (s->x2apic & 1 ? APIC_BASE_X2APIC : 0));
@@ -70,10 +70,14 @@ static void start_machine(const struct start *s)
 	fake_set_msr(MSR_SOME, 0);
 	fake_cpus(CPUS);
 	fake_catch();
+	protect_off = true;
 	guest_init();
 	ASSERT(!host_init(mem_top(), true, NULL));
 	ASSERT(!host_set(HPA(BLOCK), BLOCK_SIZE, 0));
 	ASSERT(!icr_init());
+	secrets = mem_hpa(mem_pages(1)).a;
+	for (uint64_t i = secrets; i < BLOCK + BLOCK_SIZE; i += sizeof(secret))
+		memcpy(mem_at(HPA(i)), &secret, sizeof(secret));
 	for (unsigned int i = 0; i < CPUS; i++) {
 		struct hw_cpu *hw = cpu_at(i)->hw;
 
@@ -88,7 +92,7 @@ static void start_machine(const struct start *s)
 	}
 }
 
-/* The records outlive a machine: L1 gives its guests back, so that each input starts nearly alike. */
+/* The records outlive a machine: all guests end, so that each input starts nearly alike. */
 static void end_guests(void)
 {
 	struct guest_summary guest;
@@ -98,21 +102,20 @@ static void end_guests(void)
 			guest_vcpu_drop(held[i]);
 		held[i] = NULL;
 	}
-	cpu_at(0)->regs.rip = RAM_SIZE; /* no instruction there: pages are given back */
-	cpu_at(0)->hw->segment[SEG_CS] = 0;
 	for (unsigned int i = 0; i < GUEST_MAX; i++)
 		if (!guest_summary(i, &guest))
-			guest_root_write(cpu_at(0), guest.root, false);
+			guest_end(guest_numbered(i), STOP_NONE);
 }
 
 static void use_guest(struct cpu *cpu, const struct step *s)
 {
 	struct guest_vcpu *v;
+	const char *why;
 
 	if (held[cpu->index])
 		guest_vcpu_drop(held[cpu->index]);
 	v = guest_vcpu_take(cpu, HPA(0x10000 + (s->msr & 3) * PAGE_SIZE),
-			    HPA(ROOTS + (s->msr >> 2 & 3) * PAGE_SIZE));
+			    HPA(ROOTS + (s->msr >> 2 & 3) * PAGE_SIZE), &why);
 	ASSERT(!v || v->cpu == cpu->index + 1);
 	ASSERT(!v || !held[1 - cpu->index] || v != held[1 - cpu->index]);
 	held[cpu->index] = v;
@@ -135,11 +138,12 @@ static void check_machine(void)
 	uint64_t secret;
 
 	/* The monitor's memory is whole, and out of reach. */
-	for (size_t i = 0; i < BLOCK_SIZE; i += sizeof(secret)) {
-		memcpy(&secret, (char *)mem_at(HPA(BLOCK)) + i, sizeof(secret));
+	for (uint64_t i = secrets; i < BLOCK + BLOCK_SIZE; i += sizeof(secret)) {
+		memcpy(&secret, mem_at(HPA(i)), sizeof(secret));
 		ASSERT(secret == SECRET);
 	}
-	ASSERT(!host_allows(HPA(BLOCK), TABLE_R) && !host_allows(HPA(BLOCK + PAGE_SIZE), TABLE_R));
+	for (uint64_t i = BLOCK; i < BLOCK + BLOCK_SIZE; i += PAGE_SIZE)
+		ASSERT(!host_allows(HPA(i), TABLE_R));
 	/* No INIT or start-up IPI goes to the wire, now or through a page that is not watched. */
 	ASSERT(icr != ICR_MODE_INIT && icr != ICR_MODE_SIPI);
 	icr = (uint32_t)fake_msr(MSR_X2APIC_ICR) & ICR_MODE_MASK;

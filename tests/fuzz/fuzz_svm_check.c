@@ -119,7 +119,7 @@ static void check_closed(void)
 static void l1_writes(const struct vmcb_control *c, const struct step *s)
 {
 	uint64_t map = s->what & 8 ? c->iopm_base : c->msrpm_base;
-	uint8_t *byte = phys_host(HPA((map & PAGE_MASK) + s->msr % IOPM_BYTES), 1);
+	uint8_t *byte = phys_host_rw(HPA((map & PAGE_MASK) + s->msr % IOPM_BYTES), 1);
 
 	if (byte)
 		*byte = (uint8_t)s->port;

@@ -6,7 +6,7 @@
 # What needs the machine, or what monitor/fake or the C library stands in for. Other sources are
 # linked only into tests that call them.
 HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/panic.c \
-	monitor/console.c monitor/lib.c ept/ept.c
+	monitor/console.c monitor/lib.c ept/ept.c crypto/freestanding.c
 # The parts of a backend that execute nothing.
 HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c) \
 	$(addprefix monitor/vmx/,caps.c check.c exits.c fields.c hidden.c insn.c maps.c msrs.c \
@@ -17,9 +17,9 @@ FAKE_CC := clang
 FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
 	-fsanitize=address,undefined \
 	-fno-sanitize-recover=all
-FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard ept/*.c monitor/*.c monitor/boot/*.c)) \
+FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c monitor/*.c monitor/boot/*.c)) \
 	$(wildcard monitor/fake/*.c) $(HW_POLICY)
-FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o
+FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o $(CRYPTO_THIRD)
 FAKE_LIB := $(B)/fake/machine.a
 
 # Tests of nested tables are linked a second time, with EPT as the format in place of NPT, which is
@@ -27,11 +27,21 @@ FAKE_LIB := $(B)/fake/machine.a
 FAKE_EPT := $(B)/fake/ept/ept.c.o
 FORMAT_EPT = -DFORMAT_EPT
 EPT_ONLY := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_ept*.c))
-EPT_TOO := $(patsubst %,$(B)/unit/test_%_ept,walk_nested host_table)
+EPT_TOO := $(patsubst %,$(B)/unit/test_%_ept,walk_nested walk_private host_table host_merge \
+	guest_table guest_table_share launch protect protect_pages disclose disclose_call vcpu_info)
 
-UNIT_TESTS := $(filter-out $(EPT_ONLY),\
+# The image's own objects of crypto/, with all that they call, as one in which only the room's names and
+# what the test plays with are visible, so that the C library keeps its memcpy(). fs.S is apart, since
+# other programs (tests/bench) need the hosted one.
+CRYPTO_REGISTERS := $(B)/unit/test_crypto_registers
+CRYPTO_IMAGE := $(B)/unit/crypto_image.o
+CRYPTO_IMAGE_OBJS := $(patsubst %,$(B)/svm/%.o,$(filter-out crypto/fs.S,$(wildcard crypto/*.[cS])) \
+	monitor/lib.c) $(CRYPTO_THIRD)
+CRYPTO_VISIBLE := crypto_* features_* simd_* OPENSSL_ia32cap_P
+
+UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS),\
 	$(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c)))
-UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO)
+UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS)
 # For test_decode_random.
 DEPS += libcapstone-dev
 $(B)/deps.mk: tests/unit/build.mk
@@ -67,5 +77,24 @@ $(EPT_TOO): $(B)/unit/%_ept: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) $(FORMAT_EPT) -o $@ $< $(FAKE_EPT) $(FAKE_LIB) -lcmocka
 
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone
+# Against OpenSSL's shared library, which must not find the archive's objects instead of its own.
+$(B)/unit/test_crypto_seal $(B)/unit/test_crypto_sha256: UNIT_LIBS := -Wl,--exclude-libs,ALL -lcrypto
+CRYPTO_FAULTS := sha256_block_data_order aesni_encrypt aesni_set_encrypt_key \
+	aesni_ctr32_encrypt_blocks gcm_init_clmul gcm_ghash_clmul CRYPTO_gcm128_setiv \
+	CRYPTO_gcm128_tag CRYPTO_gcm128_finish br_hmac_drbg_init br_hmac_drbg_generate \
+	features_read random_start
+$(B)/unit/test_crypto_init: UNIT_LIBS := $(CRYPTO_FAULTS:%=-Wl,--wrap=%)
 
+$(CRYPTO_IMAGE): $(CRYPTO_IMAGE_OBJS)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)ld -r -o $@ $^
+	$(Q)objcopy --wildcard $(CRYPTO_VISIBLE:%='--keep-global-symbol=%') $@
+$(CRYPTO_REGISTERS): tests/unit/test_crypto_registers.c tests/unit/crypto_registers.S $(CRYPTO_IMAGE) \
+		$(B)/svm/crypto/fs.S.o
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -mgeneral-regs-only -fno-stack-protector -no-pie -o $@ \
+		$(filter-out %.h,$^) -lcmocka
+
+-include $(CRYPTO_REGISTERS).d
 -include $(FAKE_OBJS:.o=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: registers in, registers out. */
 #include "monitor/call.h"
+#include "monitor/launch.h"
 #include "tests/unit/test_machine.h"
 #include "version.h"
 
 #define CPUS 3u
 #define UNTOUCHED 0x5a5a5a5a5a5a5a5au
 #define ROOT 0x200000u
+#define TABLES 0x300000u /* of L1's paging: four, one a level */
+#define GUESTS 0x400000u /* pages that guests get */
 
 static uint64_t before[16]; /* the registers of the last call */
+static const char *why;
 
 static const uint64_t *call(uint64_t function, uint64_t rdx, uint64_t rsi)
 {
@@ -112,8 +116,8 @@ static void a_guest(void **state)
 	const uint64_t *r;
 
 	machine(CPUS);
-	a = guest_vcpu_take(cpu_at(0), HPA(0x5000), HPA(ROOT));
-	b = guest_vcpu_take(cpu_at(1), HPA(0x6000), HPA(ROOT));
+	a = guest_vcpu_take(cpu_at(0), HPA(0x5000), HPA(ROOT), &why);
+	b = guest_vcpu_take(cpu_at(1), HPA(0x6000), HPA(ROOT), &why);
 	a->stats.count[EXIT_HLT] = 7;
 	b->stats.count[EXIT_HLT] = 30;
 	b->stats.count[EXIT_PORT] = 100;
@@ -129,7 +133,7 @@ static void a_guest(void **state)
 	r = call(HYPERCALL_EXITS, 1, EXIT_HLT);
 	assert_int_equal(r[RBX], 37);
 	assert_int_equal(r[R8], 11);
-	guest_stop(a->guest, STOP_BAD_EVENT);
+	guest_end(a->guest, STOP_BAD_EVENT);
 	r = call(HYPERCALL_GUEST, 1, 0);
 	assert_int_equal(r[R10], 1);
 	assert_int_equal(r[R11], STOP_BAD_EVENT);
@@ -138,7 +142,7 @@ static void a_guest(void **state)
 static void bad_arguments(void **state)
 {
 	machine(CPUS);
-	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT)));
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT), &why));
 	call(HYPERCALL_GUEST, 2, 0); /* a record without a guest */
 	expect_error(ERR_NOENT);
 	call(HYPERCALL_GUEST, GUEST_MAX, 0);
@@ -163,7 +167,7 @@ static void bad_arguments(void **state)
 
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_LOG + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_DECLARE + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {
@@ -186,6 +190,183 @@ static void without_the_magic_it_is_undefined(void **state)
 		expect_fault(VECTOR_UD);
 		assert_int_equal(cpu->regs.r[RAX], wrong[i]);
 	}
+}
+
+/* --- launches ---------------------------------------------------------------------------------- */
+
+#define ADDRESS 0x7f0012345000u /* where a program in L1 has mapped a page */
+#define PRESENT 1u
+#define USER 4u
+
+static void map_at(uint64_t va, uint64_t hpa, unsigned int rights)
+{
+	for (unsigned int level = 4; level; level--) {
+		uint64_t at = TABLES + (4 - level) * PAGE_SIZE;
+		uint64_t next = level > 1 ? (at + PAGE_SIZE) | 7 : hpa | rights;
+
+		*(uint64_t *)fake_at(HPA(at + (va >> (9 * level) & 0xff8)), 8) = next;
+	}
+}
+
+/* L1's CPU runs a program in 64-bit mode that has mapped this page at ADDRESS, and its code. */
+static void map(uint64_t hpa, unsigned int rights)
+{
+	struct walk_space *space = &cpu->hw->space;
+
+	space->cr0 = CR0_PG | CR0_PE | CR0_WP;
+	space->cr3 = TABLES;
+	space->cr4 = CR4_PAE;
+	space->efer = EFER_LMA | EFER_LME | EFER_NXE;
+	space->cpl = 3;
+	map_at(CODE, CODE, PRESENT | USER);
+	map_at(ADDRESS, hpa, rights);
+}
+
+/* Guest 0, as the record of a first entry and by a launch: it has one page, at gpa 0. */
+static struct launch launch(uint64_t id)
+{
+	static const uint64_t state[DIGEST_STATES] = {1, 2, 3};
+	static struct guest_table t;
+	struct guest_layout layout;
+	uint64_t root = GUESTS + PAGE_SIZE;
+
+	t = (struct guest_table){.root = HPA(root)};
+	for (unsigned int level = 4; level; level--, root += PAGE_SIZE)
+		*(uint64_t *)fake_at(HPA(root), 8) =
+			level > 1 ? table_entry(HPA(root + PAGE_SIZE))
+				  : table_leaf(HPA(GUESTS), 1, TABLE_RWX, 0);
+	assert_int_equal(launch_prepare(&t, &layout), 0);
+	assert_int_equal(guest_table_launch(&t), 0);
+	assert_int_equal(launch_measure(&t, id, &layout, state), 0);
+	return launch_of(0);
+}
+
+static void expect_launch(uint64_t id, uint64_t flags, const uint8_t *digest)
+{
+	const uint64_t *r = cpu->regs.r;
+
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], id);
+	assert_memory_equal(&r[R8], digest, 32);
+	assert_int_equal(r[R12], flags);
+	assert_int_equal(r[R13], 1);
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12) | R(R13));
+}
+
+static void a_launch(void **state)
+{
+	const uint8_t none[32] = {0};
+	struct launch l;
+
+	machine(CPUS);
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT), &why));
+	call(HYPERCALL_LAUNCH, 1, 0);
+	expect_launch(1, 0, none);
+	l = launch(1);
+	call(HYPERCALL_LAUNCH, 1, 0);
+	expect_launch(1, LAUNCH_PROTECTED, l.digest);
+	map(GUESTS, PRESENT | USER);
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_launch(1, LAUNCH_PROTECTED, l.digest);
+	call(HYPERCALL_LAUNCH, ADDRESS + PAGE_SIZE - 1, 1);
+	expect_launch(1, LAUNCH_PROTECTED, l.digest);
+	call(HYPERCALL_LAUNCH, 1, 0); /* an index is none in an address's place */
+	expect_launch(1, LAUNCH_PROTECTED, l.digest);
+	call(HYPERCALL_LAUNCH, 1, 1);
+	expect_error(ERR_FAULT);
+	fake_give(HPA(GUESTS), OWNER_SHARED);
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_launch(1, LAUNCH_PROTECTED, l.digest);
+}
+
+/* The record is another guest's by now. */
+static void a_launch_of_old(void **state)
+{
+	const uint8_t none[32] = {0};
+
+	machine(CPUS);
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT), &why));
+	launch(2);
+	call(HYPERCALL_LAUNCH, 1, 0);
+	expect_launch(1, 0, none);
+}
+
+static void declarations(void **state)
+{
+	struct launch l;
+
+	machine(CPUS);
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT), &why));
+	map(GUESTS, PRESENT | USER);
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_error(ERR_NOENT); /* a page of the host's still */
+	call(HYPERCALL_DECLARE, ADDRESS, 1);
+	expect_error(0);
+	call(HYPERCALL_DECLARE, ADDRESS, 0);
+	expect_error(0);
+	call(HYPERCALL_DECLARE, ADDRESS + 5, 1);
+	expect_error(0);
+	l = launch(1);
+	assert_true(l.sealed);
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_launch(1, LAUNCH_PROTECTED | LAUNCH_SEALED, l.digest);
+	call(HYPERCALL_DECLARE, ADDRESS, 0);
+	expect_error(ERR_PERM);
+	assert_true(launch_of(0).sealed);
+}
+
+static void bad_launches(void **state)
+{
+	machine(CPUS);
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT), &why));
+	launch(1);
+	for (unsigned int f = HYPERCALL_LAUNCH; f <= HYPERCALL_DECLARE; f++) {
+		map(GUESTS, PRESENT | USER);
+		call(f, ADDRESS, 2);
+		expect_error(ERR_INVAL);
+		call(f, ADDRESS, 1ull << 32);
+		expect_error(ERR_INVAL);
+		call(f, ADDRESS + PAGE_SIZE, 1);
+		expect_error(ERR_FAULT);
+		call(f, 1ull << 63, 1); /* not canonical */
+		expect_error(ERR_FAULT);
+		map(GUESTS, USER);
+		call(f, ADDRESS, 1);
+		expect_error(ERR_FAULT);
+		map(GUESTS, PRESENT); /* its kernel's */
+		call(f, ADDRESS, 1);
+		expect_error(ERR_FAULT);
+		map_at(ADDRESS, GUESTS, PRESENT | USER);
+		*(uint64_t *)fake_at(HPA(TABLES + 0xfe * 8), 8) =
+			BLOCK | 7; /* our memory as a table */
+		call(f, ADDRESS, 1);
+		expect_error(ERR_FAULT);
+	}
+	map(BLOCK, PRESENT | USER);
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_DECLARE, ADDRESS, 1);
+	expect_error(ERR_PERM);
+	map(1ull << 35, PRESENT | USER); /* no memory at all */
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_DECLARE, ADDRESS, 1);
+	expect_error(ERR_PERM);
+	map(GUESTS + PAGE_SIZE, PRESENT | USER); /* a table of the guest's */
+	call(HYPERCALL_LAUNCH, ADDRESS, 1);
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_DECLARE, ADDRESS, 1);
+	expect_error(ERR_PERM);
+	call(HYPERCALL_LAUNCH, 0, 0); /* the host itself */
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_LAUNCH, 2, 0); /* a record without a guest */
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_LAUNCH, GUEST_MAX, 0);
+	expect_error(ERR_NOENT);
+	call(HYPERCALL_LAUNCH, GUEST_MAX + 1, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_LAUNCH, 1ull << 32 | 1, 0);
+	expect_error(ERR_INVAL);
 }
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -272,6 +453,10 @@ int main(void)
 		cmocka_unit_test(bad_arguments),
 		cmocka_unit_test(unknown_functions),
 		cmocka_unit_test(without_the_magic_it_is_undefined),
+		cmocka_unit_test(a_launch),
+		cmocka_unit_test(a_launch_of_old),
+		cmocka_unit_test(declarations),
+		cmocka_unit_test(bad_launches),
 		cmocka_unit_test(the_log),
 		cmocka_unit_test(the_log_wraps),
 	};

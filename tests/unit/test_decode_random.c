@@ -39,6 +39,8 @@ static const struct {
 	{"sub", OP_SUB},       {"xor", OP_XOR},         {"cmp", OP_CMP},
 	{"bt", OP_BT},         {"bts", OP_BTS},         {"btr", OP_BTR},
 	{"btc", OP_BTC},       {"stos*", OP_STOS},      {"movs*", OP_MOVS},
+	{"not", OP_NOT},       {"inc", OP_INC},         {"dec", OP_DEC},
+	{"lods*", OP_LODS},
 };
 
 static csh engines[3]; /* by enum decode_mode / 4 */
@@ -245,7 +247,7 @@ static bool same_operands(csh engine, const struct decode_insn *i, const cs_x86 
 		       same_memory(engine, i, &i->mem2, &operand[1]);
 	if (i->op == OP_INS || i->op == OP_STOS)
 		return same_memory(engine, i, &i->mem, &operand[0]);
-	if (i->op == OP_OUTS)
+	if (i->op == OP_OUTS || i->op == OP_LODS)
 		return same_memory(engine, i, &i->mem, &operand[1]);
 	if (i->op == OP_IN)
 		return same_register(engine, operand[0].reg, register_name(0, false, i->opsize)) &&

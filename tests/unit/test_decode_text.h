@@ -55,7 +55,7 @@ static inline void decode_text_mem(char *text, const struct decode_mem *m)
 /* Operations whose reg, or mem-or-rm, is an operand. */
 static inline bool decode_text_has_reg(const struct decode_insn *i)
 {
-	if (i->has_imm || i->op == OP_INVLPG)
+	if (i->has_imm || i->op == OP_INVLPG || (i->op >= OP_NOT && i->op <= OP_DEC))
 		return false;
 	return (i->op >= OP_MOV_TO_CR && i->op <= OP_MOV_FROM_DR) || i->op == OP_INVPCID ||
 	       (i->op >= OP_MOV && i->op <= OP_STOS);
@@ -63,7 +63,7 @@ static inline bool decode_text_has_reg(const struct decode_insn *i)
 
 static inline bool decode_text_has_rm(const struct decode_insn *i)
 {
-	return i->op >= OP_MOV_TO_CR && i->op != OP_STOS && i->op != OP_MOVS;
+	return i->op >= OP_MOV_TO_CR && i->op < OP_LODS;
 }
 
 static inline void decode_text_operand(char *text, const struct decode_insn *i, bool rm)

@@ -89,7 +89,7 @@ static void splits_and_rights_keep_types(void **state)
 	expect_types(3 * GIB, 3 * GIB + 8 * MIB);
 	assert_int_equal(host_set(HPA(3 * GIB + MIB), PAGE_SIZE, 0), 0);
 	assert_int_equal(host_set(HPA(3 * GIB + MIB), PAGE_SIZE, TABLE_RWX), 0);
-	expect_leaf(3 * GIB + MIB, 1, TABLE_RWX);
+	expect_leaf(3 * GIB + MIB, 3, TABLE_RWX); /* merged again */
 	/* one call over several types, whose leaves are as large as before */
 	assert_int_equal(host_set(HPA(0), TOP, TABLE_R), 0);
 	expect_types(0, 8 * MIB);
@@ -256,6 +256,28 @@ static void at_random(void **state)
 	}
 }
 
+/* What L1 sees in the place of a page that is not its own. */
+static void frames_stay(void **state)
+{
+	const uint64_t page = LOW + 5 * PAGE_SIZE, frame = 4 * LOW;
+	uint64_t entry;
+
+	set_up(true);
+	fake_add_ram(HPA(0), 2 * LOW);
+	for (unsigned int rights = TABLE_R; rights <= (TABLE_R | TABLE_W); rights += TABLE_W) {
+		assert_int_equal(host_show(HPA(page), HPA(frame), rights, owner_of(HPA(page))), 0);
+		for (enum mem_type type = MEM_WT; type <= MEM_WB; type += MEM_WB - MEM_WT) {
+			range(1, LOW, LOW, type);
+			assert_int_equal(host_retype(&types), 0);
+			assert_int_equal(level_of(page, &entry), 1);
+			assert_int_equal(table_hpa(entry, 1).a, frame);
+			assert_int_equal(table_rights(entry), rights);
+			assert_int_equal(entry >> 3 & 7, type);
+		}
+	}
+	expect_leaf(page + PAGE_SIZE, 1, TABLE_RWX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +290,7 @@ int main(void)
 		cmocka_unit_test(disabled_and_enabled),
 		cmocka_unit_test(no_pages_to_split_with),
 		cmocka_unit_test(at_random),
+		cmocka_unit_test(frames_stay),
 	};
 
 	return RUN_APART(tests);

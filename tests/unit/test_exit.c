@@ -253,15 +253,36 @@ static void device_memory_without_table_pages_is_refused(void **state)
 	expect_fault(VECTOR_GP);
 }
 
-/* Below the top of RAM what is absent has been taken away on purpose. */
+/* Below the top of RAM what is not L1's stays absent. */
 static void what_was_taken_away_stays_away(void **state)
 {
-	machine(1);
-	assert_int_equal(host_set(HPA(3 * MIB), PAGE_SIZE, 0), 0);
-	CODE_IS(0x90);
-	touch(3 * MIB, false);
-	expect_fault(VECTOR_GP);
-	assert_false(host_allows(HPA(3 * MIB), TABLE_R));
+	const enum owner_kind kind[] = {OWNER_NONE, OWNER_MONITOR};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kind); i++) {
+		machine(1);
+		assert_int_equal(host_set(HPA(3 * MIB), PAGE_SIZE, 0), 0);
+		fake_give(HPA(3 * MIB), kind[i]);
+		CODE_IS(0x90);
+		touch(3 * MIB, false);
+		expect_fault(VECTOR_GP);
+		assert_false(host_allows(HPA(3 * MIB), TABLE_R));
+	}
+}
+
+/* What is L1's is there, whoever left it absent. */
+static void what_is_l1s_comes_back(void **state)
+{
+	const enum owner_kind kind[] = {OWNER_HOST, OWNER_SHARED};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kind); i++) {
+		machine(1);
+		assert_int_equal(host_set(HPA(3 * MIB), PAGE_SIZE, TABLE_R), 0);
+		fake_give(HPA(3 * MIB), kind[i]);
+		CODE_IS(0x90);
+		touch(3 * MIB + 0x123, true);
+		expect_nothing(); /* L1 repeats it */
+		assert_true(host_allows(HPA(3 * MIB), TABLE_RWX));
+	}
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
@@ -326,6 +347,7 @@ int main(void)
 		cmocka_unit_test(an_address_beyond_the_table_is_refused),
 		cmocka_unit_test(device_memory_without_table_pages_is_refused),
 		cmocka_unit_test(what_was_taken_away_stays_away),
+		cmocka_unit_test(what_is_l1s_comes_back),
 		cmocka_unit_test(invd_becomes_wbinvd),
 		cmocka_unit_test(a_triple_fault_resets_the_machine),
 		cmocka_unit_test(every_other_exit_is_refused),

@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records of guests and vCPUs: made, found, shared, reused, and given back. */
+/*
+ * Records of guests and vCPUs: made, found, shared, reused, and given back. The guests are not
+ * isolated: test_protect.c has those.
+ */
 #include <pthread.h>
 
 #include "tests/unit/test_machine.h"
 
 #define ROOT 0x200000u /* the first guest's; the others' follow page by page */
 #define KEY 0x10000u
-#define PRESENT_ENTRY 0x300007u
+
+static _Thread_local const char *why; /* of the last vCPU that was not to be had */
 
 static uint64_t root_of(unsigned int guest)
 {
 	return ROOT + guest * PAGE_SIZE;
 }
 
-/* Makes the guest's table non-empty. */
-static void fill_root(unsigned int guest)
-{
-	uint64_t entry = PRESENT_ENTRY;
-
-	memcpy((char *)fake_at(HPA(root_of(guest)), PAGE_SIZE) + 8 * 100, &entry, sizeof(entry));
-}
-
 static struct guest_vcpu *take(struct cpu *c, unsigned int vcpu, unsigned int guest)
 {
-	return guest_vcpu_take(c, HPA(KEY + vcpu * PAGE_SIZE), HPA(root_of(guest)));
+	return guest_vcpu_take(c, HPA(KEY + vcpu * PAGE_SIZE), HPA(root_of(guest)), &why);
 }
 
 /* Takes it and gives it back. Returns the guest's id. */
@@ -59,11 +55,13 @@ static struct guest_summary summary(uint64_t id)
 	return s;
 }
 
-static bool watched(unsigned int guest)
+static void expect_none(const struct guest_vcpu *v, const char *reason)
 {
-	assert_true(host_allows(HPA(root_of(guest)), TABLE_R));
-	return !host_allows(HPA(root_of(guest)), TABLE_W);
+	assert_null(v);
+	assert_string_equal(why, reason);
 }
+
+#define IN_USE "the vCPU is in use on another CPU, or too many are in use"
 
 /* --- made and found --------------------------------------------------------------------------- */
 
@@ -73,7 +71,6 @@ static void a_first_entry_makes_records(void **state)
 
 	machine(2);
 	assert_int_equal(guests_known(), 0);
-	assert_false(watched(0));
 	v = take(cpu, 0, 0);
 	assert_true(v->fresh);
 	assert_int_equal(v->key.a, KEY);
@@ -82,10 +79,55 @@ static void a_first_entry_makes_records(void **state)
 	assert_int_equal(v->guest->root.a, ROOT);
 	assert_int_equal(v->guest->vcpus, 1);
 	assert_int_equal(guests_known(), 1);
-	assert_true(watched(0));
-	assert_false(watched(1));
-	assert_int_equal(cpu_at(0)->hw->flushed, 1); /* rights shrank, everywhere */
+	assert_int_equal(guest_state(v->guest), GUEST_LIVE);
+	assert_ptr_equal(guest_numbered(guest_number(v->guest)), v->guest);
+}
+
+/* L1 keeps all that the guest has. */
+static void nothing_is_taken(void **state)
+{
+	struct guest_vcpu *v;
+
+	machine(2);
+	v = take(cpu, 0, 0);
+	assert_false(guest_isolated(v->guest));
+	assert_false(summary(1).isolated);
+	for (uint64_t at = 0; at < RAM_SIZE; at += PAGE_SIZE) {
+		assert_int_equal(owner_kind(owner_of(HPA(at))), OWNER_HOST);
+		assert_true(host_allows(HPA(at), TABLE_RWX));
+	}
+	assert_int_equal(cpu->hw->flushed, 0);
+	assert_int_equal(guest_enter(cpu, v), GUEST_ENTRY_OK);
+}
+
+/*
+ * A CPU may know the translations of the guests it has run since it forgot all, and is asked by
+ * phys_flush_guest() then; always of the last one, whose exit it may be dealing with.
+ */
+static void cpus_know_whom_they_have_run(void **state)
+{
+	unsigned int first, second;
+
+	machine(2);
+	enter(0, 0);
+	first = cpu->last_guest - 1;
+	assert_true(cpu_knows(cpu, first));
+	assert_false(cpu_knows(cpu_at(1), first));
+	phys_flush();
+	assert_true(cpu_knows(cpu, first));
+	enter(1, 1);
+	second = cpu->last_guest - 1;
+	assert_true(cpu_knows(cpu, first) && cpu_knows(cpu, second));
+	phys_flush_guest(first);
+	assert_int_equal(cpu->hw->flushed, 2);
 	assert_int_equal(cpu_at(1)->hw->flushed, 1);
+	assert_false(cpu_knows(cpu, first));
+	assert_true(cpu_knows(cpu, second));
+	phys_flush_guest(first);
+	assert_int_equal(cpu->hw->flushed, 2);
+	enter(0, 0); /* by the quick way too */
+	enter(0, 0);
+	assert_true(cpu_knows(cpu, first));
 }
 
 static void a_later_entry_finds_them(void **state)
@@ -131,9 +173,9 @@ static void a_vcpu_runs_on_one_cpu(void **state)
 
 	machine(2);
 	v = take(cpu, 0, 0);
-	assert_null(take(cpu_at(1), 0, 0));
-	assert_null(take(cpu_at(1), 0, 1)); /* nor with another root */
-	assert_null(take(cpu, 0, 0));       /* nor twice */
+	expect_none(take(cpu_at(1), 0, 0), IN_USE);
+	expect_none(take(cpu_at(1), 0, 1), IN_USE); /* nor with another root */
+	expect_none(take(cpu, 0, 0), IN_USE);       /* nor twice */
 	assert_int_equal(v->guest->root.a, ROOT);
 	guest_vcpu_drop(v);
 	assert_ptr_equal(take(cpu_at(1), 0, 0), v);
@@ -158,162 +200,75 @@ static void a_vcpu_that_changes_its_root_changes_its_guest(void **state)
 	assert_int_equal(summary(2).exits, 0);
 }
 
-static void a_guest_without_a_nested_table_is_not_watched(void **state)
+static void a_guest_without_a_nested_table(void **state)
 {
 	struct guest_vcpu *v;
 
 	machine(1);
-	v = guest_vcpu_take(cpu, HPA(KEY), HPA(ROOT | 1));
+	v = guest_vcpu_take(cpu, HPA(KEY), HPA(ROOT | 1), &why);
 	assert_non_null(v);
-	assert_false(v->guest->watched);
-	assert_false(watched(0));
-	assert_int_equal(cpu->hw->flushed, 0);
+	assert_int_equal(v->guest->root.a, ROOT | 1);
+	assert_false(guest_isolated(v->guest));
 }
 
-/* --- watched roots ---------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
-static uint64_t entry_at(uint64_t hpa)
-{
-	uint64_t v;
-
-	memcpy(&v, fake_at(HPA(hpa), 8), 8);
-	return v;
-}
-
-static void a_store_to_a_root_is_performed(void **state)
-{
-	machine(1);
-	enter(0, 0);
-	fill_root(0);
-	store_eax(ROOT + 0x18, 0x12345);
-	expect_done(5);
-	assert_int_equal(entry_at(ROOT + 0x18), 0x12345);
-	assert_true(watched(0));
-	assert_int_equal(guests_known(), 1);
-	/* Xen's way: MOVNTI of 8 bytes */
-	cpu->hw->mode = DECODE_64;
-	CODE_IS(0x48, 0x0f, 0xc3, 0x07);
-	cpu->regs.r[RDI] = ROOT + 0x20;
-	cpu->regs.r[RAX] = 0x123456789abcdef0;
-	touch(ROOT + 0x20, true);
-	expect_done(4);
-	assert_int_equal(entry_at(ROOT + 0x20), 0x123456789abcdef0);
-	assert_true(watched(0));
-}
-
-/* p2m_teardown zeroes the root entry by entry. */
-static void an_emptied_root_is_given_back(void **state)
-{
-	struct guest_vcpu *v;
-
-	machine(1);
-	v = take(cpu, 0, 0);
-	v->stats.count[EXIT_HLT] = 5;
-	guest_vcpu_drop(v);
-	fill_root(0);
-	store_eax(ROOT + 8, 0);
-	assert_true(watched(0)); /* not the last entry */
-	store_eax(ROOT + 100 * 8, 0);
-	expect_done(5);
-	assert_int_equal(entry_at(ROOT + 100 * 8) & UINT32_MAX, 0);
-	assert_false(watched(0));
-	assert_int_equal(guests_known(), 0);
-	assert_int_equal(cpu->hw->flushed, 1);
-	assert_int_equal(enter(0, 0), 2); /* the page again, as another guest's */
-}
-
-static void what_is_not_present_counts_as_empty(void **state)
-{
-	machine(1);
-	enter(0, 0);
-	fill_root(0);
-	store_eax(ROOT + 8 * 7, 0xfffffffe);
-	store_eax(ROOT + 8 * 100, 0xfffffffe);
-	assert_int_equal(guests_known(), 0);
-}
-
-static void a_store_not_understood_gives_the_root_back(void **state)
-{
-	machine(1);
-	enter(0, 0);
-	fill_root(0);
-	CODE_IS(0xab); /* STOSD */
-	cpu->regs.r[RDI] = ROOT;
-	touch(ROOT, true);
-	expect_nothing(); /* L1 repeats it */
-	assert_false(watched(0));
-	assert_int_equal(guests_known(), 0);
-	assert_int_equal(cpu->hw->flushed, 1);
-}
-
-/* While a vCPU is used its guest stays, but without its table being watched; then it goes too. */
-static void an_emptied_root_of_a_running_guest(void **state)
+/* While a vCPU is used its guest stays, and is not entered; then it goes too. */
+static void the_end_of_a_running_guest(void **state)
 {
 	struct guest_vcpu *running;
+	struct guest *g;
 
 	machine(2);
 	enter(1, 0);
 	running = take(cpu_at(1), 0, 0);
-	store_eax(ROOT, 0);
-	expect_done(5);
-	assert_false(watched(0));
-	assert_int_equal(guests_known(), 1);
-	assert_int_equal(running->guest->vcpus, 1);
-	assert_int_equal(running->guest->id, 1);
-	store_eax(ROOT, 0); /* a CPU that still has the old right, in its TLB */
-	expect_nothing();
-	assert_int_equal(cpu->hw->flushed, 1);
+	g = running->guest;
+	guest_end(g, STOP_NONE);
+	assert_int_equal(guest_state(g), GUEST_DEAD);
+	assert_int_equal(cpu_at(1)->hw->flushed, 1); /* it has left the guest */
+	assert_int_equal(guests_known(), 0);         /* nobody is told of it any more */
+	assert_int_equal(g->vcpus, 1);               /* the idle one is gone */
+	assert_int_equal(guest_enter(cpu_at(1), running), GUEST_ENTRY_OVER);
 	guest_vcpu_drop(running);
-	assert_int_equal(guests_known(), 0);
+	assert_int_equal(guest_state(g), GUEST_FREE);
+	assert_int_equal(enter(0, 0), 2); /* the page again, as another guest's */
 }
 
-/* The CPU sets A and D bits: it is no store of an instruction. */
-/* L1's CPU sets bits in it: the page has become a page table of L1's own, and is given back. */
-static void a_walk_through_a_root_gives_it_back(void **state)
+static void a_stopped_guest(void **state)
 {
-	struct exit exit = {.reason = EXIT_NESTED_FAULT,
-			    .fault = HPA(ROOT),
-			    .write = true,
-			    .in_walk = true};
-
-	machine(1);
-	enter(0, 0);
-	CODE_IS(0xa3, 0x00, 0x00, 0x20, 0x00);
-	leave(&exit);
-	expect_nothing();
-	assert_true(host_allows(HPA(ROOT), TABLE_W));
-	assert_int_equal(entry_at(ROOT), 0);
-}
-
-/* A page that was a root until just now, and is one of L1's page tables already. */
-static void a_walk_with_an_old_right_is_repeated(void **state)
-{
-	struct exit exit = {.reason = EXIT_NESTED_FAULT,
-			    .fault = HPA(ROOT),
-			    .write = true,
-			    .in_walk = true};
+	struct guest_vcpu *v;
+	uint64_t pos;
 
 	machine(2);
-	enter(0, 0);
-	store_eax(ROOT, 0);
-	assert_false(watched(0));
-	cpu = cpu_at(1);
-	cpu->regs.rip = CODE;
-	CODE_IS(0x90);
-	leave(&exit);
-	expect_nothing();
-	assert_int_equal(cpu->hw->flushed, 1);
+	v = take(cpu, 0, 0);
+	pos = log_end();
+	guest_end(v->guest, STOP_UNKNOWN_EXIT);
+	assert_int_equal(summary(1).stop_reason, STOP_UNKNOWN_EXIT);
+	assert_int_equal(summary(1).state, GUEST_DEAD);
+	assert_non_null(strstr(log_text(&pos), "guest 1 stopped: an exit that"));
+	guest_end(v->guest, STOP_HOST_WRITE); /* once */
+	assert_int_equal(summary(1).stop_reason, STOP_UNKNOWN_EXIT);
+	assert_string_equal(log_text(&pos), "");
+	expect_none(take(cpu_at(1), 1, 0), "the guest was stopped");
+	assert_int_equal(guest_enter(cpu, v), GUEST_ENTRY_OVER);
+	guest_vcpu_drop(v);
 }
 
-static void another_page_is_not_a_root(void **state)
+/* L1 may take the place of a guest that it has torn down while an old vCPU is still in use. */
+static void a_root_used_again(void **state)
 {
-	machine(1);
-	enter(0, 0);
-	assert_int_equal(host_set(HPA(0x400000), PAGE_SIZE, TABLE_R), 0);
-	CODE_IS(0xa3, 0x00, 0x00, 0x40, 0x00);
-	assert_int_equal(guest_root_write(cpu, HPA(0x400000), false), ERR_NOENT);
-	expect_nothing();
-	assert_int_equal(entry_at(0x400000), 0);
+	struct guest_vcpu *old, *new;
+
+	machine(2);
+	old = take(cpu_at(1), 0, 0);
+	guest_end(old->guest, STOP_NONE);
+	new = take(cpu, 1, 0);
+	assert_non_null(new);
+	assert_int_equal(new->guest->id, 2);
+	assert_ptr_not_equal(new->guest, old->guest);
+	guest_vcpu_drop(old);
+	assert_int_equal(guests_known(), 1);
+	assert_int_equal(guest_enter(cpu, new), GUEST_ENTRY_OK);
 }
 
 /* --- pools ------------------------------------------------------------------------------------ */
@@ -327,13 +282,10 @@ static void the_oldest_guest_makes_room(void **state)
 	enter(0, 0); /* now the second is the oldest */
 	assert_int_equal(enter(GUEST_MAX, GUEST_MAX), GUEST_MAX + 1);
 	assert_int_equal(guests_known(), GUEST_MAX);
-	assert_true(watched(0));
-	assert_false(watched(1));
-	assert_true(watched(2));
-	assert_true(watched(GUEST_MAX));
 	assert_int_equal(enter(0, 0), 1);
 	assert_int_equal(enter(1, 1), GUEST_MAX + 2);
-	assert_false(watched(2));
+	assert_int_equal(enter(3, 3), 4); /* the third made room for that */
+	assert_int_equal(enter(2, 2), GUEST_MAX + 3);
 }
 
 static void a_running_guest_does_not_make_room(void **state)
@@ -350,9 +302,6 @@ static void a_running_guest_does_not_make_room(void **state)
 	assert_int_equal(v->guest->id, 1);
 	assert_int_equal(v->guest->vcpus, 2);
 	assert_int_equal(v->key.a, KEY);
-	assert_true(watched(0));
-	assert_false(watched(1));
-	assert_true(watched(2));
 	guest_vcpu_drop(v);
 }
 
@@ -363,8 +312,7 @@ static void only_running_guests(void **state)
 	machine(2);
 	for (unsigned int i = 0; i < GUEST_MAX; i++)
 		v[i] = take(cpu_at(1), i, i);
-	assert_null(take(cpu, GUEST_MAX, GUEST_MAX));
-	assert_false(watched(GUEST_MAX));
+	expect_none(take(cpu, GUEST_MAX, GUEST_MAX), "too many guests");
 	for (unsigned int i = 0; i < GUEST_MAX; i++) {
 		assert_int_equal(v[i]->guest->id, i + 1);
 		guest_vcpu_drop(v[i]);
@@ -407,8 +355,8 @@ static void running_vcpus_do_not_make_room(void **state)
 	machine(2);
 	for (unsigned int i = 0; i < GUEST_VCPU_MAX; i++)
 		v[i] = take(cpu_at(1), i, 0);
-	assert_null(take(cpu, GUEST_VCPU_MAX, 0));
-	assert_null(take(cpu, GUEST_VCPU_MAX, 1));
+	expect_none(take(cpu, GUEST_VCPU_MAX, 0), IN_USE);
+	expect_none(take(cpu, GUEST_VCPU_MAX, 1), IN_USE);
 	for (unsigned int i = 0; i < GUEST_VCPU_MAX; i++) {
 		assert_int_equal(v[i]->key.a, KEY + i * PAGE_SIZE);
 		assert_ptr_equal(v[i]->guest, v[0]->guest);
@@ -454,38 +402,14 @@ static void ids_are_not_used_twice(void **state)
 		made += !root[id];
 		root[id] = root_of(guest);
 		if (i % 3 == 0) {
-			store_eax(root_of(guest), 0);
+			struct guest_vcpu *v = take(cpu, i % 5, guest);
+
+			guest_end(v->guest, STOP_NONE);
+			guest_vcpu_drop(v);
 			ended[id] = true;
 		}
 	}
 	assert_true(made > GUEST_MAX + 9);
-}
-
-static void without_table_pages_guests_are_not_watched(void **state)
-{
-	struct guest_vcpu *v;
-
-	machine(1);
-	fake_limit_tables(0);
-	v = take(cpu, 0, 0);
-	assert_non_null(v);
-	assert_false(v->guest->watched);
-	assert_false(watched(0));
-}
-
-static void a_stopped_guest(void **state)
-{
-	struct guest_vcpu *v;
-	uint64_t pos;
-
-	machine(1);
-	v = take(cpu, 0, 0);
-	pos = log_end();
-	guest_stop(v->guest, STOP_UNKNOWN_EXIT);
-	assert_int_equal(summary(1).stop_reason, STOP_UNKNOWN_EXIT);
-	assert_non_null(strstr(log_text(&pos), "guest 1 stopped: an exit that"));
-	guest_vcpu_drop(v);
-	assert_int_equal(take(cpu, 1, 0)->guest->stop_reason, STOP_UNKNOWN_EXIT);
 }
 
 /* --- races ------------------------------------------------------------------------------------ */
@@ -544,28 +468,23 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_first_entry_makes_records),
+		cmocka_unit_test(nothing_is_taken),
 		cmocka_unit_test(a_later_entry_finds_them),
 		cmocka_unit_test(vcpus_of_one_root_are_one_guest),
 		cmocka_unit_test(a_vcpu_runs_on_one_cpu),
 		cmocka_unit_test(a_vcpu_that_changes_its_root_changes_its_guest),
-		cmocka_unit_test(a_guest_without_a_nested_table_is_not_watched),
-		cmocka_unit_test(a_store_to_a_root_is_performed),
-		cmocka_unit_test(an_emptied_root_is_given_back),
-		cmocka_unit_test(what_is_not_present_counts_as_empty),
-		cmocka_unit_test(a_store_not_understood_gives_the_root_back),
-		cmocka_unit_test(an_emptied_root_of_a_running_guest),
-		cmocka_unit_test(a_walk_through_a_root_gives_it_back),
-		cmocka_unit_test(a_walk_with_an_old_right_is_repeated),
-		cmocka_unit_test(another_page_is_not_a_root),
+		cmocka_unit_test(a_guest_without_a_nested_table),
+		cmocka_unit_test(the_end_of_a_running_guest),
+		cmocka_unit_test(a_stopped_guest),
+		cmocka_unit_test(a_root_used_again),
 		cmocka_unit_test(the_oldest_guest_makes_room),
 		cmocka_unit_test(a_running_guest_does_not_make_room),
 		cmocka_unit_test(only_running_guests),
 		cmocka_unit_test(the_oldest_vcpu_makes_room),
 		cmocka_unit_test(running_vcpus_do_not_make_room),
 		cmocka_unit_test(statistics_outlive_vcpus),
+		cmocka_unit_test(cpus_know_whom_they_have_run),
 		cmocka_unit_test(ids_are_not_used_twice),
-		cmocka_unit_test(without_table_pages_guests_are_not_watched),
-		cmocka_unit_test(a_stopped_guest),
 		cmocka_unit_test(cpus_race_for_vcpus),
 	};
 

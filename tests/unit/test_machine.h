@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A software machine with L1 running on it, for tests of the policy. The monitor keeps its state in
+ * A software machine with L1 running on it, for tests of the policy; guests are not isolated. The monitor keeps its state in
  * static variables and never forgets a guest, so each test gets a process of its own.
  */
 #ifndef TESTS_TEST_MACHINE_H
@@ -26,9 +26,11 @@
 #include "monitor/mem.h"
 
 /* RAM from 0 with the monitor's block behind it, then a hole with the local APIC's registers. */
+#ifndef RAM_SIZE
 #define RAM_SIZE (8 * MIB)
 #define BLOCK (16 * MIB)
 #define BLOCK_SIZE (2 * MIB)
+#endif
 #define APIC_AT 0xfee00000u
 #define CODE 0x1000u /* where L1 executes */
 
@@ -45,6 +47,7 @@ static inline void machine(unsigned int cpus)
 	fake_cpus(cpus);
 	fake_catch();
 	log_console(false);
+	protect_off = true;
 	guest_init();
 	assert_int_equal(host_init(mem_top(), true, NULL), 0);
 	assert_int_equal(host_set(HPA(BLOCK), BLOCK_SIZE, 0), 0);

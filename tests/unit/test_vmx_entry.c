@@ -38,9 +38,12 @@ void shadow_show(struct hw_cpu *h)
 {
 }
 
+static bool released; /* L1's vCPU, since its guest is over */
+
 void current_release(struct cpu *c)
 {
-	abort();
+	released = true;
+	c->hw->held = NULL;
 }
 
 void vmx_vmcs_init(struct vmcs *v)
@@ -105,7 +108,8 @@ static void start(void)
 {
 	start_l1(&cpu, &hw, L1);
 	hw_caps = l1_caps = caps();
-	guest = (struct guest){.id = 1, .root = HPA(EPT_ROOT)};
+	guest = (struct guest){.id = 1, .state = GUEST_LIVE, .root = HPA(EPT_ROOT)};
+	released = false;
 	hw_vcpu = (struct hw_vcpu){.vmcs = {L2, false}, .msr_bitmap = MSR_BITMAP_AT};
 	hw_vcpu.io_bitmap = IO_BITMAP_AT;
 	hw_vcpu.msr = (struct permit_map){.bits = msr_bits, .size = sizeof(msr_bits)};
@@ -130,6 +134,7 @@ static uint64_t in_l2(uint16_t encoding)
 static void expect_entered(void)
 {
 	assert_int_equal(failed, -1);
+	assert_false(released);
 	assert_ptr_equal(hw.running, &vcpu);
 	assert_ptr_equal(vmcs.field, vmcs.of[L2]);
 	assert_int_equal(cpu.regs.rip, 0x6e57);
@@ -164,7 +169,10 @@ static void refusals(void **state)
 	REFUSED(true, 7, f[F_ENTRY_EVENT] = 0x80000100);
 	REFUSED(true, 8, f[F_HOST_CR0] = 0);
 	REFUSED(true, 8, vmcs.field[VMCS_GUEST_EFER] = EFER_LME);
-	REFUSED(true, 7, guest.stop_reason = 1);
+	for (enum guest_state over = GUEST_ENDING; over <= GUEST_DEAD; over++) {
+		REFUSED(true, 7, guest.state = over);
+		assert_true(released);
+	}
 	/* What is wrong first is told. */
 	REFUSED(true, 7, f[F_PIN_CONTROLS] = 0; f[F_HOST_CR0] = 0);
 	REFUSED(true, 4, hw.current.launched = true; f[F_PIN_CONTROLS] = 0);
@@ -350,7 +358,7 @@ static void expect_failed(uint64_t qualification)
 	assert_ptr_equal(vmcs.field, vmcs.of[L1]);
 }
 
-static void guest_state(void **state)
+static void state_of_the_guest(void **state)
 {
 	for (uint64_t activity = 0; activity < 5; activity++) {
 		start();
@@ -376,6 +384,30 @@ static void guest_state(void **state)
 	expect_failed(4);
 }
 
+/* --- pages that the hardware goes on using ----------------------------------------------------------- */
+
+/* An entry of the same guest, after page `at` has become another guest's. */
+static bool still_ok(uint64_t at)
+{
+	vmx_launch(&cpu, true);
+	expect_entered();
+	assert_true(vmx_pages_ok(&cpu));
+	assert_true(owner_take(HPA(at), 1, 3, GPA(0)));
+	return vmx_pages_ok(&cpu);
+}
+
+static void pages_that_are_taken(void **state)
+{
+	for (unsigned int set = 0; set < 4; set++)
+		for (unsigned int i = 0; i < 2; i++) {
+			start();
+			f[F_CPU_CONTROLS] |= set & 1 ? CPU_TPR_SHADOW : 0;
+			f[F_CPU2_CONTROLS] |= set & 2 ? CPU2_APIC_ACCESSES : 0;
+			assert_int_equal(still_ok(f[i ? F_APIC_ACCESS : F_VIRTUAL_APIC]),
+					 !(set & 1u << i));
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,7 +418,8 @@ int main(void)
 		cmocka_unit_test(vpids),
 		cmocka_unit_test(choices),
 		cmocka_unit_test(only_what_is_new),
-		cmocka_unit_test(guest_state),
+		cmocka_unit_test(state_of_the_guest),
+		cmocka_unit_test(pages_that_are_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,11 +200,11 @@ static void a_list_in_a_page_that_is_not_l1s(void **state)
 	put(0, 0x10, 1);
 	put(1, 0x10, 2);
 	put(2, 0x10, 3);
-	assert_int_equal(host_set(HPA(LIST & PAGE_MASK), PAGE_SIZE, TABLE_R), 0);
+	fake_give(HPA(LIST), OWNER_TABLE);
 	assert_int_equal(msrs_store(&cpu, LIST, 2), 1);
 	assert_int_equal(entry(0)->value, 1);
-	assert_int_equal(host_set(HPA(LIST & PAGE_MASK), PAGE_SIZE, TABLE_RWX), 0);
-	assert_int_equal(host_set(HPA(ALIGN_UP(LIST, PAGE_SIZE)), PAGE_SIZE, 0), 0);
+	fake_give(HPA(LIST), OWNER_HOST);
+	fake_give(HPA(ALIGN_UP(LIST, PAGE_SIZE)), OWNER_GUEST);
 	assert_int_equal(msrs_store(&cpu, LIST, 3), 2);
 	assert_int_equal(entry(0)->value, 0x1010);
 	assert_int_equal(entry(1)->value, 2);

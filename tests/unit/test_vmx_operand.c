@@ -249,11 +249,11 @@ static void a_page_that_is_not_l1s(void **state)
 {
 	start();
 	put64(FIRST, 0x77);
-	assert_int_equal(host_set(HPA(FIRST), PAGE_SIZE, TABLE_R), 0);
+	fake_give(HPA(FIRST), OWNER_TABLE);
 	try_fault(VIRTUAL, true, VECTOR_GP, 0, 0xc2);
 	assert_int_equal(get64(FIRST), 0x77);
-	assert_int_equal(host_set(HPA(FIRST), PAGE_SIZE, TABLE_RWX), 0);
-	assert_int_equal(host_set(HPA(SECOND), PAGE_SIZE, TABLE_R), 0);
+	fake_give(HPA(FIRST), OWNER_HOST);
+	fake_give(HPA(SECOND), OWNER_TABLE);
 	put64(FIRST + PAGE_SIZE - 8, 0x88);
 	try_fault(VIRTUAL + PAGE_SIZE - 8, true, VECTOR_GP, 0, 0xc2);
 	assert_int_equal(get64(FIRST + PAGE_SIZE - 8), 0x88);

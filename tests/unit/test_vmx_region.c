@@ -146,13 +146,25 @@ static void memory_that_is_not_l1s(void **state)
 	current_load(&cpu, A);
 	current_write(&cpu, F_GUEST_RIP, 0x77);
 	hw.current.launched = true;
-	assert_int_equal(host_set(HPA(A), PAGE_SIZE, TABLE_R), 0);
+	fake_give(HPA(A), OWNER_TABLE);
 	current_store(&cpu);
 	assert_int_equal(*field_in(A, F_GUEST_RIP), 0);
 	assert_int_equal(launched_in(A), 0);
 	*(uint32_t *)fake_at(HPA(A + LAUNCHED_AT), 4) = 1;
 	region_clear(A);
 	assert_int_equal(launched_in(A), 1);
+}
+
+/* A launch on another CPU takes the page while VMPTRLD looks at it. */
+static void a_region_that_is_taken(void **state)
+{
+	start();
+	assert_true(current_load(&cpu, A));
+	current_write(&cpu, F_GUEST_RIP, 0x77);
+	assert_true(owner_take(HPA(B), 1, 3, GPA(0)));
+	assert_false(current_load(&cpu, B));
+	assert_int_equal(hw.current.hpa, A);
+	assert_int_equal(current_read(&cpu, F_GUEST_RIP), 0x77);
 }
 
 /* --- fields that are newer in the VMCS that ran ------------------------------------------------------- */
@@ -214,6 +226,7 @@ int main(void)
 		cmocka_unit_test(fields_keep_their_widths),
 		cmocka_unit_test(one_after_the_other),
 		cmocka_unit_test(memory_that_is_not_l1s),
+		cmocka_unit_test(a_region_that_is_taken),
 		cmocka_unit_test(read_late),
 		cmocka_unit_test(released),
 	};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Windows: the only way in which L1 sees bytes of a guest's memory. A window is a frame of the monitor's
+ * that L1 sees in the place of a guest's page: zero but for byte ranges that were disclosed, or, where
+ * L1 reads the page for no reason that the guest gave it, the whole page's ciphertext (export).
+ *
+ * A frame stays in its page's place when its windows are closed, since it holds nothing that L1 has
+ * not seen; the next window over the page needs no change of L1's table and no flush. What L1 writes
+ * there outside of open ranges is lost. A page has one frame, whatever vCPUs have windows over it. A
+ * frame gets another page only after every CPU has flushed (R10).
+ */
+#ifndef MONITOR_WINDOW_H
+#define MONITOR_WINDOW_H
+
+#include "ept/owner.h"
+
+#define WINDOWS_PER_VCPU 32
+
+enum window_direction {
+	WINDOW_OUT = 1, /* L1 reads what the guest has there */
+	WINDOW_IN = 2,  /* the guest gets what L1 writes there */
+};
+
+/* An open range, within a page of one guest. */
+struct window {
+	hpa_t page;
+	owner_t owner;
+	uint16_t frame, offset, len;
+	uint8_t direction;
+};
+
+/* Those that one vCPU has open, until it is entered again; the vCPU's user's. */
+struct windows {
+	struct window open[WINDOWS_PER_VCPU];
+	unsigned int count;
+};
+
+/* At boot, after crypto_init(). 0, or the error of the random source. */
+int window_init(void);
+
+/*
+ * L1 gets [hpa, hpa + len), within one page, which is `owner`'s. bytes: what it reads there, or NULL for
+ * what the page holds. Returns 0; ERR_NOMEM if the vCPU has too many ranges, or the host table has no
+ * room; ERR_BUSY if the page has another owner, or if other CPUs were served to make room, of which
+ * there may still be none: what the caller knows about the page may be out of date, it has to look again.
+ */
+int window_open(struct windows *w, hpa_t hpa, size_t len, owner_t owner, unsigned int direction,
+		const void *bytes);
+
+/* Copies what L1 has put into part of an open range of direction IN, once. False: there is no such. */
+bool window_read(const struct windows *w, hpa_t hpa, size_t len, void *buf);
+
+/*
+ * The guest's memory gets bytes, or (NULL) what L1 has put there, in part of an open range of direction
+ * IN. False, with nothing done: there is no such range, or the page has left the guest since. This CPU has
+ * served nobody since it made sure that the guest is live.
+ */
+bool window_write(const struct windows *w, hpa_t hpa, size_t len, const void *bytes);
+
+/* Ends them all. */
+void window_close(struct windows *w);
+
+/*
+ * L1 reads a page, which is `owner`'s, outside of any window: it gets the ciphertext, as of now. Returns
+ * 0, and L1 repeats its access; or ERR_NOMEM.
+ */
+int window_export(hpa_t page, owner_t owner);
+
+/*
+ * No frame is in the place of a page of that guest's any more, which is not entered, when all CPUs have
+ * flushed.
+ */
+void window_forget(unsigned int guest);
+
+/*
+ * The page, BUSY, is about to leave its guest: no window is over it any more, and nothing is written to it
+ * by one. True: L1's CPUs may still know the frame, so they have to flush before the page is L1's.
+ */
+bool window_cancel(hpa_t page);
+
+#endif
