@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# build/attack/: what the attacks bring into dom0.
+DEPS += libxen-dev
+$(B)/deps.mk: tests/attack/build.mk
+
+ATTACK := $(B)/attack
+ATTACK_GUEST_FLAGS := -std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only -mno-red-zone \
+	-fno-tree-loop-distribute-patterns -mcmodel=small -I. -nostdlib -static -no-pie \
+	-Wl,-e,start,-Ttext-segment=0x100000,--build-id=none,-z,noexecstack,-z,max-page-size=4096 \
+	-Wl,--no-warn-rwx-segments
+# Static, so that it needs nothing of dom0's image. GNU C: Xen's headers ask for it.
+ATTACK_LIBS := -lxenctrl -lxenguest -lxenforeignmemory -lxengnttab -lxendevicemodel -lxenevtchn -lxencall \
+	-lxenhypfs -lxentoollog -lxentoolcore
+ATTACK_DOM0 := $(patsubst tests/attack/%.c,$(ATTACK)/%.o,$(wildcard tests/attack/dom0/*.c))
+
+TOOLS += $(ATTACK)/guest.elf $(ATTACK)/attack
+
+$(ATTACK)/guest.elf: tests/attack/guest/start.S tests/attack/guest/guest.c tests/attack/pattern.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ATTACK_GUEST_FLAGS) -o $@ $(filter %.S %.c,$^)
+
+$(ATTACK_DOM0): $(ATTACK)/%.o: tests/attack/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -c -o $@ $<
+$(ATTACK)/attack: $(ATTACK_DOM0)
+	$(say) LD $@
+	$(Q)$(CC) -static -o $@ $^ -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
+-include $(ATTACK_DOM0:.o=.d)

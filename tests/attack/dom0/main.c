@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attack NAME VICTIM SEED [ACCOMPLICE]: one attack from dom0 on the paused domain VICTIM, which is
+ * attack/guest.elf with this SEED. Prints two lines:
+ *   attack NAME: succeeded|failed (what it got, or why not)
+ *   victim NAME: goes on|changed|stopped|silent
+ * Status 0: it was tried; 2: it could not be. attack --needs NAME prints "accomplice" or nothing.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/attack/dom0/attacks.h"
+#include "tests/attack/dom0/world.h"
+
+enum { ACCOMPLICE = 1, UNSTARTED = 2 }; /* needs one; starts the victim itself */
+
+static const struct {
+	const char *name;
+	void (*run)(struct world *w);
+	int needs;
+} attacks[] = {
+#define X(name, function, needs) {name, function, needs},
+	ATTACKS(X)
+#undef X
+};
+
+static sigjmp_buf refused;
+
+static void on_fault(int sig)
+{
+	siglongjmp(refused, sig);
+}
+
+static void run(struct world *w, size_t i)
+{
+	int sig;
+
+	if (!(attacks[i].needs & UNSTARTED))
+		world_start(w);
+	sig = sigsetjmp(refused, 1);
+	if (sig)
+		failed(w, 0, "%s", strsignal(sig));
+	else
+		attacks[i].run(w);
+	printf("attack %s: %s (%s)\n", attacks[i].name, w->succeeded ? "succeeded" : "failed",
+	       w->text);
+	(void)fflush(stdout);
+	printf("victim %s: %s\n", attacks[i].name, life_name(world_watch(w, BEATS)));
+}
+
+static size_t find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(attacks) / sizeof(*attacks); i++)
+		if (!strcmp(attacks[i].name, name))
+			return i;
+	(void)fprintf(stderr, "attack: there is none named %s\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static struct world w;
+
+	if (argc == 3 && !strcmp(argv[1], "--needs")) {
+		if (attacks[find(argv[2])].needs & ACCOMPLICE)
+			puts("accomplice");
+		return 0;
+	}
+	if (argc < 4) {
+		(void)fprintf(stderr, "usage: attack NAME VICTIM SEED [ACCOMPLICE]\n");
+		return 2;
+	}
+	(void)signal(SIGBUS, on_fault);
+	(void)signal(SIGSEGV, on_fault);
+	world_open(&w, (uint32_t)strtoul(argv[2], NULL, 10), strtoull(argv[3], NULL, 16),
+		   argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0);
+	run(&w, find(argv[1]));
+	return 0;
+}

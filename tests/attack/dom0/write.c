@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attacks that want to change what a page of the victim holds, by writing to it. */
+#include "tests/attack/dom0/attacks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xen/hvm/save.h>
+
+#include "tests/attack/pattern.h"
+
+void foreign_write(struct world *w)
+{
+	uint64_t *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, data_gfn(w, 3));
+
+	if (!page)
+		return failed(w, errno, "mapping its page");
+	page[100] = 0x6174746163b3d;
+	unmap_page(w, page);
+	expect_change(w, data_page(w, 3));
+}
+
+void old_mapping_write(struct world *w)
+{
+	char *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, VICTIM_MEMORY / PAGE + 5);
+
+	if (!page)
+		return failed(w, errno, "mapping it before its start");
+	world_start(w);
+	memset(page, 0x5a, 64); /* data page 4, behind the secret's page */
+	expect_change(w, data_page(w, 4));
+}
+
+static bool says_secret(struct world *w, const char *line)
+{
+	char word[17] = "";
+
+	for (int i = 0; i < SECRET_WORDS; i++, line += 16) {
+		strncpy(word, line, 16);
+		if (strtoull(word, NULL, 16) != pattern(w->seed, PATTERN_SECRET, (uint64_t)i))
+			return false;
+	}
+	return true;
+}
+
+/* A jump in a function that the victim calls, to one that it does not: it prints the secret. */
+void code_write(struct world *w)
+{
+	static const char said[] = "victim: the secret is ";
+	uint8_t *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, w->hook / PAGE);
+	int32_t distance = (int32_t)(w->tell - (w->hook + 5));
+	uint8_t jump[8] = {0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90};
+	const char *line;
+
+	if (!page)
+		return failed(w, errno, "mapping its code");
+	memcpy(jump + 1, &distance, sizeof(distance));
+	*(volatile uint64_t *)(page + w->hook % PAGE) = *(uint64_t *)jump;
+	for (int lines = 0; lines < 4 * BEATS; lines++) {
+		line = console_line(w, &w->victim_says, w->victim);
+		if (!line)
+			return failed(w, 0, "the victim %s",
+				      domain_stopped(w, w->victim) ? "was stopped" : "hangs");
+		if (!strncmp(line, said, sizeof(said) - 1) &&
+		    says_secret(w, line + sizeof(said) - 1))
+			return succeeded(w, "the victim ran the code and told its secret");
+	}
+	failed(w, 0, "the victim's code is as it was");
+}
+
+/* The victim's CR3, as Xen knows it; 0 if it does not say. */
+static uint64_t victim_cr3(struct world *w)
+{
+	HVM_SAVE_TYPE(CPU) cpu;
+
+	if (xc_domain_hvm_getcontext_partial(w->xc, w->victim, HVM_SAVE_CODE(CPU), 0, &cpu,
+					     sizeof(cpu)))
+		return 0;
+	return cpu.cr3;
+}
+
+/* Follows the victim's own page tables and exchanges two of its pages there. */
+void page_table_write(struct world *w)
+{
+	uint64_t va = w->va + data_page(w, 5) - w->secret;
+	uint64_t table = victim_cr3(w);
+	uint64_t *entries = NULL;
+
+	if (!table)
+		return failed(w, errno, "its CR3");
+	for (int shift = 39; shift >= 12; shift -= 9) {
+		entries = map_page(w, w->victim, PROT_READ | PROT_WRITE, table / PAGE);
+		if (!entries)
+			return failed(w, errno, "mapping its table at %#lx", table);
+		entries += va >> shift & 511;
+		if (!(*entries & 1))
+			return failed(w, 0, "its page table reads as not present at level %d",
+				      (shift - 3) / 9);
+		table = *entries & 0xffffffffff000;
+	}
+	*entries = data_page(w, 6) | 3;
+	expect_change(w, data_page(w, 5));
+}
+
+static bool copy_from(struct world *w, xen_pfn_t gfn, void *copy)
+{
+	void *page = map_page(w, w->victim, PROT_READ, gfn);
+
+	if (!page)
+		return false;
+	memcpy(copy, page, PAGE);
+	unmap_page(w, page);
+	return true;
+}
+
+static bool copy_to(struct world *w, xen_pfn_t gfn, const void *copy)
+{
+	void *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, gfn);
+
+	if (!page)
+		return false;
+	memcpy(page, copy, PAGE);
+	unmap_page(w, page);
+	return true;
+}
+
+void replay_page(struct world *w)
+{
+	char copy[PAGE];
+
+	if (!copy_from(w, w->epoch / PAGE, copy))
+		return failed(w, errno, "reading its page");
+	if (world_watch(w, 2) != LIFE_INTACT)
+		return failed(w, 0, "the victim does not go on");
+	if (!copy_to(w, w->epoch / PAGE, copy))
+		return failed(w, errno, "writing its page");
+	expect_change(w, w->epoch);
+}
+
+/* What was read, plain or not, written elsewhere in the same guest. */
+void copy_page(struct world *w)
+{
+	char copy[PAGE];
+
+	if (!copy_from(w, data_gfn(w, 1), copy) || !copy_to(w, data_gfn(w, 2), copy))
+		return failed(w, errno, "mapping its pages");
+	expect_change(w, data_page(w, 2));
+}
+
+/* Another page at the gpa, with content of the host's choice. */
+static bool replace(struct world *w, xen_pfn_t gfn, const void *content)
+{
+	xen_pfn_t out = gfn;
+	xen_pfn_t in = gfn;
+
+	return !xc_domain_pause(w->xc, w->victim) &&
+	       !xc_domain_decrease_reservation_exact(w->xc, w->victim, 1, 0, &out) &&
+	       !xc_domain_populate_physmap_exact(w->xc, w->victim, 1, 0, 0, &in) &&
+	       copy_to(w, gfn, content) && !xc_domain_unpause(w->xc, w->victim);
+}
+
+void balloon_replace(struct world *w)
+{
+	char content[PAGE];
+
+	memset(content, 0x77, sizeof(content));
+	if (!replace(w, data_gfn(w, 7), content))
+		return failed(w, errno, "ballooning its page out and in");
+	expect_change(w, data_page(w, 7));
+}
+
+void balloon_replay(struct world *w)
+{
+	char copy[PAGE];
+
+	if (!copy_from(w, w->epoch / PAGE, copy))
+		return failed(w, errno, "reading its page");
+	if (world_watch(w, 2) != LIFE_INTACT)
+		return failed(w, 0, "the victim does not go on");
+	if (!replace(w, w->epoch / PAGE, copy))
+		return failed(w, errno, "ballooning its page out and in");
+	expect_change(w, w->epoch);
+}
