@@ -1,3 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compiler that runs in the benchmarks' guest.
 DEPS += tcc
+
+# build/bench/crypto: run by hand; a number of this machine, not a test. CRYPTO_IMAGE: tests/unit/build.mk
+TOOLS += $(B)/bench/crypto
+$(B)/bench/crypto: tests/bench/crypto.c $(B)/unit/crypto_image.o $(B)/fake/crypto/fs.S.o
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $^ -lcrypto
+-include $(B)/bench/crypto.d
+
+# build/bench/l1-svm.elf: what isolation costs an L1, with the guests of tests/attack/l1.
+BENCH_L1 := $(B)/bench/l1-svm.elf
+TOOLS += $(BENCH_L1)
+bench: $(BENCH_L1)
+$(B)/bench/l1-svm/%.c.o: tests/bench/l1/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(L1_FLAGS) -fno-jump-tables -fno-tree-loop-distribute-patterns -I$(L1_DIR)/svm -c -o $@ $<
+$(BENCH_L1): $(B)/bench/l1-svm/faults.c.o $(patsubst %,$(B)/attack/l1-svm/%.c.o,svm victim world) \
+	$(B)/l1/obj-svm/lib.a tests/attack/l1/link.ld
+	$(say) LD $@
+	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --no-warn-rwx-segments -T tests/attack/l1/link.ld \
+		-o $@.64 $(filter %.o %.a,$^)
+	$(Q)objcopy -O elf32-i386 $@.64 $@
+-include $(B)/bench/l1-svm/faults.c.d

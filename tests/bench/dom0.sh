@@ -77,6 +77,80 @@ storm() {
 
 nothing() { :; }
 
+# A guest that does nothing, of $size MiB and with $ramdisk; its first entry, until Xen has shut it down.
+create_halt() {
+	xl create -e -q -p /bench/halt.cfg "memory=$size" ${ramdisk:+"ramdisk=\"$ramdisk\""} || exit 5
+}
+
+run_halt() {
+	xl unpause halt || exit 5
+	wait $watcher
+}
+
+# launch NAME MIB [RAMDISK]: with results create-NAME and launch-NAME; the guest stays.
+launch() {
+	size=$2 ramdisk=${3-}
+	measured "create-$1" create_halt
+	: >/tmp/watch
+	xenstore-watch -n 2 @releaseDomain >/tmp/watch & # says at once that it watches
+	watcher=$!
+	until [ -s /tmp/watch ]; do
+		usleep 10000
+	done
+	measured "launch-$1" run_halt
+	xl list halt | grep -q 's-- ' || { echo "halt did not" && exit 4; }
+}
+
+free_memory() { # MiB that Xen has to give
+	xl info | sed -n 's/^free_memory *: *//p'
+}
+
+destroy_halt() {
+	xl destroy halt || exit 5
+	while xl domid halt >/dev/null 2>&1 || [ "$(free_memory)" -lt "$free" ]; do
+		usleep 10000
+	done
+}
+
+settle() { # Xen scrubs what it has got back while it is idle
+	sleep 10
+}
+
+end_halt() {
+	xl destroy halt
+	settle
+}
+
+hash_busybox() {
+	busybox sha256sum /tmp/random >/dev/null
+}
+
+hash_coreutils() {
+	/bench/sha256sum /tmp/random >/dev/null
+}
+
+# Twice the same with more memory, and with 64 MiB of it that are no zeros.
+launches() {
+	head -c 67108864 /dev/urandom >/tmp/random
+	launch small 64
+	end_halt
+	launch large 576
+	end_halt
+	launch data 576 /tmp/random
+	end_halt
+	measured hash-busybox hash_busybox
+	measured hash-coreutils hash_coreutils
+	rm /tmp/random
+}
+
+destroys() {
+	settle
+	free=$(free_memory)
+	launch whole 1024
+	measured destroy destroy_halt
+	measured settle settle
+}
+
 for name in "$@"; do
 	case $name in
 	nothing) measured nothing nothing ;;
@@ -89,6 +163,8 @@ for name in "$@"; do
 		kind=pvh
 		measured exits exits
 		;;
+	launch) launches ;;
+	destroy) destroys ;;
 	end) exec 3>&- && xl destroy "$kind" ;;
 	*) measured "$name" ask ;;
 	esac

@@ -24,6 +24,9 @@ monitor/svm/event.c monitor/svm/exits.c monitor/svm/gif.c monitor/svm/run.c ept/
 WORK_FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-nostdlib", "-static", "-ffreestanding",
               "-fno-stack-protector", "-fcf-protection=none", "-fno-pie", "-no-pie"]
 
+HALT_FLAGS = ["-m32", "-nostdlib", "-static", "-no-pie",
+              "-Wl,-m,elf_i386,-Ttext-segment=0x100000,--build-id=none,-z,noexecstack"]
+
 
 def output(*command):
     return subprocess.run(command, cwd=paths.ROOT, check=True, stdout=subprocess.PIPE,
@@ -96,6 +99,9 @@ def build():
     for name, place in (("work", OUT), ("trace", folder)):
         output(os.environ.get("CC", "cc"), *WORK_FLAGS, "-o", os.path.join(place, name),
                os.path.join(HERE, name + ".c"))
-    for name in ("pvh.cfg", "hvm.cfg", "dom0.sh"):
+    output(os.environ.get("CC", "cc"), *HALT_FLAGS, "-o", os.path.join(folder, "halt.elf"),
+           os.path.join(HERE, "halt.S"))
+    for name in ("pvh.cfg", "hvm.cfg", "halt.cfg", "dom0.sh"):
         shutil.copy(os.path.join(HERE, name), folder)
+    shutil.copy(os.path.join(image.DEBIAN, "usr/bin/sha256sum"), folder)
     return initrd(os.path.join(folder, "initrd"))

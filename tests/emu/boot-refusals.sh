@@ -54,4 +54,6 @@ refused truncated 'cut off|ends within' $svm_cpu 512 "$dir/truncated"
 refused not-elf 'not an ELF file: it must be' $svm_cpu 512 README.md
 refused memory 'not enough free memory.*needs' $svm_cpu 24 build/lab/xen
 refused no-svm 'no SVM: this image needs' qemu64,-svm 512 build/lab/xen
+refused no-aes 'cryptography: this CPU lacks AES-NI' $svm_cpu,-aes 512 build/lab/xen
+refused no-random 'cryptography: .*neither RDSEED nor RDRAND' $svm_cpu,-rdrand 512 build/lab/xen
 refused no-npt 'no nested paging' max,-npt 512 build/lab/xen

@@ -12,7 +12,7 @@ mkdir -p "$out"
 dmesg_of() {
 	name=$1
 	shift
-	"$@" --name "$name" --timeout 540 --exec 'xl dmesg' >"$out/$name.raw" || fail "the run $name"
+	"$@" --cpus 2 --name "$name" --timeout 540 --exec 'xl dmesg' >"$out/$name.raw" || fail "the run $name"
 	sed -E -f tests/emu/dmesg.sed "$out/$name.raw" >"$out/$name.txt"
 	grep -q 'Brought up 2 CPUs' "$out/$name.txt" || fail "$name: this is no log of a boot"
 }

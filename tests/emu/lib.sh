@@ -52,7 +52,7 @@ expect() {
 # boot_with_cpus N: Xen and dom0 must both see N CPUs
 boot_with_cpus() {
 	in_dom0 'echo "dom0 sees $(grep -c ^processor /proc/cpuinfo)"; echo "Xen has $(xl info nr_cpus)"' \
-		--cpus "$1" --timeout 600
+		--cpus "$1" --in-turn --timeout 600
 	expect "^dom0 sees $1\$" "dom0's count of CPUs"
 	expect "^Xen has $1\$" "Xen's count of CPUs"
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot loader on the test disk: loads a Linux bzImage and an initramfs by bus-master DMA (PIIX
- * IDE, primary master), with one command for each. Firmware would read the disk a word at a time
- * through ports, which takes minutes in an emulator. Documentation/x86/boot.rst has the boot
- * protocol; the numbers in `file` are filled in by guests.py.
+ * The boot loader on the test disks: loads a Linux bzImage and an initramfs from the primary master
+ * of a PIIX IDE; by bus-master DMA, with one command for each, or with PIO defined by string port
+ * instructions, one for each 16 sectors. Firmware would read the disk in many more steps, which takes
+ * minutes in an emulator. Documentation/x86/boot.rst has the boot protocol; the numbers in `file`
+ * are filled in by guests.py. ATA commands: ATA8-ACS.
  */
 #define SETUP_SEG	0x9000		/* the kernel's real-mode part, stack and heap */
 #define HEAP_END	0xde00		/* in SETUP_SEG; the command line follows at 0xe000 */
@@ -73,13 +74,13 @@ initrd_bytes:
 stage2:
 	movw	$setup, %si
 	call	firmware_read
-	call	find_ide
+	call	prepare
 	movw	$kernel, %si
 	movl	$KERNEL_HPA, %edi
-	call	dma_read
+	call	read
 	movw	$initrd, %si
 	movl	$INITRD_HPA, %edi
-	call	dma_read
+	call	read
 
 	movw	$SETUP_SEG, %ax
 	movw	%ax, %es
@@ -107,8 +108,113 @@ stage2:
 	movw	$HEAP_END, %sp
 	ljmp	$(SETUP_SEG + 0x20), $0
 
+/* The task file, for CX sectors (0: 65536) at the LBA in EBX, and 48-bit command AL. */
+command:
+	pushw	%ax
+	movw	$0x3f6, %dx
+	movb	$0x02, %al		/* no interrupt */
+	outb	%al, %dx
+	movw	$0x1f6, %dx
+	movb	$0x40, %al		/* LBA, device 0 */
+	outb	%al, %dx
+	movw	$0x1f2, %dx		/* 48 bits: the high bytes first */
+	movb	%ch, %al
+	outb	%al, %dx
+	incw	%dx
+	rorl	$24, %ebx
+	movb	%bl, %al
+	outb	%al, %dx
+	incw	%dx
+	xorb	%al, %al
+	outb	%al, %dx
+	incw	%dx
+	outb	%al, %dx
+	movw	$0x1f2, %dx
+	movb	%cl, %al
+	outb	%al, %dx
+	roll	$24, %ebx
+1:	incw	%dx			/* bits 0..7, 8..15, 16..23 */
+	movb	%bl, %al
+	outb	%al, %dx
+	rorl	$8, %ebx
+	cmpw	$0x1f5, %dx
+	jne	1b
+	rorl	$8, %ebx		/* as it was */
+	movw	$0x1f7, %dx
+	popw	%ax
+	outb	%al, %dx
+	ret
+
+/* Until the command is done, or has data to be read. An emulated disk shows BSY without delay. */
+wait:
+	movw	$0x3f6, %dx
+1:	inb	%dx, %al
+	testb	$0x80, %al		/* BSY */
+	jnz	1b
+	testb	$0x21, %al		/* device fault, error */
+	jnz	failed
+	ret
+
+#ifdef PIO
+#define BLOCK	16			/* sectors */
+
+/* Blocks of 16 sectors; ES reaches all memory, in real mode too. */
+prepare:
+	movw	$0x1f2, %dx
+	movb	$BLOCK, %al
+	outb	%al, %dx
+	movw	$0x1f6, %dx
+	movb	$0x40, %al		/* LBA, device 0 */
+	outb	%al, %dx
+	movw	$0x1f7, %dx
+	movb	$0xc6, %al		/* SET MULTIPLE MODE */
+	outb	%al, %dx
+	call	wait
+	cli
+	lgdt	gdt_pointer
+	movl	%cr0, %eax
+	orb	$1, %al
+	movl	%eax, %cr0
+	movw	$8, %bx
+	movw	%bx, %es
+	andb	$0xfe, %al
+	movl	%eax, %cr0
+	xorw	%ax, %ax
+	movw	%ax, %es
+	sti
+	ret
+
+/* Reads the sectors of [SI] (LBA, count < 65536) to physical address EDI. */
+read:
+	movl	0(%si), %ebx
+	movl	4(%si), %ebp		/* sectors left */
+	movl	%ebp, %ecx
+	movb	$0x29, %al		/* READ MULTIPLE EXT */
+	call	command
+1:	call	wait
+	movl	$BLOCK, %ecx
+	cmpl	%ecx, %ebp
+	jae	2f
+	movl	%ebp, %ecx
+2:	subl	%ecx, %ebp
+	shll	$7, %ecx		/* of 4 bytes: the device model moves each by itself */
+	movw	$0x1f0, %dx
+	rep addr32 insl
+	testl	%ebp, %ebp
+	jnz	1b
+	movw	$0x3f6, %dx
+	xorb	%al, %al
+	outb	%al, %dx		/* interrupts as before */
+	ret
+
+	.balign	8
+gdt:	.quad	0, 0x00cf93000000ffff	/* data, 4 GiB */
+gdt_pointer:
+	.word	15
+	.long	gdt
+#else
 /* The bus master's ports to `master`, and leave for it to write memory. */
-find_ide:
+prepare:
 	movl	$(IDE_PCI + 0x04), %eax
 	movw	$0xcf8, %dx
 	outl	%eax, %dx
@@ -126,7 +232,7 @@ find_ide:
 	ret
 
 /* Reads the sectors of [SI] (LBA, count) to physical address EDI. */
-dma_read:
+read:
 	movw	$PRD_SEG, %ax
 	movw	%ax, %es
 	xorw	%bx, %bx
@@ -153,52 +259,14 @@ dma_read:
 	movl	$(PRD_SEG * 16), %eax
 	outl	%eax, %dx
 
-	movw	$0x3f6, %dx
-	movb	$0x02, %al		/* no interrupt */
-	outb	%al, %dx
-	movw	$0x1f6, %dx
-	movb	$0x40, %al		/* LBA, device 0 */
-	outb	%al, %dx
-	movw	$0x1f2, %dx		/* 48 bits: the high bytes first */
-	movb	5(%si), %al
-	outb	%al, %dx
-	incw	%dx
-	movb	3(%si), %al
-	outb	%al, %dx
-	incw	%dx
-	xorb	%al, %al
-	outb	%al, %dx
-	incw	%dx
-	outb	%al, %dx
-	movw	$0x1f2, %dx
-	movb	4(%si), %al
-	outb	%al, %dx
-	incw	%dx
-	movb	0(%si), %al
-	outb	%al, %dx
-	incw	%dx
-	movb	1(%si), %al
-	outb	%al, %dx
-	incw	%dx
-	movb	2(%si), %al
-	outb	%al, %dx
-	movw	$0x1f7, %dx
+	movl	0(%si), %ebx
+	movw	4(%si), %cx
 	movb	$0x25, %al		/* READ DMA EXT */
-	outb	%al, %dx
+	call	command
 	movw	master, %dx
 	movb	$0x09, %al		/* start */
 	outb	%al, %dx
-
-	movw	$0x3f6, %dx
-	inb	%dx, %al		/* 400 ns until BSY is valid */
-	inb	%dx, %al
-	inb	%dx, %al
-	inb	%dx, %al
-3:	inb	%dx, %al
-	testb	$0x80, %al		/* BSY */
-	jnz	3b
-	testb	$0x21, %al		/* device fault, error */
-	jnz	failed
+	call	wait
 	movw	master, %dx
 	xorb	%al, %al
 	outb	%al, %dx
@@ -207,6 +275,12 @@ dma_read:
 	ret
 
 master:	.word	0
+#endif
+
 cmdline:
-	.asciz	"console=ttyS0 quiet lab.disk=sda"
+#ifdef PIO
+	.asciz	"console=ttyS0 quiet tsc=reliable nokaslr lab.vram=0xf0800000 lab.run=beat"
+#else
+	.asciz	"console=ttyS0 quiet tsc=reliable lab.disk=sda"
+#endif
 	.org	2048

@@ -111,6 +111,7 @@ class Console(threading.Thread):
 class Bochs(Machine):
     """One run of Bochs, with com1 and com2 as files in the run's folder."""
 
+    silence = 1500
     log = "bochs.log"
     dom0_args = DOM0_ARGS
 

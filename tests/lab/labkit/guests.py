@@ -51,10 +51,10 @@ def build_initrd(path, modules):
         f.write(gzip.compress(out.getvalue(), 9, mtime=0))
 
 
-def assemble(name, path, size):
+def assemble(name, path, size, *options):
     """Makes the raw 16-bit program for 0x7c00 from SOURCE/name, of exactly size bytes."""
     obj = path + ".o"
-    tool(os.environ.get("CC", "cc"), "-m32", "-c", "-o", obj, os.path.join(SOURCE, name))
+    tool(os.environ.get("CC", "cc"), "-m32", *options, "-c", "-o", obj, os.path.join(SOURCE, name))
     tool("ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", path, obj)
     os.unlink(obj)
     os.chmod(path, 0o644)
@@ -79,9 +79,9 @@ def build_tiny(path):
          os.path.join(SOURCE, "tiny.c"))
 
 
-def build_disk(path, kernel, initrd):
+def build_disk(path, kernel, initrd, *options):
     """The loader in sectors 0..3, a label, the kernel's two parts, the initramfs."""
-    assemble("loader.S", path, 4 * SECTOR)
+    assemble("loader.S", path, 4 * SECTOR, *options)
     with open(kernel, "rb") as f:
         image_bytes = f.read()
     with open(initrd, "rb") as f:
@@ -119,6 +119,7 @@ def build():
     build_initrd(dest("initrd-disk"), modules)
     build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
     os.unlink(dest("initrd-disk"))
+    build_disk(dest("pio.img"), dest("vmlinuz"), dest("initrd"), "-DPIO")
     for name in os.listdir(SOURCE):
         if name.endswith(".cfg"):
             shutil.copyfile(os.path.join(SOURCE, name), dest(name))
@@ -126,7 +127,7 @@ def build():
 
 def wanted(command):
     """The files of /guests that a command needs: everything, but disk images only if named."""
-    disks = {"hvm-disk": "disk.img", "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img"}
+    disks = {"hvm-disk": "disk.img", "hvm-pio": "pio.img", "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img"}
     leave = {image for name, image in disks.items() if not re.search(name, command)}
     return [n for n in sorted(os.listdir(paths.GUESTS)) if n not in leave]
 

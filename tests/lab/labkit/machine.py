@@ -20,6 +20,11 @@ Boot = collections.namedtuple("Boot", "kernel args modules")
 QEMU = "qemu-system-x86_64"
 # TCG: with SMAP a PV dom0 dies in its first instructions, and RDTSCP is reported as RDTSC.
 TCG_CPU = "max,-smap,-rdtscp"
+# With several CPUs under Xen, as few as can be restore x87 state, and the first one's do: on any other it
+# changes a word of the first CPU's that has nothing to do with it, and not atomically
+# (docs/hardware.md). Xen's FPU switching is lazy without XSAVE, and dom0 stays on the first CPU.
+TCG_CPU_SMP = TCG_CPU + ",-xsave"
+XEN_ARGS_SMP = "dom0_max_vcpus=1 dom0_vcpus_pin"
 PR_SET_PDEATHSIG = 1
 
 
@@ -53,6 +58,7 @@ class Machine:
     xen_args = ""    # what Xen needs on its command line here
     dom0_args = ""   # and dom0's kernel
     clock = "TSC ticks"  # the unit of the guest clock
+    silence = 420    # seconds without a word on com1 and com2 after which it hangs
 
     def __init__(self):
         self.process = None
@@ -100,11 +106,14 @@ class Machine:
 
 
 class Qemu(Machine):
-    """One run of QEMU, with com1 and com2 as files in the run's folder."""
+    """
+    One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
+    CPUs. bare: L1 is not Xen.
+    """
 
     log = "qemu.log"
 
-    def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False):
+    def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False):
         super().__init__()
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.kvm = not icount and nested_kvm(hw)
@@ -112,8 +121,12 @@ class Qemu(Machine):
         if self.kvm:
             self.accel, self.cpu = "kvm", "host,+" + hw
         else:
-            self.accel, self.cpu = "tcg,thread=" + ("single" if icount else "multi"), TCG_CPU
-            self.xen_args = "spec-ctrl=eager-fpu"  # TCG's XSAVE ignores CR0.TS: docs/hardware.md
+            in_turn = in_turn or icount
+            smp = cpus > 1 and not in_turn and not bare
+            self.accel = "tcg,thread=" + ("single" if in_turn else "multi")
+            self.cpu = TCG_CPU_SMP if smp else TCG_CPU
+            # TCG's XSAVE ignores CR0.TS: docs/hardware.md
+            self.xen_args = XEN_ARGS_SMP if smp else "spec-ctrl=eager-fpu"
         self.cpu = cpu or self.cpu
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
                      "cpus": cpus, "mem_mb": self.mem, "icount": icount}

@@ -31,10 +31,13 @@ def parser(sub):
     p = sub.add_parser("run", help="boot the monitor and an L1, run a command in dom0")
     p.add_argument("--hw", choices=("svm", "vmx"), default="svm")
     p.add_argument("--no-monitor", action="store_true", help="the same software without us")
-    p.add_argument("--cpus", type=int, default=2)
+    p.add_argument("--cpus", type=int,
+                   help="default: 2, but 1 for Xen on AMD: docs/hardware.md")
     p.add_argument("--mem", type=int, metavar="MB", help="default: 3072, on Bochs 1536")
     p.add_argument("--cpu-model", metavar="MODEL", help="another CPU, as the emulator names it")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
+    p.add_argument("--in-turn", action="store_true",
+                   help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
     p.add_argument("--boot", choices=("direct", "grub1", "grub2", "tboot"), default="direct",
@@ -67,6 +70,8 @@ def must_exist(path, what):
 
 def check(o):
     """Everything that can be refused before an image is built."""
+    if o.cpus is None:
+        o.cpus = 2 if o.l1 or o.hw == "vmx" else 1
     if o.cpus < 1 or (o.mem or 256) < 256:
         raise LabError(errors.USAGE, "--cpus must be at least 1 and --mem at least 256")
     if o.overlay and not os.path.isdir(o.overlay):
@@ -93,7 +98,7 @@ def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
-    return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb)
+    return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1))
 
 
 def run_folder(name):

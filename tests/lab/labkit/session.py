@@ -15,6 +15,7 @@ OFF_GRACE = 20       # seconds for an L1 program to power off after its result l
 TAIL = 30            # lines of each log shown after a failure
 PANIC = (b"nethervisor: PANIC", b"nethervisor: FATAL")
 RESULT = re.compile(rb"^(\d+) passed, (\d+) failed\s*$")
+WHERE = re.compile(r"CPU|RIP|rip|CR0|CR3")  # of what the emulators print of a CPU
 XEN_TSC = re.compile(rb"^\(XEN\) \[([0-9a-f]{16})\]")
 
 
@@ -55,6 +56,7 @@ class Session:
         self.line = b""
         self.started = None
         self.result_at = None
+        self.heard = None          # when one of the lines had something new last
 
     def elapsed(self):
         return time.monotonic() - self.started
@@ -86,7 +88,9 @@ class Session:
 
     def look(self):
         """Reads what is new on both lines."""
-        data = self.com1.read()
+        data, words = self.com1.read(), self.com2.read()
+        if data or words:
+            self.heard = time.monotonic()
         if data and self.echo:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -95,10 +99,10 @@ class Session:
         for line in lines:
             self._com1_line(line.rstrip(b"\r"))
         if self.protocol:
-            self.protocol.feed(self.com2.read())
+            self.protocol.feed(words)
 
     def start(self, command, console):
-        self.started = time.monotonic()
+        self.started = self.heard = time.monotonic()
         self.machine.start(command, self.folder, console)
         self.phase("emulator_start")
 
@@ -121,12 +125,17 @@ class Session:
                 if time.monotonic() - self.result_at > OFF_GRACE:
                     return
             if self.timeout and self.elapsed() > self.timeout:
-                with open(os.path.join(self.folder, "cpus.log"), "w") as f:
-                    for _ in range(3):  # do they move?
-                        f.write(self.machine.registers())
-                raise LabError(errors.TIMEOUT, "timeout after %d s; reached: %s (at %.1f s)" % (
-                    self.timeout, self.last_phase(), self.phases.get(self.last_phase(), 0)))
+                self.give_up("timeout after %d s" % self.timeout)
+            if self.timeout and time.monotonic() - self.heard > self.machine.silence:
+                self.give_up("timeout: nothing was heard for %d s" % self.machine.silence)
             time.sleep(POLL)
+
+    def give_up(self, why):
+        with open(os.path.join(self.folder, "cpus.log"), "w") as f:
+            for _ in range(3):  # do they move?
+                f.write(self.machine.registers())
+        raise LabError(errors.TIMEOUT, "%s; reached: %s (at %.1f s)" % (
+            why, self.last_phase(), self.phases.get(self.last_phase(), 0)))
 
     def tails(self):
         """The end of each log, for the user who must find out."""
@@ -140,6 +149,11 @@ class Session:
                 lines = []
             out.append("--- %s, last lines:" % path)
             out += lines or ["(empty)"]
+        path = os.path.join(self.folder, "cpus.log")
+        if os.path.exists(path):
+            with open(path) as f:
+                out.append("--- %s, where each CPU was, three times:" % path)
+                out += [line.rstrip() for line in f if WHERE.match(line)]
         return "\n".join(out)
 
     def write_summary(self, facts):
