@@ -30,11 +30,11 @@ static void flip(void *unused)
 		if (!f.go)
 			continue;
 		until = rdtsc() + f.ticks;
-		while (rdtsc() < until) {
+		do {
 			set_entry((uint64_t *)f.at, f.value[0]);
 			set_entry((uint64_t *)f.at, f.value[1]);
 			f.flips++;
-		}
+		} while (rdtsc() < until);
 		f.go = false;
 	}
 }

@@ -9,8 +9,8 @@
 extern struct random dice;
 
 /*
- * CPU 1 stores two values into one word by turns: flip_at() has it begin, for `ticks` of the TSC.
- * flip_count(): how often it has done so since.
+ * CPU 1 stores two values into one word by turns: flip_at() has it begin, for `ticks` of the TSC, and
+ * once at least. flip_count(): how often it has done so since.
  */
 void flip_start(void);
 void flip_at(uint64_t *at, uint64_t a, uint64_t b, uint64_t ticks);
