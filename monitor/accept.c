@@ -7,8 +7,9 @@
 #include "monitor/guest.h"
 #include "monitor/lib.h"
 
-#define CPUID_HYPERVISOR ((uint64_t)1 << 31) /* leaf 1, ECX */
-#define CPUID_APIC_SHIFT 24                  /* and EBX; Xen numbers APICs by twos */
+#define CPUID_FEATURES 1
+#define CPUID_HYPERVISOR (1u << 31) /* leaf 1, ECX */
+#define CPUID_APIC_SHIFT 24         /* and EBX; Xen numbers APICs by twos */
 #define E820_RESERVED 2
 #define MAP_MAX (128 * 20) /* bytes of E820 entries that a call takes */
 #define TAKEN_MAX 1024     /* of a call's structure */
@@ -172,6 +173,42 @@ static enum stop_reason call(struct cpu *cpu, struct guest_vcpu *v)
 	return STOP_NONE;
 }
 
+static void cpuid(struct cpu *cpu, struct guest_vcpu *v)
+{
+	const struct disclosure *d = v->disclosure;
+	uint64_t *r = cpu->regs.r;
+	struct cpuid answer = {(uint32_t)r[RAX], (uint32_t)r[RBX], (uint32_t)r[RCX],
+			       (uint32_t)r[RDX]};
+	uint32_t leaf = (uint32_t)d->before.r[RAX];
+
+	if (cpu->regs.rip == d->before.rip)
+		return; /* it is repeated */
+	manifest_cpuid(cpu, &v->guest->protection.manifest, leaf, (uint32_t)d->before.r[RCX],
+		       d->cr4, d->xsave_bytes, &answer);
+	if (leaf == CPUID_FEATURES) {
+		if (d->hidden)
+			answer.c &= ~CPUID_HYPERVISOR;
+		v->xen_id = (uint8_t)(answer.b >> CPUID_APIC_SHIFT) / 2;
+	}
+	r[RAX] = answer.a;
+	r[RBX] = answer.b;
+	r[RCX] = answer.c;
+	r[RDX] = answer.d;
+}
+
+static void msr(struct cpu *cpu, struct guest_vcpu *v)
+{
+	const struct disclosure *d = v->disclosure;
+	uint64_t *r = cpu->regs.r;
+	uint64_t value = r[RDX] << 32 | (uint32_t)r[RAX];
+
+	if (cpu->regs.rip == d->before.rip)
+		return; /* it is repeated, or faults */
+	value = manifest_msr(&v->guest->protection.manifest, (uint32_t)d->before.r[RCX], value);
+	r[RAX] = (uint32_t)value;
+	r[RDX] = value >> 32;
+}
+
 static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v)
 {
 	switch (v->disclosure->accept) {
@@ -182,11 +219,11 @@ static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v)
 		return result(cpu, v);
 	case ACCEPT_CALL:
 		return call(cpu, v);
-	case ACCEPT_HIDDEN:
-	case ACCEPT_FEATURES:
-		if (v->disclosure->accept == ACCEPT_HIDDEN)
-			cpu->regs.r[RCX] &= ~CPUID_HYPERVISOR;
-		v->xen_id = (uint8_t)(cpu->regs.r[RBX] >> CPUID_APIC_SHIFT) / 2;
+	case ACCEPT_CPUID:
+		cpuid(cpu, v);
+		return STOP_NONE;
+	case ACCEPT_MSR:
+		msr(cpu, v);
 		return STOP_NONE;
 	default:
 		return STOP_NONE;

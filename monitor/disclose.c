@@ -8,7 +8,7 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 
-#define CPUID_FEATURES 1
+#define CPUID_XSAVE 0xdu
 #define CPUID_XEN_FIRST 0x40000000u
 #define CPUID_XEN_LAST 0x400fffffu
 #define PDPTE_BYTES 32
@@ -21,7 +21,8 @@
 /* Exits at which the guest's memory may matter. */
 #define REASONS                                                                                \
 	((1u << EXIT_NESTED_FAULT) | (1u << EXIT_APIC) | (1u << EXIT_PORT) | (1u << EXIT_CR) | \
-	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
+	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_READ) |                 \
+	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
 
 /* Where a page of linear addresses is, and the way there. */
 struct place {
@@ -457,15 +458,22 @@ static bool hides_xen(const struct view *s)
 
 static enum disclose_result cpuid(const struct view *s)
 {
-	uint32_t leaf = (uint32_t)s->cpu->regs.r[RAX];
+	struct disclosure *d = s->v->disclosure;
 	uint64_t *r = s->cpu->regs.r;
+	uint32_t leaf = (uint32_t)r[RAX];
+	struct cpuid hardware;
 
-	if (leaf == CPUID_FEATURES) {
-		s->v->disclosure->accept = hides_xen(s) ? ACCEPT_HIDDEN : ACCEPT_FEATURES;
+	if (!hides_xen(s) || leaf < CPUID_XEN_FIRST || leaf > CPUID_XEN_LAST) {
+		d->before = s->cpu->regs;
+		d->hidden = hides_xen(s);
+		d->cr4 = s->space.cr4;
+		if (leaf == CPUID_XSAVE) {
+			hw_host_cpuid(s->cpu, leaf, (uint32_t)r[RCX], &hardware);
+			d->xsave_bytes = hardware.b;
+		}
+		d->accept = ACCEPT_CPUID;
 		return DISCLOSE_TELL;
 	}
-	if (!hides_xen(s) || leaf < CPUID_XEN_FIRST || leaf > CPUID_XEN_LAST)
-		return DISCLOSE_TELL;
 	r[RAX] = r[RBX] = r[RCX] = r[RDX] = 0;
 	hw_guest_complete(s->cpu);
 	return DISCLOSE_AGAIN;
@@ -518,6 +526,13 @@ static enum disclose_result msr_write(const struct view *s)
 	return DISCLOSE_AGAIN;
 }
 
+static enum disclose_result msr_read_by_guest(const struct view *s)
+{
+	s->v->disclosure->before = s->cpu->regs;
+	s->v->disclosure->accept = ACCEPT_MSR;
+	return DISCLOSE_TELL;
+}
+
 static enum disclose_result by_reason(const struct view *s)
 {
 	switch (s->x->reason) {
@@ -532,6 +547,8 @@ static enum disclose_result by_reason(const struct view *s)
 		return call(s);
 	case EXIT_CPUID:
 		return cpuid(s);
+	case EXIT_MSR_READ:
+		return msr_read_by_guest(s);
 	case EXIT_MSR_WRITE:
 		return msr_write(s);
 	case EXIT_TASK:

@@ -8,7 +8,8 @@
  *                                           the instruction, its operands and the table entries on the
  *                                           way; the registers that the instruction writes come back
  *   hypercall                               what guestcall.h says
- *   CPUID                                   Xen's leaves are hidden from an HVM guest in long mode (R31)
+ *   CPUID, RDMSR                            what manifest.h says; Xen's leaves are hidden from an HVM guest in
+ *                                           long mode (R31)
  *   task switch                             refused: the guest ends
  *   others                                  nothing of its memory
  */
@@ -51,11 +52,14 @@ struct disclosure {
 		ACCEPT_NONE,   /* none: the guest repeats what it did */
 		ACCEPT_RESULT, /* what the emulated instruction writes */
 		ACCEPT_CALL,
-		ACCEPT_FEATURES, /* CPUID leaf 1 */
-		ACCEPT_HIDDEN,   /* the same, without a sign of a hypervisor */
+		ACCEPT_CPUID,
+		ACCEPT_MSR, /* a value that was read */
 	} accept;
 	struct regs before;
 	unsigned int insn_len; /* CALL */
+	bool hidden;           /* CPUID: without a sign of a hypervisor */
+	uint64_t cr4;          /* CPUID: the guest's */
+	uint32_t xsave_bytes;  /* CPUID, leaf 0Dh: as the CPU answers with the guest's XCR0 in it */
 	/* How often L1 was told of the last fault at a private page, in a row, and where that was. */
 	struct {
 		gpa_t gpa;

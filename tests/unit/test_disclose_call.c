@@ -2,6 +2,9 @@
 /* Exits of an isolated guest for a hypercall, CPUID, an MSR, a control register, a task switch. */
 #include "tests/unit/test_disclose.h"
 
+#define CPUID_1_AES (1u << 25)
+#define CPUID_1_HYPERVISOR (1u << 31)
+
 #define VERSION 17
 #define GET_FEATURES 6
 #define CHANGESET 4
@@ -307,6 +310,15 @@ static void cpuids(uint32_t leaf, enum disclose_result want)
 	expect_nothing_seen();
 }
 
+/* To leaf 1, on a CPU with AES. */
+static void l1_answers(uint32_t apic_id, uint32_t ecx)
+{
+	fake_set_cpuid(1, (struct cpuid){.c = CPUID_1_AES});
+	cpu->regs.r[RCX] = ecx;
+	cpu->regs.r[RBX] = apic_id << 24;
+	cpu->regs.rip += 2;
+}
+
 static void xen_is_hidden(void **state)
 {
 	const uint32_t hidden[] = {0x40000000, 0x40000001, 0x40000100, 0x400fffff};
@@ -327,11 +339,40 @@ static void xen_is_hidden(void **state)
 		goes_in();
 	}
 	cpuids(1, DISCLOSE_TELL);
-	cpu->regs.r[RCX] = UINT32_MAX;
-	cpu->regs.r[RBX] = 6u << 24;
+	l1_answers(6, CPUID_1_HYPERVISOR);
 	goes_in();
-	assert_int_equal(cpu->regs.r[RCX], UINT32_MAX >> 1);
+	assert_int_equal(cpu->regs.r[RCX], CPUID_1_AES);
 	assert_int_equal(v->xen_id, 3);
+}
+
+/* It answers once, to RDMSR too; and not at all if the guest is to repeat it. */
+static void answers_of_l1s(void **state)
+{
+	launch();
+	cpuids(1, DISCLOSE_TELL);
+	l1_answers(6, 1);
+	goes_in();
+	assert_int_equal(cpu->regs.r[RCX], 1 | CPUID_1_AES);
+	cpuids(1, DISCLOSE_TELL);
+	l1_answers(6, 2);
+	cpu->regs.rip -= 2;
+	goes_in();
+	assert_int_equal(cpu->regs.r[RCX], 2);
+	cpuids(1, DISCLOSE_TELL);
+	l1_answers(6, 2);
+	goes_in();
+	assert_int_equal(cpu->regs.r[RCX], 1 | CPUID_1_AES);
+	for (unsigned int i = 0; i < 2; i++) {
+		fill_registers();
+		cpu->regs.r[RCX] = 0xce;
+		comes_out((struct guest_exit){.reason = EXIT_MSR_READ}, DISCLOSE_TELL);
+		cpu->regs.r[RAX] = 5 + i;
+		cpu->regs.r[RDX] = 6 + i;
+		cpu->regs.rip += 2;
+		goes_in();
+		assert_int_equal(cpu->regs.r[RAX], 5);
+		assert_int_equal(cpu->regs.r[RDX], 6);
+	}
 }
 
 /* From neither the firmware nor a PVH guest. */
@@ -343,10 +384,9 @@ static void xen_is_there(void **state)
 	cpuids(0x40000000, DISCLOSE_TELL);
 	goes_in();
 	cpuids(1, DISCLOSE_TELL);
-	cpu->regs.r[RCX] = UINT32_MAX;
-	cpu->regs.r[RBX] = 4u << 24;
+	l1_answers(4, CPUID_1_HYPERVISOR);
 	goes_in();
-	assert_int_equal(cpu->regs.r[RCX], UINT32_MAX);
+	assert_int_equal(cpu->regs.r[RCX], CPUID_1_HYPERVISOR | CPUID_1_AES);
 	assert_int_equal(v->xen_id, 2);
 	launch();
 	fill_registers();
@@ -525,6 +565,7 @@ int main(void)
 		cmocka_unit_test(in_shared_memory),
 		cmocka_unit_test(a_page_that_is_read_only),
 		cmocka_unit_test(xen_is_hidden),
+		cmocka_unit_test(answers_of_l1s),
 		cmocka_unit_test(xen_is_there),
 		cmocka_unit_test(the_hypercall_page),
 		cmocka_unit_test(page_directory_pointers),
