@@ -196,7 +196,7 @@ static void cpuid(struct cpu *cpu, struct guest_vcpu *v)
 	r[RDX] = answer.d;
 }
 
-static void msr(struct cpu *cpu, struct guest_vcpu *v)
+static void value_read(struct cpu *cpu, struct guest_vcpu *v)
 {
 	const struct disclosure *d = v->disclosure;
 	uint64_t *r = cpu->regs.r;
@@ -204,7 +204,11 @@ static void msr(struct cpu *cpu, struct guest_vcpu *v)
 
 	if (cpu->regs.rip == d->before.rip)
 		return; /* it is repeated, or faults */
-	value = manifest_msr(&v->guest->protection.manifest, (uint32_t)d->before.r[RCX], value);
+	if (d->accept == ACCEPT_TSC)
+		value = clock_answer(&v->clock, value);
+	else
+		value = manifest_msr(&v->guest->protection.manifest, (uint32_t)d->before.r[RCX],
+				     value);
 	r[RAX] = (uint32_t)value;
 	r[RDX] = value >> 32;
 }
@@ -223,7 +227,8 @@ static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v)
 		cpuid(cpu, v);
 		return STOP_NONE;
 	case ACCEPT_MSR:
-		msr(cpu, v);
+	case ACCEPT_TSC:
+		value_read(cpu, v);
 		return STOP_NONE;
 	default:
 		return STOP_NONE;

@@ -22,7 +22,7 @@
 #define REASONS                                                                                \
 	((1u << EXIT_NESTED_FAULT) | (1u << EXIT_APIC) | (1u << EXIT_PORT) | (1u << EXIT_CR) | \
 	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_READ) |                 \
-	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
+	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK) | (1u << EXIT_TSC))
 
 /* Where a page of linear addresses is, and the way there. */
 struct place {
@@ -517,6 +517,7 @@ static enum disclose_result msr_write(const struct view *s)
 
 	if ((uint32_t)r[RCX] == MSR_X2APIC_ICR)
 		startup_note(&s->v->guest->protection.startup, r[RDX] << 32 | (uint32_t)r[RAX]);
+	clock_written(&s->v->clock, (uint32_t)r[RCX]);
 	if ((uint32_t)r[RCX] != MSR_XEN_CALL_PAGE)
 		return DISCLOSE_TELL;
 	if (!walk_gpa(&s->space, GPA((uint32_t)r[RAX] | r[RDX] << 32), 0, &at) &&
@@ -526,10 +527,13 @@ static enum disclose_result msr_write(const struct view *s)
 	return DISCLOSE_AGAIN;
 }
 
-static enum disclose_result msr_read_by_guest(const struct view *s)
+/* L1 answers in EDX:EAX. */
+static enum disclose_result value_read(const struct view *s)
 {
-	s->v->disclosure->before = s->cpu->regs;
-	s->v->disclosure->accept = ACCEPT_MSR;
+	struct disclosure *d = s->v->disclosure;
+
+	d->before = s->cpu->regs;
+	d->accept = s->x->reason == EXIT_TSC ? ACCEPT_TSC : ACCEPT_MSR;
 	return DISCLOSE_TELL;
 }
 
@@ -548,7 +552,8 @@ static enum disclose_result by_reason(const struct view *s)
 	case EXIT_CPUID:
 		return cpuid(s);
 	case EXIT_MSR_READ:
-		return msr_read_by_guest(s);
+	case EXIT_TSC:
+		return value_read(s);
 	case EXIT_MSR_WRITE:
 		return msr_write(s);
 	case EXIT_TASK:

@@ -54,6 +54,7 @@ struct disclosure {
 		ACCEPT_CALL,
 		ACCEPT_CPUID,
 		ACCEPT_MSR, /* a value that was read */
+		ACCEPT_TSC, /* the same, of the TSC */
 	} accept;
 	struct regs before;
 	unsigned int insn_len; /* CALL */

@@ -237,6 +237,7 @@ static void bind(struct guest_vcpu *v, hpa_t key, struct guest *g)
 	v->xen_id = UINT8_MAX;
 	v->icr_target = 0;
 	memset(&v->stats, 0, sizeof(v->stats));
+	v->clock = (struct clock){.started = false};
 	g->vcpus++;
 }
 

@@ -37,17 +37,17 @@ static const struct {
 	uint32_t leaf;
 	struct cpuid mask;
 } varies[] = {
-	{1, {.b = 0xff000000, .d = 1u << 9}},        /* APIC id; the APIC is on */
-	{0xb, {.d = UINT32_MAX}},                    /* x2APIC id */
-	{0x1f, {.d = UINT32_MAX}},                   /* the same */
-	{0x80000001, {.d = 1u << 9 | 1u << 11}},     /* the APIC is on; SYSCALL, in long mode only */
+	{1, {.b = 0xff000000, .d = 1u << 9}},    /* APIC id; the APIC is on */
+	{0xb, {.d = UINT32_MAX}},                /* x2APIC id */
+	{0x1f, {.d = UINT32_MAX}},               /* the same */
+	{0x80000001, {.d = 1u << 9 | 1u << 11}}, /* the APIC is on; SYSCALL, in long mode only */
 	{0x8000001e, {.a = UINT32_MAX, .b = 0xff, .c = 0xff}}, /* APIC, core and node ids */
 };
 
 /* Leaves whose answer depends on ECX. */
-static const uint32_t with_subleaf[] = {4,    7,    0xb,	0xd,	    0xf,	0x10,
-					0x12, 0x14, 0x17,	0x18,	    0x1a,	0x1b,
-					0x1d, 0x1f, 0x20,	0x8000001d, 0x80000020, 0x80000026};
+static const uint32_t with_subleaf[] = {4,    7,    0xb,  0xd,        0xf,        0x10,
+					0x12, 0x14, 0x17, 0x18,       0x1a,       0x1b,
+					0x1d, 0x1f, 0x20, 0x8000001d, 0x80000020, 0x80000026};
 
 /* MSRs whose value the guest takes for a fact: microcode, platform, MTRRs there are, flaws. */
 static const uint32_t msrs[] = {0x8b, 0xce, 0xfe, MSR_ARCH_CAPABILITIES};

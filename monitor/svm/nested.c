@@ -66,6 +66,21 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	cpu->hw->guest_gif = true;
 }
 
+/* Whether the counter is read by L1's grace is as it was at first (clock.h). */
+static void merge_clock(struct guest_vcpu *v)
+{
+	struct vmcb_control *c = &v->hw->vmcb->c;
+
+	c->tsc_offset =
+		clock_enter(&v->clock, c->tsc_offset, c->intercept1 & INTERCEPT1(VMEXIT_RDTSC));
+	c->intercept1 &= ~INTERCEPT1(VMEXIT_RDTSC);
+	c->intercept2 &= ~INTERCEPT2(VMEXIT_RDTSCP);
+	if (v->clock.exits) {
+		c->intercept1 |= INTERCEPT1(VMEXIT_RDTSC);
+		c->intercept2 |= INTERCEPT2(VMEXIT_RDTSCP);
+	}
+}
+
 /*
  * L2 executes CLGI that neither L1 intercepts nor virtual GIF covers: physical interrupts are held
  * back as for L1 (gif.c), virtual ones by the virtual GIF that L1 did not ask for.
@@ -204,6 +219,8 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	v->fresh = false;
 	svm_maps_sync(v->hw, request);
 	merge_controls(cpu, v->hw, request);
+	if (v->guest->isolated)
+		merge_clock(v);
 	hw->running = v;
 	svm_load_regs(cpu);
 	return NULL;

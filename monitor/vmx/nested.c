@@ -112,6 +112,16 @@ static void write_event(const uint64_t *f)
 	vmx_write(VMCS_ENTRY_INSN_LEN, f[F_ENTRY_INSN_LEN]);
 }
 
+/* Whether the counter is read by L1's grace is as it was at first (clock.h). */
+static void write_clock(struct guest_vcpu *v, const uint64_t *f)
+{
+	uint64_t cpu = vmx_read(VMCS_CPU_CONTROLS) & ~(uint64_t)CPU_RDTSC;
+	uint64_t wanted = f[F_CPU_CONTROLS] & CPU_TSC_OFFSET ? f[F_TSC_OFFSET] : 0;
+
+	vmx_write(VMCS_TSC_OFFSET, clock_enter(&v->clock, wanted, f[F_CPU_CONTROLS] & CPU_RDTSC));
+	vmx_write(VMCS_CPU_CONTROLS, cpu | CPU_TSC_OFFSET | (v->clock.exits ? CPU_RDTSC : 0));
+}
+
 /* A VMCS that never ran for this vCPU; leaves it current. */
 static void prepare_vmcs(struct guest_vcpu *v)
 {
@@ -188,6 +198,9 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	if (set_meets(&current->dirty, &fields_of[MERGE]))
 		merge_controls(v->hw, f);
 	write_choices(f, &l1);
+	if (v->guest->isolated && (v->clock.set || set_has(&current->dirty, F_TSC_OFFSET) ||
+				   set_meets(&current->dirty, &fields_of[MERGE])))
+		write_clock(v, f);
 	maps_prepare(v->hw, f);
 	assign_vpid(cpu, v, fresh);
 	memset(&current->dirty, 0, sizeof(current->dirty));
