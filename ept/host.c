@@ -2,6 +2,7 @@
 #include "ept/host.h"
 
 #include "ept/format.h"
+#include "ept/io.h"
 #include "ept/lock.h"
 #include "ept/mtrr.h"
 #include "ept/phys.h"
@@ -249,10 +250,19 @@ hpa_t host_root(void)
 	return host.root;
 }
 
+/* Devices lose what L1's CPUs lose a right for, and lose it first (I4). */
 int host_set(hpa_t start, uint64_t len, unsigned int rights)
 {
+	int err = 0;
+
 	ASSERT(!page_offset(start.a | len));
-	return set_range(start.a, len, rights);
+	if (rights != TABLE_RWX)
+		err = io_set(start, len, false);
+	if (!err)
+		err = set_range(start.a, len, rights);
+	if (!err && rights == TABLE_RWX)
+		io_set(start, len, true); /* if there is no room for it, devices go without */
+	return err;
 }
 
 bool host_allows(hpa_t hpa, unsigned int rights)
@@ -339,5 +349,5 @@ int host_map_device(hpa_t hpa)
 	if (hpa.a < host.top || hpa.a >> TABLE_GPA_BITS)
 		return ERR_FAULT;
 	level = host.leaf_1g ? 3 : 2;
-	return host_set(HPA(ALIGN_DOWN(hpa.a, table_span(level))), table_span(level), TABLE_RWX);
+	return set_range(ALIGN_DOWN(hpa.a, table_span(level)), table_span(level), TABLE_RWX);
 }
