@@ -12,6 +12,7 @@
 
 #define TABLE_MAX (1u << 20) /* bytes; a MADT of 256 CPUs has a few KiB */
 #define ENTRIES_MAX 1024     /* tables that the root may list */
+#define HIDDEN 'X'           /* for the first letter of a signature that L1 is not to find */
 
 /* ACPI 6.4: 5.2.5.3 (RSDP), 5.2.6 (table header), 5.2.12 (MADT and its entries). */
 struct rsdp {
@@ -71,13 +72,6 @@ _Static_assert(sizeof(struct rsdp) == RSDP_V2, "RSDP");
 _Static_assert(sizeof(struct header) == 36, "table header");
 _Static_assert(sizeof(struct madt_apic_address) == 12, "MADT entry 5");
 
-/* A table in memory whose header was read once and whose bytes add up to 0. */
-struct table {
-	hpa_t at;
-	uint32_t length;
-	char signature[4];
-};
-
 static uint8_t sum(const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
@@ -128,7 +122,7 @@ static bool rsdp_find(struct rsdp *rsdp, const struct boot_info *info)
 	return rsdp_scan(rsdp, ROM_START, ROM_END);
 }
 
-static int open_table(struct table *table, hpa_t at, const char **why)
+static int open_table(struct acpi_table *table, hpa_t at, const char **why)
 {
 	struct header header;
 	const void *bytes;
@@ -148,8 +142,9 @@ static int open_table(struct table *table, hpa_t at, const char **why)
 	return 0;
 }
 
-/* Only the header of each table is looked at until the MADT is found; others may be broken. */
-static int find_madt(struct table *madt, const struct table *root, const char **why)
+/* Only the signature of each other table is looked at; others may be broken. */
+static int find_table(struct acpi_table *table, const struct acpi_table *root,
+		      const char signature[4], const char **why)
 {
 	const uint32_t width = root->signature[0] == 'X' ? 8 : 4;
 	uint32_t count = (root->length - (uint32_t)sizeof(struct header)) / width;
@@ -158,20 +153,20 @@ static int find_madt(struct table *madt, const struct table *root, const char **
 		return boot_refuse(ERR_2BIG, why, "ACPI's root table lists more than 1024 tables");
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t address = 0;
-		char signature[4];
+		char found[4];
 
 		if (boot_read(&address, HPA(root->at.a + sizeof(struct header) + i * width), width))
 			return boot_refuse(ERR_FAULT, why, "an ACPI table lies outside of memory");
-		if (boot_read(signature, HPA(address), sizeof(signature)))
+		if (boot_read(found, HPA(address), sizeof(found)))
 			continue;
-		if (memcmp(signature, "APIC", 4) == 0)
-			return open_table(madt, HPA(address), why);
+		if (memcmp(found, signature, sizeof(found)) == 0)
+			return open_table(table, HPA(address), why);
 	}
 	return boot_refuse(ERR_NOENT, why,
-			   "ACPI has no MADT: turn ACPI on in the firmware's setup");
+			   "ACPI lacks a table (if no MADT: turn ACPI on in the firmware's setup)");
 }
 
-static int open_root(struct table *root, const struct rsdp *rsdp, const char **why)
+static int open_root(struct acpi_table *root, const struct rsdp *rsdp, const char **why)
 {
 	bool extended = rsdp->revision >= 2 && rsdp->xsdt;
 	int error = open_table(root, HPA(extended ? rsdp->xsdt : rsdp->rsdt), why);
@@ -237,7 +232,7 @@ static int read_entry(struct acpi_info *acpi, hpa_t at, uint8_t type, uint8_t le
 	return add_cpu(acpi, entry.local_apic.apic_id, entry.local_apic.flags, why);
 }
 
-static int read_madt(struct acpi_info *acpi, const struct table *madt, const char **why)
+static int read_madt(struct acpi_info *acpi, const struct acpi_table *madt, const char **why)
 {
 	uint32_t pos = sizeof(struct header), address;
 
@@ -261,19 +256,35 @@ static int read_madt(struct acpi_info *acpi, const struct table *madt, const cha
 	return 0;
 }
 
-int acpi_parse(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+int acpi_find(struct acpi_table *table, const struct boot_info *info, const char signature[4],
+	      const char **why)
 {
+	struct acpi_table root;
 	struct rsdp rsdp;
-	struct table root, madt;
 	int error;
 
-	memset(acpi, 0, sizeof(*acpi));
 	if (!rsdp_find(&rsdp, info))
 		return boot_refuse(ERR_NOENT, why,
 				   "no ACPI RSDP: under UEFI load the monitor with multiboot2");
 	error = open_root(&root, &rsdp, why);
-	if (!error)
-		error = find_madt(&madt, &root, why);
+	return error ? error : find_table(table, &root, signature, why);
+}
+
+void acpi_hide(const struct acpi_table *table)
+{
+	struct header *header = boot_mem(table->at, sizeof(*header));
+
+	header->checksum = (uint8_t)(header->checksum + header->signature[0] - HIDDEN);
+	header->signature[0] = HIDDEN;
+}
+
+int acpi_parse(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+{
+	struct acpi_table madt;
+	int error;
+
+	memset(acpi, 0, sizeof(*acpi));
+	error = acpi_find(&madt, info, "APIC", why);
 	if (!error)
 		error = read_madt(acpi, &madt, why);
 	if (!error && !acpi->cpu_count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACPI's tables, as far as the monitor needs them: which CPUs there are. Only reads. */
+/* ACPI's tables, as far as the monitor needs them: which CPUs there are; finding and hiding others. */
 #ifndef MONITOR_BOOT_ACPI_H
 #define MONITOR_BOOT_ACPI_H
 
@@ -17,6 +17,23 @@ struct acpi_info {
 	unsigned int cpu_count; /* at least 1; no APIC id twice */
 	struct acpi_cpu cpu[ACPI_CPUS_MAX];
 };
+
+/* A table in memory whose header was read once and whose bytes added up to 0. */
+struct acpi_table {
+	hpa_t at;
+	uint32_t length; /* at least that of a header, 36 */
+	char signature[4];
+};
+
+/*
+ * The first table with that signature. Errors as below; ERR_NOENT if there is no RSDP or no such
+ * table.
+ */
+int acpi_find(struct acpi_table *table, const struct boot_info *info, const char signature[4],
+	      const char **why);
+
+/* Gives a table that was found another signature, so that L1 passes over it. Before mem_seal(). */
+void acpi_hide(const struct acpi_table *table);
 
 /*
  * Finds the RSDP (info->rsdp if the loader gave one, else the EBDA and 0xE0000..0xFFFFF), follows
