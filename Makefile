@@ -92,7 +92,8 @@ include crypto/build.mk
 
 # --- the images ------------------------------------------------------------------------------
 # image-sources BACKEND
-image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/$(1)/*.[cS]) \
+image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/iommu/*.[cS] \
+	monitor/$(1)/*.[cS]) \
 	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS])
 
 define image

@@ -5,6 +5,7 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/hypercall.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/launch.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -40,6 +41,8 @@ static int64_t do_info(uint64_t *r)
 	r[R10] = cpu_count();
 	r[R11] = GUEST_MAX + 1;
 	r[R12] = started;
+	r[R13] = iommu_count();
+	r[R14] = iommu_flags();
 	return 0;
 }
 

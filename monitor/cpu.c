@@ -7,6 +7,7 @@
 #include "monitor/boot/tboot.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -242,6 +243,7 @@ void phys_flush(void)
 {
 	uint32_t retired = host_retired();
 
+	iommu_flush();
 	flush(UINT64_MAX);
 	host_release(retired);
 }

@@ -19,7 +19,8 @@ enum hypercall {
 	HYPERCALL_VERSION = 0,
 	/*
 	 * RBX = bytes of RAM the host owns, R8 = bytes the monitor owns, R9 = hpa of the monitor's
-	 * block, R10 = CPUs held, R11 = guest records in the table, R12 = TSC at the monitor's start
+	 * block, R10 = CPUs held, R11 = guest records in the table, R12 = TSC at the monitor's start,
+	 * R13 = IOMMUs that the monitor drives, R14 = DMA_ flags
 	 */
 	HYPERCALL_INFO = 1,
 	/*
@@ -49,6 +50,10 @@ enum hypercall {
 	 */
 	HYPERCALL_DECLARE = 6,
 };
+
+#define DMA_OPEN 1u       /* no IOMMU is driven: devices reach all memory */
+#define DMA_BLOCKED 2u    /* before what was loaded was copied; now but the host's memory */
+#define DMA_INTERRUPTS 4u /* and send no other interrupts than ordinary ones */
 
 #define LAUNCH_PROTECTED 1u /* the guest's memory was taken and hashed */
 #define LAUNCH_SEALED 2u

@@ -13,6 +13,7 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -141,6 +142,7 @@ static _Noreturn void start(void)
 		die_about("cryptography", why);
 	find_cpus();
 	build_host_table();
+	iommu_block(&info); /* before what was loaded is copied (R22) */
 	for (unsigned int i = 0; i < cpu_count(); i++)
 		hw_cpu_prepare(cpu_at(i));
 	guest_init();
@@ -155,6 +157,7 @@ static _Noreturn void start(void)
 	if (l1_load(&info, &taken, &l1, &why))
 		die_about("L1 can not be started", why);
 	mem_seal();
+	iommu_open();
 	bios_call_init(low, &info.map);
 	log_line("holding %u CPU%s; %lu MiB for the monitor at %lx, %lu MiB for the host",
 		 cpu_count(), others ? "s" : "", (block.end - block.start) >> 20, block.start,

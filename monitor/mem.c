@@ -10,10 +10,14 @@
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
 #define BLOCK_ALIGN (2 * MIB)
-#define BLOCK_FIXED (12 * MIB) /* image, stacks, guests, log; owners of holes below 4 GiB */
+/* Image, stacks, guests, log; owners of holes below 4 GiB; 2 MiB are AMD-Vi's table of devices. */
+#define BLOCK_FIXED (14 * MIB)
 #define BLOCK_RAM_MAX (1536 * MIB)
-/* And of RAM: for each page 8 bytes of L1's table, 8 of owners, 1/2 of a record of a sealed page. */
-#define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 33 / 2)
+/*
+ * And of RAM: for each page 8 bytes of L1's table, 8 of the IO table, 8 of owners, 1/2 of a record of a
+ * sealed page.
+ */
+#define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 49 / 2)
 #define BLOCK_FLOOR (32 * MIB) /* below it the image was loaded and L1 wants to be */
 
 #define PTE_P 0x1u
@@ -171,7 +175,7 @@ static int choose_block(const struct boot_info *info, const char **why)
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;
 	if (memmap_find_top(&info->map, &want, avoid, info->module_count, &mem.block.start)) {
-		*why = "not enough free memory below 4 GiB for the monitor: it needs 12 MiB and 4 in "
+		*why = "not enough free memory below 4 GiB for the monitor: it needs 14 MiB and 6 in "
 		       "each GiB in one piece above 32 MiB, besides the modules";
 		return ERR_NOMEM;
 	}

@@ -95,6 +95,8 @@ int ask_info(struct monitor_info *info)
 		.cpus = a.r[2],
 		.records = a.r[3],
 		.tsc_start = a.r[4],
+		.iommus = a.r[5],
+		.dma = a.r[6],
 	};
 	return (int)a.status;
 }

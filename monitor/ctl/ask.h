@@ -25,6 +25,8 @@ struct monitor_info {
 	uint64_t cpus;
 	uint64_t records; /* of guests, the host's included */
 	uint64_t tsc_start;
+	uint64_t iommus; /* that the monitor drives */
+	uint64_t dma;    /* DMA_ flags */
 };
 
 struct monitor_guest {

@@ -140,6 +140,18 @@ static void print_title(size_t index, const struct guest *guest)
 	printf("%" PRIu64 " exits\n", g->exits);
 }
 
+static void print_dma(const struct monitor_info *info)
+{
+	if (info->dma & DMA_OPEN) {
+		printf("DMA: open, devices reach all memory\n");
+		return;
+	}
+	printf("DMA: %" PRIu64 " IOMMU%s, devices reach the host's memory%s%s\n", info->iommus,
+	       info->iommus == 1 ? "" : "s",
+	       info->dma & DMA_BLOCKED ? ", and none before it was measured" : "",
+	       info->dma & DMA_INTERRUPTS ? "; interrupts are filtered" : "");
+}
+
 static void print_stat(const struct snapshot *s)
 {
 	const struct monitor_info *info = &s->info;
@@ -148,6 +160,7 @@ static void print_stat(const struct snapshot *s)
 	       s->version.backend, info->cpus, info->cpus == 1 ? "" : "s");
 	printf("memory: host %.1f MiB, monitor %.1f MiB at 0x%" PRIx64 "\n", mib(info->host_bytes),
 	       mib(info->monitor_bytes), info->monitor_hpa);
+	print_dma(info);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct guest *g = &s->guests[i];
 
@@ -219,6 +232,11 @@ static void print_json(const struct snapshot *s)
 	printf(" \"host_bytes\": %" PRIu64 ", \"monitor_bytes\": %" PRIu64
 	       ", \"monitor_hpa\": %" PRIu64 ",\n",
 	       info->host_bytes, info->monitor_bytes, info->monitor_hpa);
+	printf(" \"iommus\": %" PRIu64 ", \"dma_open\": %s, \"dma_blocked_at_boot\": %s, "
+	       "\"interrupts_filtered\": %s,\n",
+	       info->iommus, info->dma & DMA_OPEN ? "true" : "false",
+	       info->dma & DMA_BLOCKED ? "true" : "false",
+	       info->dma & DMA_INTERRUPTS ? "true" : "false");
 	printf(" \"tsc_start\": %" PRIu64 ", \"tsc\": %" PRIu64 ",\n \"host\": ", info->tsc_start,
 	       s->tsc);
 	json_guest(&s->guests[0]);

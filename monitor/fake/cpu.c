@@ -8,6 +8,7 @@
 #include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/digest.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/panic.h"
 #include "monitor/reset.h"
 
@@ -172,6 +173,7 @@ void phys_flush(void)
 {
 	uint32_t retired = host_retired();
 
+	iommu_flush();
 	for (unsigned int i = 0; i < m.count; i++) {
 		hw_flush(&m.cpu[i]);
 		cpu_forgets(&m.cpu[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A monitor to test netherctl with. FAKE in the environment names what is odd about it: none, abi,
- * records, refuse, late, unprotected. Counters grow with each reading, so that `top` has something
+ * records, refuse, late, unprotected, open. Counters grow with each reading, so that `top` has something
  * to show.
  */
 #include <stdio.h>
@@ -46,6 +46,8 @@ int ask_info(struct monitor_info *info)
 		.cpus = 2,
 		.records = odd("records") ? UINT64_MAX : 4,
 		.tsc_start = 5,
+		.iommus = odd("open") ? 0 : 2,
+		.dma = odd("open") ? DMA_OPEN : DMA_BLOCKED | DMA_INTERRUPTS,
 	};
 	return odd("refuse") ? ERR_NOSYS : 0;
 }

@@ -78,8 +78,10 @@ static void info(void **state)
 	assert_int_equal(r[R9], BLOCK);
 	assert_int_equal(r[R10], CPUS);
 	assert_int_equal(r[R11], GUEST_MAX + 1);
+	assert_int_equal(r[R13], 0); /* no IOMMU */
+	assert_int_equal(r[R14], DMA_OPEN);
 	assert_true(r[R12] > early && r[R12] < arch_rdtsc());
-	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12));
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12) | R(R13) | R(R14));
 }
 
 static void the_host_itself(void **state)
