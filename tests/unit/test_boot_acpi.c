@@ -304,6 +304,22 @@ static void survives_loops(void **state)
 	refused(ERR_INVAL, "signature");
 }
 
+static void finds_and_hides_a_table(void **state)
+{
+	struct acpi_table table;
+
+	ram_all(false); /* hiding writes */
+	assert_int_equal(acpi_find(&table, &info, "APIC", &why), 0);
+	assert_int_equal(table.at.a, MADT_AT);
+	assert_int_equal(table.length, madt_len);
+	assert_int_equal(acpi_find(&table, &info, "DMAR", &why), ERR_NOENT);
+	assert_int_equal(acpi_find(&table, &info, "APIC", &why), 0);
+	acpi_hide(&table);
+	assert_memory_equal(&ram[MADT_AT], "XPIC", 4);
+	assert_int_equal(sum(MADT_AT, madt_len), 0);
+	assert_int_equal(acpi_find(&table, &info, "APIC", &why), ERR_NOENT);
+}
+
 static void refuses_too_many(void **state)
 {
 	static uint64_t many[1025];
@@ -338,6 +354,7 @@ int main(void)
 		cmocka_unit_test_setup(refuses_bad_entries, setup),
 		cmocka_unit_test_setup(refuses_tables_outside_of_memory, setup),
 		cmocka_unit_test_setup(survives_loops, setup),
+		cmocka_unit_test_setup(finds_and_hides_a_table, setup),
 		cmocka_unit_test_setup(refuses_too_many, setup),
 	};
 

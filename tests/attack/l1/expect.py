@@ -112,4 +112,12 @@ ATTACKS = {
     "host-save-in-victim": Attack("VMRUN keeps L1's state in its page", GOES_ON, hw=("svm",)),
     "virtual-apic-in-victim": Attack("its page is a virtual APIC", GOES_ON, hw=("vmx",)),
     "apic-access-in-victim": Attack("its page is the APIC, which L1 answers for", GOES_ON, hw=("vmx",)),
+    # dma.c: QEMU's device, and an IOMMU; Bochs has neither.
+    "dma-read": Attack("a device reads its secret", GOES_ON, hw=("svm",)),
+    "dma-write": Attack("a device writes to a page", GOES_ON, hw=("svm",)),
+    "dma-table": Attack("a device writes to its nested table", GOES_ON, hw=("svm",)),
+    "dma-late": Attack("a device's write is under way when it is launched", GOES_ON, hw=("svm",)),
+    "dma-taken": Attack("a device reads a page that was taken away", GOES_ON, hw=("svm",)),
+    "dma-read-below": Attack("a device reads the monitor's memory", ROUNDS, hw=("svm",)),
+    "dma-write-below": Attack("a device writes to the monitor's memory", GOES_ON, hw=("svm",)),
 }
