@@ -185,7 +185,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	boot_options(boot_string(&info, info.cmdline), hw_options);
 	if (hw_check(&why))
 		die(why);
-	if (mem_init(&info, &why))
+	if (mem_init(&info, iommu_listed(&info), &why))
 		die_about("memory", why);
 	start();
 }

@@ -10,14 +10,12 @@
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
 #define BLOCK_ALIGN (2 * MIB)
-/* Image, stacks, guests, log; owners of holes below 4 GiB; 2 MiB are AMD-Vi's table of devices. */
-#define BLOCK_FIXED (14 * MIB)
+#define BLOCK_FIXED (12 * MIB) /* image, stacks, guests, log; owners of holes below 4 GiB */
 #define BLOCK_RAM_MAX (1536 * MIB)
-/*
- * And of RAM: for each page 8 bytes of L1's table, 8 of the IO table, 8 of owners, 1/2 of a record of a
- * sealed page.
- */
-#define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 49 / 2)
+/* And of RAM: for each page 8 bytes of L1's table, 8 of owners, 1/2 of a record of a sealed page. */
+#define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 33 / 2)
+/* With IOMMUs: AMD-Vi's table of devices, and for each page 8 bytes of the IO table. */
+#define BLOCK_IOMMU(ram) (2 * MIB + (ram) / PAGE_SIZE * 8)
 #define BLOCK_FLOOR (32 * MIB) /* below it the image was loaded and L1 wants to be */
 
 #define PTE_P 0x1u
@@ -158,7 +156,7 @@ static int map_direct(void)
 	return 0;
 }
 
-static int choose_block(const struct boot_info *info, const char **why)
+static int choose_block(const struct boot_info *info, bool iommus, const char **why)
 {
 	uint64_t share = BLOCK_RAM_SHARE(memmap_ram_bytes(&info->map));
 	struct range avoid[BOOT_MODULES_MAX];
@@ -171,11 +169,13 @@ static int choose_block(const struct boot_info *info, const char **why)
 
 	if (share > BLOCK_RAM_MAX)
 		want.size = BLOCK_FIXED + BLOCK_RAM_MAX;
+	if (iommus)
+		want.size += BLOCK_IOMMU(memmap_ram_bytes(&info->map));
 	want.size = ALIGN_UP(want.size, BLOCK_ALIGN);
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;
 	if (memmap_find_top(&info->map, &want, avoid, info->module_count, &mem.block.start)) {
-		*why = "not enough free memory below 4 GiB for the monitor: it needs 14 MiB and 6 in "
+		*why = "not enough free memory below 4 GiB for the monitor: it needs 12 MiB and 4 in "
 		       "each GiB in one piece above 32 MiB, besides the modules";
 		return ERR_NOMEM;
 	}
@@ -206,7 +206,7 @@ void mem_early(struct boot_info *info)
 	mem.info = info;
 }
 
-int mem_init(struct boot_info *info, const char **why)
+int mem_init(struct boot_info *info, bool iommus, const char **why)
 {
 	const struct region *last = &info->map.region[info->map.count - 1];
 	size_t image_size = (size_t)(image_end - image_start);
@@ -220,7 +220,7 @@ int mem_init(struct boot_info *info, const char **why)
 		*why = "more physical memory than 64 TiB";
 		return ERR_2BIG;
 	}
-	err = choose_block(info, why);
+	err = choose_block(info, iommus, why);
 	if (err)
 		return err;
 	mem.next = mem.block.start + image_size;

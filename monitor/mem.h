@@ -17,9 +17,9 @@ void mem_early(struct boot_info *info);
 /*
  * Chooses the block, moves the running image there and switches to the final page tables: after
  * it, addresses below 4 GiB are no longer mapped one to one. Returns 0, or an error with *why set.
- * Keeps info: its memory map decides what phys_host() calls host RAM, from mem_seal() on.
+ * iommus: there are some, so there is to be room for their tables, too. Keeps info: its memory map decides what phys_host() calls host RAM, from mem_seal() on.
  */
-int mem_init(struct boot_info *info, const char **why);
+int mem_init(struct boot_info *info, bool iommus, const char **why);
 
 /*
  * Until this call boot_mem() reaches what the loader left, and phys_host() nothing. After it, the

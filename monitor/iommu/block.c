@@ -74,6 +74,14 @@ static int check_places(const struct boot_info *info, const char **why)
 	return 0;
 }
 
+bool iommu_listed(const struct boot_info *info)
+{
+	struct acpi_table table;
+	const char *why;
+
+	return !acpi_find(&table, info, "DMAR", &why) || !acpi_find(&table, info, "IVRS", &why);
+}
+
 static int find(const struct boot_info *info, const struct iommu_kind **kind,
 		struct acpi_table *table, const char **why)
 {

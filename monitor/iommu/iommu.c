@@ -4,6 +4,7 @@
 #include "ept/lock.h"
 #include "monitor/hypercall.h"
 #include "monitor/iommu/unit.h"
+#include "monitor/panic.h"
 
 static struct {
 	const struct iommu_kind *kind;
@@ -46,7 +47,8 @@ static void flush_all(void)
 		iommu.kind->submit(&list->unit[i]);
 	for (unsigned int i = 0; i < list->count; i++)
 		err |= iommu_wait(&list->unit[i]);
-	ASSERT(!err); /* devices might still reach what changes hands */
+	if (err) /* devices might still reach what changes hands */
+		panic("an IOMMU does not answer");
 	__atomic_store_n(&iommu.flushed, removed, __ATOMIC_RELEASE);
 }
 

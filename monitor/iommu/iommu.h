@@ -9,6 +9,9 @@
 
 #include "monitor/boot/boot.h"
 
+/* Whether ACPI has a table of IOMMUs, which need memory then. */
+bool iommu_listed(const struct boot_info *info);
+
 /*
  * Finds the IOMMUs in ACPI's tables and makes them refuse all DMA, but for what the firmware asked
  * for in reserved memory. After host_init(), and before what was loaded is looked at. If there is none, or

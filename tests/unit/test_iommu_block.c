@@ -128,6 +128,7 @@ static void blocks_and_opens(void **state)
 	uint8_t *dmar, sum = 0;
 
 	begin();
+	assert_true(iommu_listed(&info));
 	iommu_block(&info);
 	assert_int_equal(iommu_count(), 1);
 	assert_int_equal(iommu_flags(), DMA_BLOCKED);
@@ -191,6 +192,7 @@ static void no_table(void **state)
 {
 	begin();
 	memcpy(mem_at(HPA(DMAR_AT)), "FACP", 4);
+	assert_false(iommu_listed(&info));
 	expect_open();
 }
 
