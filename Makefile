@@ -26,7 +26,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 # One image for each backend. A backend walks its own table format, not the other's.
 BACKENDS := svm vmx
 IMAGES := $(BACKENDS:%=$(B)/nethervisor-%.elf)
-OTHER_FORMAT_svm := ept/ept.c ept/mtrr.c
+OTHER_FORMAT_svm := ept/ept.c
 OTHER_FORMAT_vmx := ept/npt.c
 
 CC := gcc

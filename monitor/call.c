@@ -10,6 +10,7 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/refusal.h"
 #include "version.h"
 
 #define LOG_BYTES 48
@@ -170,6 +171,14 @@ static int64_t do_declare(struct cpu *cpu)
 	return err ? err : launch_declare(page, sealed);
 }
 
+static int64_t do_refused(uint64_t *r)
+{
+	if (r[RDX] >= REFUSAL_COUNT)
+		return ERR_INVAL;
+	r[RBX] = refusal_count((enum refusal)r[RDX], &r[R8]);
+	return 0;
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -196,6 +205,9 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_DECLARE:
 		err = do_declare(cpu);
+		break;
+	case HYPERCALL_REFUSED:
+		err = do_refused(r);
 		break;
 	default:
 		err = ERR_NOSYS;

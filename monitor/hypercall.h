@@ -49,6 +49,29 @@ enum hypercall {
 	 * that guest sealed, 0 withdraws that. ERR_PERM: the guest is launched already; ERR_FAULT.
 	 */
 	HYPERCALL_DECLARE = 6,
+	/*
+	 * RDX = enum refusal: RBX = what L1 tried of this kind and was refused, R8 = the last of them,
+	 * an MSR's number or a physical address
+	 */
+	HYPERCALL_REFUSED = 7,
+};
+
+/* What the monitor keeps L1 from changing. X(NAME, "text"); append only. */
+#define REFUSALS(X)                                             \
+	X(OTHER, "other MSR")                                   \
+	X(MICROCODE, "microcode")                               \
+	X(MEMORY, "memory map, memory encryption")              \
+	X(SMM, "system management mode")                        \
+	X(TRACE, "tracing and profiling")                       \
+	X(POWER, "voltage and power")                           \
+	X(APIC, "local APIC: base, delivery mode, destination") \
+	X(IRQ, "I/O APIC or HPET: delivery mode, address")
+
+enum refusal {
+#define X(name, text) REFUSAL_##name,
+	REFUSALS(X)
+#undef X
+		REFUSAL_COUNT
 };
 
 #define DMA_OPEN 1u       /* no IOMMU is driven: devices reach all memory */

@@ -124,6 +124,14 @@ int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e)
 	return (int)a.status;
 }
 
+int ask_refused(unsigned int what, struct monitor_refused *r)
+{
+	struct answer a = call(HYPERCALL_REFUSED, what, 0);
+
+	*r = (struct monitor_refused){.count = a.rbx, .last = a.r[0]};
+	return (int)a.status;
+}
+
 static int read_launch(uint64_t named, bool by_page, struct monitor_launch *launch)
 {
 	struct answer a = call(HYPERCALL_LAUNCH, named, by_page);

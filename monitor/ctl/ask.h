@@ -61,6 +61,13 @@ int ask_info(struct monitor_info *info);
 int ask_guest(uint64_t index, struct monitor_guest *g);
 int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e);
 
+/* Of an enum refusal: what L1 was refused, and an MSR's number or an address: the last one's. */
+struct monitor_refused {
+	uint64_t count;
+	uint64_t last;
+};
+int ask_refused(unsigned int what, struct monitor_refused *r);
+
 /* Of a record, or (_of) of the guest whose page is mapped here: ERR_NOENT if it is no guest's. */
 int ask_launch(uint64_t index, struct monitor_launch *launch);
 int ask_launch_of(const void *page, struct monitor_launch *launch);

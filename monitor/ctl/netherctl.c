@@ -34,6 +34,7 @@ struct snapshot {
 	uint64_t tsc;
 	size_t count;
 	struct guest *guests; /* [0] is the host */
+	struct monitor_refused refused[REFUSAL_COUNT];
 };
 
 static const char *const reason_name[] = {
@@ -45,6 +46,18 @@ static const char *const reason_name[] = {
 static const char *const reason_text[] = {
 #define X(name, text) [EXIT_##name] = text,
 	EXIT_REASONS(X)
+#undef X
+};
+
+static const char *const refusal_name[] = {
+#define X(name, text) [REFUSAL_##name] = #name,
+	REFUSALS(X)
+#undef X
+};
+
+static const char *const refusal_text[] = {
+#define X(name, text) [REFUSAL_##name] = text,
+	REFUSALS(X)
 #undef X
 };
 
@@ -109,6 +122,9 @@ static int snapshot_take(struct snapshot *s)
 	}
 	for (size_t i = 0; i < s->count; i++)
 		read_guest(i, &s->guests[i]);
+	for (unsigned int i = 0; i < REFUSAL_COUNT; i++)
+		if (ask_refused(i, &s->refused[i]))
+			s->refused[i].count = 0;
 	s->tsc = rdtsc();
 	return STATUS_OK;
 }
@@ -152,6 +168,21 @@ static void print_dma(const struct monitor_info *info)
 	       info->dma & DMA_INTERRUPTS ? "; interrupts are filtered" : "");
 }
 
+static void print_refused(const struct snapshot *s)
+{
+	const char *title = "\nrefused to the host: (MSR or address of the last)\n";
+
+	for (unsigned int i = 0; i < REFUSAL_COUNT; i++) {
+		const struct monitor_refused *r = &s->refused[i];
+
+		if (!r->count)
+			continue;
+		printf("%s  %12" PRIu64 " %16" PRIx64 "  %s\n", title, r->count, r->last,
+		       refusal_text[i]);
+		title = "";
+	}
+}
+
 static void print_stat(const struct snapshot *s)
 {
 	const struct monitor_info *info = &s->info;
@@ -176,6 +207,7 @@ static void print_stat(const struct snapshot *s)
 				       e->cycles, ratio(e->cycles, e->count), reason_text[r]);
 		}
 	}
+	print_refused(s);
 }
 
 /* --- JSON ------------------------------------------------------------------------------- */
@@ -219,6 +251,23 @@ static void json_guest(const struct guest *guest)
 	printf("}}");
 }
 
+static void json_refused(const struct snapshot *s)
+{
+	const char *comma = "";
+
+	printf("{");
+	for (unsigned int i = 0; i < REFUSAL_COUNT; i++) {
+		const struct monitor_refused *r = &s->refused[i];
+
+		if (!r->count)
+			continue;
+		printf("%s\"%s\": {\"count\": %" PRIu64 ", \"last\": %" PRIu64 "}", comma,
+		       refusal_name[i], r->count, r->last);
+		comma = ", ";
+	}
+	printf("}");
+}
+
 static void print_json(const struct snapshot *s)
 {
 	const struct monitor_info *info = &s->info;
@@ -240,6 +289,8 @@ static void print_json(const struct snapshot *s)
 	printf(" \"tsc_start\": %" PRIu64 ", \"tsc\": %" PRIu64 ",\n \"host\": ", info->tsc_start,
 	       s->tsc);
 	json_guest(&s->guests[0]);
+	printf(",\n \"refused\": ");
+	json_refused(s);
 	printf(",\n \"guests\": [");
 	for (size_t i = 1; i < s->count; i++) {
 		if (!s->guests[i].there)

@@ -11,7 +11,7 @@
 #include "monitor/fake/msr.h"
 #include "monitor/msr.h"
 
-#define MSRS_MAX 32
+#define MSRS_MAX 64
 
 static struct {
 	struct {

@@ -4,6 +4,7 @@
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/svm/svm.h"
+#include "monitor/types.h"
 
 #include "ept/host.h"
 
@@ -50,6 +51,7 @@ int hw_check(const char **why)
 const struct mtrr *hw_table_types(bool *leaf_1g)
 {
 	*leaf_1g = arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES;
+	types_read(svm_features.phys_bits, false);
 	return NULL;
 }
 

@@ -157,6 +157,12 @@ void hw_host_no_hypercall(struct cpu *cpu)
 	hw_host_inject(cpu, VECTOR_UD, 0);
 }
 
+/* L2 with the branch records of its VMCB: DEBUGCTL is there, and the CPU's is L1's. */
+static bool own_branches(const struct cpu *cpu)
+{
+	return svm_current(cpu)->c.virt_ext & VIRT_EXT_LBR;
+}
+
 int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	const struct hw_cpu *hw = cpu->hw;
@@ -170,6 +176,11 @@ int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 		return 0;
 	case MSR_VM_HSAVE_PA:
 		*value = hw->hsave_pa;
+		return 0;
+	case MSR_DEBUGCTL:
+		if (!own_branches(cpu))
+			return ERR_NOENT;
+		*value = svm_current(cpu)->s.dbgctl;
 		return 0;
 	default:
 		return ERR_NOENT;
@@ -230,6 +241,13 @@ int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 			return ERR_INVAL;
 		hw->hsave_pa = value;
 		return 0;
+	case MSR_DEBUGCTL:
+		if (!own_branches(cpu))
+			return ERR_NOENT;
+		svm_current(cpu)->s.dbgctl = value;
+		return 0;
+	case MSR_XSS: /* no state that the monitor switches: hw_host_cpuid() */
+		return value ? ERR_INVAL : ERR_NOENT;
 	default:
 		return ERR_NOENT;
 	}

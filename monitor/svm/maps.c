@@ -19,7 +19,7 @@ static int msr_bit(uint32_t msr, bool write)
 static bool msr_reserved(uint32_t msr, bool write)
 {
 	return (msr == MSR_EFER && write) || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA ||
-	       msr_watched(msr, write);
+	       (msr == MSR_XSS && write) || msr_watched(msr, write);
 }
 
 void svm_maps_host(uint8_t *msrpm)

@@ -11,6 +11,8 @@
 #include "monitor/tags.h"
 
 #define ASID_HOST 1 /* L1's own; L2's follow */
+#define MSR_DEBUGCTL 0x1d9u
+#define MSR_XSS 0xda0u
 #define MSRPM_BYTES 8192u
 #define IOPM_BYTES 12288u
 

@@ -6,6 +6,7 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/types.h"
 #include "monitor/vmx/vmx.h"
 
 /* Segment access rights (SDM vol. 3, table 25-2). */
@@ -62,7 +63,7 @@ const struct mtrr *hw_table_types(bool *leaf_1g)
 {
 	*leaf_1g = hw_caps.ept_vpid & CAP_1G;
 	ept_limits(hw_caps.ept_vpid & CAP_EXEC_ONLY, *leaf_1g);
-	return types_read();
+	return types_read((uint8_t)hw_caps.phys_bits, true);
 }
 
 struct hw_vcpu *hw_vcpu_create(void)

@@ -228,6 +228,7 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 #define MSR_VMX_LAST 0x493u
 #define MSR_XSS 0xda0u
 #define MSR_FS_BASE 0xc0000100u
+#define MSR_DEBUGCTL 0x1d9u
 
 /* --- check.c: what VM entry refuses before it looks at the guest; NULL, or what is wrong -------- */
 
@@ -296,12 +297,6 @@ bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened);
 /* msrs.c: MSR lists, into and from the current VMCS. 0, or the number (from 1) of a bad entry. */
 uint32_t msrs_load(struct cpu *cpu, uint64_t list, uint64_t count);
 uint32_t msrs_store(struct cpu *cpu, uint64_t list, uint64_t count);
-
-/* types.c: MTRRs, as L1 set them */
-const struct mtrr *types_read(void); /* at boot: the hardware's */
-bool types_is_mtrr(uint32_t msr);
-int types_get(uint32_t msr, uint64_t *value);
-int types_set(uint32_t msr, uint64_t value);
 
 /* nested.c */
 void vmx_launch(struct cpu *cpu, bool launch);

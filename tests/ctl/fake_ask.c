@@ -78,6 +78,14 @@ int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e)
 	return reason < EXIT_REASON_COUNT ? 0 : ERR_INVAL;
 }
 
+int ask_refused(unsigned int what, struct monitor_refused *r)
+{
+	*r = (struct monitor_refused){0};
+	if (what == REFUSAL_MICROCODE)
+		*r = (struct monitor_refused){.count = 2, .last = 0x79};
+	return what < REFUSAL_COUNT ? 0 : ERR_INVAL;
+}
+
 /* Guest 7 was declared sealed, 9 not; digests count up. */
 int ask_launch(uint64_t index, struct monitor_launch *launch)
 {

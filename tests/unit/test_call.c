@@ -2,6 +2,7 @@
 /* Hypercalls: registers in, registers out. */
 #include "monitor/call.h"
 #include "monitor/launch.h"
+#include "monitor/refusal.h"
 #include "tests/unit/test_machine.h"
 #include "version.h"
 
@@ -141,6 +142,31 @@ static void a_guest(void **state)
 	assert_int_equal(r[R11], STOP_BAD_EVENT);
 }
 
+static void what_was_refused(void **state)
+{
+	const uint64_t *r;
+
+	machine(CPUS);
+	r = call(HYPERCALL_REFUSED, REFUSAL_MICROCODE, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	refusal_note(REFUSAL_MICROCODE, 0x79, 1);
+	refusal_note(REFUSAL_MICROCODE, 0xc0010020, 1);
+	refusal_note(REFUSAL_COUNT - 1, 0xfec00010, 1);
+	r = call(HYPERCALL_REFUSED, REFUSAL_MICROCODE, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 2);
+	assert_int_equal(r[R8], 0xc0010020);
+	expect_unchanged_but(R(RBX) | R(R8));
+	r = call(HYPERCALL_REFUSED, REFUSAL_COUNT - 1, 0);
+	assert_int_equal(r[RBX], 1);
+	assert_int_equal(r[R8], 0xfec00010);
+	call(HYPERCALL_REFUSED, REFUSAL_COUNT, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_REFUSED, UINT64_MAX, 0);
+	expect_error(ERR_INVAL);
+}
+
 static void bad_arguments(void **state)
 {
 	machine(CPUS);
@@ -169,7 +195,7 @@ static void bad_arguments(void **state)
 
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_DECLARE + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_REFUSED + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {
@@ -452,6 +478,7 @@ int main(void)
 		cmocka_unit_test(info),
 		cmocka_unit_test(the_host_itself),
 		cmocka_unit_test(a_guest),
+		cmocka_unit_test(what_was_refused),
 		cmocka_unit_test(bad_arguments),
 		cmocka_unit_test(unknown_functions),
 		cmocka_unit_test(without_the_magic_it_is_undefined),

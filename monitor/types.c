@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Under EPT the MTRRs say nothing about L1's accesses: the host table does. So L1 writes a copy of
- * them, from which the table takes its types. The processor's own stay as the firmware left them;
- * they go on deciding how the monitor reaches memory.
- */
+#include "monitor/types.h"
+
 #include "ept/host.h"
 #include "ept/lock.h"
-#include "ept/mtrr.h"
 #include "ept/phys.h"
+#include "monitor/arch.h"
 #include "monitor/log.h"
-#include "monitor/vmx/vmx.h"
 
 #define CPUID_MTRR (1u << 12) /* leaf 1, EDX */
 #define DEF_TYPE_ENABLE (1u << 11)
 #define MSR_MTRR_DEF_TYPE 0x2ffu
+/* AMD's fixed ranges say in each byte whether it is memory; seen in set-up only (APM vol. 2, 7.9.1). */
+#define FIXED_ROUTE 0x1818181818181818ul
 
 static struct lock lock;
 static struct mtrr mtrr; /* one for all CPUs: L1 gives them the same */
 static bool changed;     /* since the table was made */
+static bool followed;
 
-const struct mtrr *types_read(void)
+const struct mtrr *types_read(uint8_t phys_bits, bool table_follows)
 {
+	followed = table_follows;
 	if (arch_cpuid(1, 0).d & CPUID_MTRR)
-		mtrr_read(&mtrr, arch_rdmsr, (uint8_t)hw_caps.phys_bits);
+		mtrr_read(&mtrr, arch_rdmsr, phys_bits);
+	for (unsigned int i = 0; i < MTRR_FIXED; i++)
+		mtrr.fixed[i] &= ~FIXED_ROUTE;
 	return &mtrr;
 }
 
@@ -52,7 +54,7 @@ int types_set(uint32_t msr, uint64_t value)
 	old = *reg;
 	err = mtrr_write(&mtrr, msr, value);
 	changed |= *reg != old && ((*reg ^ old) != DEF_TYPE_ENABLE || msr != MSR_MTRR_DEF_TYPE);
-	renew = changed && (mtrr.def_type & DEF_TYPE_ENABLE);
+	renew = followed && changed && (mtrr.def_type & DEF_TYPE_ENABLE);
 	if (renew && host_retype(&mtrr))
 		log_provoked(
 			"no room to split L1's table by memory types: some memory is uncached");
