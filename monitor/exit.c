@@ -10,6 +10,7 @@
 #include "monitor/hw.h"
 #include "monitor/hypercall.h"
 #include "monitor/icr.h"
+#include "monitor/irq_devices.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/msr.h"
@@ -94,7 +95,8 @@ static void do_fault(struct cpu *cpu, const struct exit *exit)
 		       exit->fault.a);
 		return;
 	}
-	if (exit->write && !exit->in_walk && icr_page_write(cpu, exit->fault))
+	if (exit->write && !exit->in_walk &&
+	    (icr_page_write(cpu, exit->fault) || irq_devices_write(cpu, exit->fault)))
 		return;
 	if (protect_touch(cpu, exit->fault, exit->write, exit->in_walk))
 		return;

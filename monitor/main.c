@@ -14,6 +14,7 @@
 #include "monitor/hw.h"
 #include "monitor/icr.h"
 #include "monitor/iommu/iommu.h"
+#include "monitor/irq_devices.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -93,6 +94,8 @@ static void build_host_table(void)
 	if (host_init(mem_top(), leaf_1g, mtrr) ||
 	    host_set(HPA(block.start), block.end - block.start, 0) || icr_init())
 		die("no room for L1's nested table: raise BLOCK_RAM_SHARE's part in mem.c");
+	if (irq_devices_init(&acpi))
+		die("an I/O APIC or HPET that can not be watched: L1 could send INIT with it");
 	for (unsigned int i = 0; i < tboot->kept_count; i++)
 		if (host_set(HPA(tboot->kept[i].start), tboot->kept[i].end - tboot->kept[i].start,
 			     0))

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACPI's tables, as far as the monitor needs them: which CPUs there are; finding and hiding others. */
+/*
+ * ACPI's tables, as far as the monitor needs them: which CPUs, I/O APICs and timers there are; finding and
+ * hiding others.
+ */
 #ifndef MONITOR_BOOT_ACPI_H
 #define MONITOR_BOOT_ACPI_H
 
 #include "monitor/boot/boot.h"
 
 #define ACPI_CPUS_MAX 256
+#define ACPI_IO_APICS_MAX 64
+#define ACPI_HPETS_MAX 8
 
 struct acpi_cpu {
 	uint32_t apic_id;
@@ -16,6 +21,10 @@ struct acpi_info {
 	uint64_t local_apic;    /* hpa of the local APICs' registers */
 	unsigned int cpu_count; /* at least 1; no APIC id twice */
 	struct acpi_cpu cpu[ACPI_CPUS_MAX];
+	unsigned int io_apic_count;
+	uint64_t io_apic[ACPI_IO_APICS_MAX]; /* hpa of each one's registers */
+	unsigned int hpet_count;
+	uint64_t hpet[ACPI_HPETS_MAX];
 };
 
 /* A table in memory whose header was read once and whose bytes added up to 0. */
@@ -37,9 +46,9 @@ void acpi_hide(const struct acpi_table *table);
 
 /*
  * Finds the RSDP (info->rsdp if the loader gave one, else the EBDA and 0xE0000..0xFFFFF), follows
- * XSDT or RSDT to the MADT and lists its CPUs (ACPI 6.4, 5.2.5 and 5.2.12). ERR_NOENT if there is
+ * XSDT or RSDT to the MADT and the HPETs and lists what is in them (ACPI 6.4, 5.2.5 and 5.2.12). ERR_NOENT if there is
  * no RSDP, no MADT or no CPU in it; ERR_INVAL for a malformed table, ERR_FAULT for one outside of
- * memory, ERR_2BIG for more than ACPI_CPUS_MAX CPUs; *why is set.
+ * memory, ERR_2BIG for more than the lists hold; *why is set.
  */
 int acpi_parse(struct acpi_info *acpi, const struct boot_info *info, const char **why);
 
