@@ -15,6 +15,7 @@ static struct {
 	hpa_t root;
 	bool leaf_1g;
 	uint64_t top;
+	uint64_t end;     /* no address from here on names memory of its own */
 	struct mtrr mtrr; /* L1's */
 	struct lock lock[LOCKS];
 	/* Tables that large pages have replaced, which CPUs may walk until they have flushed. */
@@ -194,6 +195,7 @@ int host_init(uint64_t top, bool leaf_1g, const struct mtrr *mtrr)
 		return err;
 	host.leaf_1g = leaf_1g;
 	host.top = top;
+	host.end = (uint64_t)1 << TABLE_GPA_BITS;
 	host.retired.put = host.retired.freed = 0;
 	if (mtrr)
 		host.mtrr = *mtrr;
@@ -342,11 +344,18 @@ int host_fill(hpa_t page)
 	return err;
 }
 
+void host_limit(unsigned int bits)
+{
+	ASSERT(bits >= 32);
+	if (bits < TABLE_GPA_BITS)
+		host.end = (uint64_t)1 << bits;
+}
+
 int host_map_device(hpa_t hpa)
 {
 	unsigned int level;
 
-	if (hpa.a < host.top || hpa.a >> TABLE_GPA_BITS)
+	if (hpa.a < host.top || hpa.a >= host.end)
 		return ERR_FAULT;
 	level = host.leaf_1g ? 3 : 2;
 	return set_range(ALIGN_DOWN(hpa.a, table_span(level)), table_span(level), TABLE_RWX);

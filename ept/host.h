@@ -25,6 +25,12 @@ int host_init(uint64_t top, bool leaf_1g, const struct mtrr *mtrr);
  */
 int host_retype(const struct mtrr *mtrr);
 
+/*
+ * Right after host_init(): only so many bits of an address, 32 or more, say where it is. Those above
+ * choose a key for the same memory (R20); L1 gets no such alias mapped.
+ */
+void host_limit(unsigned int bits);
+
 /* The root's address, for the hardware. */
 hpa_t host_root(void);
 

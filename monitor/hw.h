@@ -36,6 +36,9 @@ int hw_check(const char **why);
  */
 const struct mtrr *hw_table_types(bool *leaf_1g);
 
+/* Bits of a physical address that say where it is: host_limit(). After hw_check(). */
+unsigned int hw_address_bits(void);
+
 /* Gives cpu its backend state, from boot memory. Any CPU may do it for another. */
 void hw_cpu_prepare(struct cpu *cpu);
 

@@ -94,6 +94,7 @@ static void build_host_table(void)
 	if (host_init(mem_top(), leaf_1g, mtrr) ||
 	    host_set(HPA(block.start), block.end - block.start, 0) || icr_init())
 		die("no room for L1's nested table: raise BLOCK_RAM_SHARE's part in mem.c");
+	host_limit(hw_address_bits());
 	if (irq_devices_init(&acpi))
 		die("an I/O APIC or HPET that can not be watched: L1 could send INIT with it");
 	for (unsigned int i = 0; i < tboot->kept_count; i++)

@@ -199,6 +199,11 @@ int hw_check(const char **why)
 	return 0;
 }
 
+unsigned int hw_address_bits(void)
+{
+	return 40;
+}
+
 void hw_cpu_prepare(struct cpu *cpu)
 {
 	cpu->hw = &m.hw[cpu->index];

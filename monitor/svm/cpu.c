@@ -18,6 +18,8 @@
 
 #define CPUID_SVM_ECX (1u << 2)    /* CPUID 80000001h */
 #define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
+#define CPUID_ENCRYPTION 0x8000001fu
+#define MSR_SYSCFG 0xc0010010u
 #define DR6_INIT 0xffff0ff0
 #define DR7_INIT 0x400
 
@@ -53,6 +55,16 @@ const struct mtrr *hw_table_types(bool *leaf_1g)
 	*leaf_1g = arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES;
 	types_read(svm_features.phys_bits, false);
 	return NULL;
+}
+
+unsigned int hw_address_bits(void)
+{
+	struct cpuid encryption = {0, 0, 0, 0};
+
+	if (arch_cpuid(0x80000000, 0).a >= CPUID_ENCRYPTION)
+		encryption = arch_cpuid(CPUID_ENCRYPTION, 0);
+	return svm_address_bits(svm_features.phys_bits, encryption,
+				encryption.a & 1 ? arch_rdmsr(MSR_SYSCFG) : 0);
 }
 
 struct hw_vcpu *hw_vcpu_create(void)

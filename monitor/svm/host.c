@@ -7,18 +7,11 @@
 #include "monitor/svm/svm.h"
 
 #define CPUID_EXTENDED 0x80000001u
-#define CPUID_SKINIT_ECX (1u << 12)
 #define CPUID_FFXSR_EDX (1u << 25)
 #define CPUID_TCE_ECX (1u << 17)
 #define CPUID_NX_EDX (1u << 20)
 #define EFER_FFXSR (1u << 14)
 #define EFER_TCE (1u << 15)
-/* Offered to L1 where the hardware has it; everything else in 8000000Ah is hidden (R16, R18). */
-#define SVM_FEATURES_PASSED                                             \
-	(SVM_FEATURE_NP | SVM_FEATURE_LBRV | 1u << 5 /* clean bits */ | \
-	 1u << 6 /* flush by ASID */ | 1u << 10 /* pause filter */ |    \
-	 1u << 12 /* its threshold */ | SVM_FEATURE_VGIF | 1u << 28 /* VMRUN address check */)
-
 /* #UD unless L1 has switched SVM on: APM volume 3, at each of the instructions. */
 static bool require_svme(struct cpu *cpu)
 {
@@ -257,9 +250,5 @@ void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpui
 {
 	(void)cpu;
 	*out = arch_cpuid(leaf, subleaf);
-	if (leaf == CPUID_EXTENDED)
-		out->c &= ~CPUID_SKINIT_ECX;
-	if (leaf == CPUID_SVM)
-		out->d = (out->d & SVM_FEATURES_PASSED) | SVM_FEATURE_NRIPS |
-			 SVM_FEATURE_DECODE_ASSISTS;
+	svm_hide_cpuid(leaf, subleaf, out);
 }

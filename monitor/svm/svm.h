@@ -100,6 +100,10 @@ const char *svm_check_controls(const struct vmcb_control *c);
 	0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
 const char *svm_check_state(const struct vmcb_save *s, const struct svm_features *features);
 
+/* hidden.c: what L1 does not see of the hardware; bits of an address, given CPUID 8000001Fh and SYSCFG */
+void svm_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
+unsigned int svm_address_bits(unsigned int phys_bits, struct cpuid encryption, uint64_t syscfg);
+
 /* exits.c: an exit code in neutral words. */
 enum exit_reason svm_reason(const struct vmcb *vmcb);
 

@@ -176,11 +176,13 @@ static void init_l1_controls(void)
 	vmx_write(VMCS_PIN_CONTROLS, hw_caps.pin.must | PIN_NMI | PIN_VIRTUAL_NMI);
 	vmx_write(VMCS_CPU_CONTROLS, hw_caps.cpu.must | CPU_MSR_BITMAPS | CPU_SECONDARY);
 	vmx_write(VMCS_CPU2_CONTROLS, hw_caps.cpu2.must | CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED |
-					      (hw_caps.cpu2.may & CPU2_ALLOW));
+					      (hw_caps.cpu2.may & (CPU2_ALLOW | CPU2_ENCLS)));
 	vmx_write(VMCS_MSR_BITMAP, host_bitmap);
 	vmx_write(VMCS_EPT_POINTER, host_root().a | EPTP_WB | EPTP_LEVELS_4);
 	vmx_write(VMCS_VPID, VPID_HOST);
 	vmx_write(VMCS_CR4_MASK, hw_caps.cr4_must | ~l1_caps.cr4_may);
+	if (hw_caps.cpu2.may & CPU2_ENCLS)
+		vmx_write(VMCS_ENCLS_EXITING, UINT64_MAX);
 	if (field_exists(F_XSS_EXITING))
 		vmx_write(VMCS_XSS_EXITING, 0);
 }

@@ -57,6 +57,7 @@ void vmx_host_exit(struct cpu *cpu)
 	case REASON_XSETBV:
 		host_xsetbv(cpu);
 		break;
+	case REASON_ENCLS: /* no SGX: hidden.c */
 	case REASON_GETSEC:
 	case REASON_SEAMCALL:
 	case REASON_TDCALL:

@@ -46,6 +46,8 @@ enum vmcs_field {
 #define CPU2_UNRESTRICTED (1u << 7)
 #define CPU2_INVPCID (1u << 12)
 #define CPU2_SHADOWING (1u << 14)
+#define CPU2_ENCLS (1u << 15)
+#define VMCS_ENCLS_EXITING 0x202eu
 #define CPU2_XSAVES (1u << 20)
 #define CPU2_USER_WAIT (1u << 26)
 
@@ -149,6 +151,7 @@ enum vmcs_field {
 #define REASON_WBINVD 54
 #define REASON_XSETBV 55
 #define REASON_INVPCID 58
+#define REASON_ENCLS 60
 #define REASON_SEAMCALL 76
 #define REASON_TDCALL 77
 #define REASON_COUNT 78

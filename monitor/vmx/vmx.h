@@ -217,6 +217,7 @@ int caps_msr(uint32_t msr, uint64_t *value);
 /* hidden.c: features with which L1 would have hardware write where it likes, and others not nested */
 bool caps_hides_msr(uint32_t msr);
 bool caps_xss_ok(uint64_t value);
+unsigned int caps_address_bits(unsigned int phys_bits, uint64_t tme_activate);
 void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 
 #define VMX_REVISION 0x4e560001u /* of L1's regions: our layout */
