@@ -6,7 +6,7 @@
 #include "monitor/svm/svm.h"
 
 #define LEAF_EXTENDED 7
-#define EXTENDED_C (1u << 7 /* shadow stacks */)
+#define EXTENDED_C (1u << 7 /* shadow stacks */ | 1u << 31 /* PKS */)
 #define EXTENDED_D (1u << 20 /* indirect-branch tracking */)
 #define LEAF_XSAVE 0xd
 #define CPUID_EXTENDED 0x80000001u

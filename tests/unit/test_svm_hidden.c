@@ -22,7 +22,7 @@ static void leaves(void **state)
 		struct cpuid hidden; /* bits */
 	} row[] = {
 		{1, 0, {0}},
-		{7, 0, {.c = 1u << 7, .d = 1u << 20}},
+		{7, 0, {.c = 1u << 7 | 1u << 31, .d = 1u << 20}},
 		{7, 1, {0}},
 		{0xd, 0, {0}},
 		{0xd, 1, {.c = UINT32_MAX, .d = UINT32_MAX}},
