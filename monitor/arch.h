@@ -106,6 +106,32 @@ static inline uint8_t arch_inb(uint16_t port)
 	return v;
 }
 
+/* One access of 1, 2 or 4 bytes. */
+static inline void arch_out(uint16_t port, unsigned int size, uint32_t v)
+{
+	if (size == 1)
+		arch_outb(port, (uint8_t)v);
+	else if (size == 2)
+		__asm__ volatile("outw %0, %1" ::"a"((uint16_t)v), "d"(port));
+	else
+		__asm__ volatile("outl %0, %1" ::"a"(v), "d"(port));
+}
+
+static inline uint32_t arch_in(uint16_t port, unsigned int size)
+{
+	uint32_t v;
+	uint16_t w;
+
+	if (size == 1)
+		return arch_inb(port);
+	if (size == 2) {
+		__asm__ volatile("inw %1, %0" : "=a"(w) : "d"(port));
+		return w;
+	}
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "d"(port));
+	return v;
+}
+
 static inline void arch_pause(void)
 {
 	__asm__ volatile("pause" ::: "memory");

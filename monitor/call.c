@@ -11,6 +11,7 @@
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/refusal.h"
+#include "monitor/platform.h"
 #include "version.h"
 
 #define LOG_BYTES 48
@@ -179,6 +180,18 @@ static int64_t do_refused(uint64_t *r)
 	return 0;
 }
 
+static int64_t do_platform(uint64_t *r)
+{
+	struct platform_report report = platform_report();
+
+	r[RBX] = report.refused;
+	r[R8] = report.space;
+	r[R9] = report.address;
+	r[R10] = report.value;
+	r[R11] = report.open;
+	return 0;
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -208,6 +221,9 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_REFUSED:
 		err = do_refused(r);
+		break;
+	case HYPERCALL_PLATFORM:
+		err = do_platform(r);
 		break;
 	default:
 		err = ERR_NOSYS;

@@ -54,7 +54,19 @@ enum hypercall {
 	 * an MSR's number or a physical address
 	 */
 	HYPERCALL_REFUSED = 7,
+	/*
+	 * RBX = writes of L1's to ports, PCI configuration space and device registers that were
+	 * refused; R8 = where the last was (1 port, 2 PCI, 3 memory), R9 = its address there (of PCI
+	 * as in memory-mapped space), R10 = its value; R11 = PLATFORM_OPEN_ flags
+	 */
+	HYPERCALL_PLATFORM = 8,
 };
+
+/* What this machine leaves open to L1. */
+#define PLATFORM_OPEN_CHIPSET 1u /* registers of a chipset that the monitor does not know */
+#define PLATFORM_OPEN_CONFIG 2u  /* some of memory-mapped PCI configuration space */
+#define PLATFORM_OPEN_POWER \
+	4u /* sleep and reset registers that ACPI does not name, or out of reach */
 
 /* What the monitor keeps L1 from changing. X(NAME, "text"); append only. */
 #define REFUSALS(X)                                             \

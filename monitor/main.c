@@ -19,6 +19,7 @@
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
+#include "monitor/platform.h"
 #include "version.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
@@ -147,6 +148,8 @@ static _Noreturn void start(void)
 	find_cpus();
 	build_host_table();
 	iommu_block(&info); /* before what was loaded is copied (R22) */
+	if (platform_init(&info, &why))
+		die_about("platform", why);
 	for (unsigned int i = 0; i < cpu_count(); i++)
 		hw_cpu_prepare(cpu_at(i));
 	guest_init();

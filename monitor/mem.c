@@ -23,13 +23,14 @@
 #define PTE_PS 0x80u
 #define PTE_NX (1ull << 63)
 
-extern char image_start[], image_rodata[], image_data[], image_end[];
+extern char image_start[], image_rodata[], image_data[], image_bss[], image_end[];
 void mem_switch(uint64_t cr3, void *to, const void *from, size_t bytes);
 
 static struct {
 	struct lock lock;
 	struct boot_info *info;
 	struct range block;
+	uint64_t tables_end;  /* behind the monitor's own page tables; hpa of what was handed out */
 	uint64_t next;        /* hpa of the first page not handed out */
 	uint64_t free_tables; /* pages given back; each begins with the next one's hpa */
 	uint64_t top;
@@ -233,9 +234,39 @@ int mem_init(struct boot_info *info, bool iommus, const char **why)
 		return err;
 	/* The copy must say the same as this one does after the switch. */
 	phys_direct = DIRECT_BASE;
+	mem.tables_end = mem.next;
 	mem_switch(mem.cr3, (void *)mem.block.start, image_start, image_size);
 	*why = "no room for the table of page owners";
 	return make_owners();
+}
+
+/* Eight bytes at a time, but for those that are kept. */
+static void wipe(char *from, const char *to, const struct mem_kept *kept, unsigned int n)
+{
+	for (volatile uint64_t *p = (void *)from; (const char *)p < to; p++) {
+		bool keep = false;
+
+		for (unsigned int i = 0; i < n && !keep; i++)
+			keep = (const char *)p + sizeof(*p) > (const char *)kept[i].start &&
+			       (const char *)p < (const char *)kept[i].start + kept[i].size;
+		if (!keep)
+			*p = 0;
+	}
+}
+
+void mem_wipe(const struct mem_kept *more, unsigned int n)
+{
+	char *pool = mem_at(HPA(mem.tables_end)), *end = mem_at(HPA(mem.block.end));
+	struct mem_kept kept[MEM_KEPT_MAX + 2];
+
+	ASSERT(n <= MEM_KEPT_MAX);
+	for (unsigned int i = 0; i < n; i++)
+		kept[i] = more[i];
+	kept[n++] = (struct mem_kept){&mem, sizeof(mem)};
+	kept[n++] = (struct mem_kept){&phys_direct, sizeof(phys_direct)};
+	wipe(pool, end, kept, n);
+	wipe(image_bss, image_end, kept, n);
+	__asm__ volatile("wbinvd" ::: "memory");
 }
 
 void mem_seal(void)

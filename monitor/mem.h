@@ -30,6 +30,19 @@ void mem_seal(void);
 /* n zeroed pages, contiguous, for ever. At boot only: running out stops the machine with a hint. */
 void *mem_pages(size_t n);
 
+/*
+ * The end: zeroes what was ever handed out and all variables, but for n kept pieces (the caller's stack is to
+ * be one of them, of addresses as it has them itself), and writes all caches to memory, which a reset
+ * would otherwise find as it was before. Afterwards mem_at() and mem_cr3() work, and nothing else
+ * that has state.
+ */
+#define MEM_KEPT_MAX 6
+struct mem_kept {
+	const void *start;
+	size_t size;
+};
+void mem_wipe(const struct mem_kept *kept, unsigned int n);
+
 /* The block. */
 struct range mem_block(void);
 

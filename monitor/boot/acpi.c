@@ -27,14 +27,6 @@ struct rsdp {
 	uint8_t reserved[3];
 } __attribute__((packed));
 
-struct header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision;
-	uint8_t checksum;
-	uint8_t oem[26];
-} __attribute__((packed));
-
 enum madt_type {
 	MADT_LOCAL_APIC = 0,
 	MADT_IO_APIC = 1,
@@ -80,7 +72,7 @@ struct madt_apic_address {
 
 /* IA-PC HPET specification 1.0a, 3.2.4. */
 struct hpet {
-	struct header header;
+	struct acpi_header header;
 	uint32_t id;
 	uint8_t space; /* 0: memory */
 	uint8_t width, offset, access;
@@ -89,7 +81,6 @@ struct hpet {
 
 _Static_assert(sizeof(struct hpet) == 52, "HPET");
 _Static_assert(sizeof(struct rsdp) == RSDP_V2, "RSDP");
-_Static_assert(sizeof(struct header) == 36, "table header");
 _Static_assert(sizeof(struct madt_apic_address) == 12, "MADT entry 5");
 
 static uint8_t sum(const void *bytes, size_t len)
@@ -142,9 +133,9 @@ static bool rsdp_find(struct rsdp *rsdp, const struct boot_info *info)
 	return rsdp_scan(rsdp, ROM_START, ROM_END);
 }
 
-static int open_table(struct acpi_table *table, hpa_t at, const char **why)
+int acpi_open(struct acpi_table *table, hpa_t at, const char **why)
 {
-	struct header header;
+	struct acpi_header header;
 	const void *bytes;
 
 	if (boot_read(&header, at, sizeof(header)))
@@ -170,7 +161,7 @@ static int find_address(const struct acpi_table *root, const char signature[4], 
 			uint64_t *address, const char **why)
 {
 	const uint32_t width = root->signature[0] == 'X' ? 8 : 4;
-	uint32_t count = (root->length - (uint32_t)sizeof(struct header)) / width;
+	uint32_t count = (root->length - (uint32_t)sizeof(struct acpi_header)) / width;
 
 	if (count > ENTRIES_MAX)
 		return boot_refuse(ERR_2BIG, why, "ACPI's root table lists more than 1024 tables");
@@ -178,7 +169,7 @@ static int find_address(const struct acpi_table *root, const char signature[4], 
 		char found[4];
 
 		*address = 0;
-		if (boot_read(address, HPA(root->at.a + sizeof(struct header) + i * width), width))
+		if (boot_read(address, HPA(root->at.a + sizeof(struct acpi_header) + i * width), width))
 			return boot_refuse(ERR_FAULT, why, "an ACPI table lies outside of memory");
 		if (boot_read(found, HPA(*address), sizeof(found)))
 			continue;
@@ -192,7 +183,7 @@ static int find_address(const struct acpi_table *root, const char signature[4], 
 static int open_root(struct acpi_table *root, const struct rsdp *rsdp, const char **why)
 {
 	bool extended = rsdp->revision >= 2 && rsdp->xsdt;
-	int error = open_table(root, HPA(extended ? rsdp->xsdt : rsdp->rsdt), why);
+	int error = acpi_open(root, HPA(extended ? rsdp->xsdt : rsdp->rsdt), why);
 
 	if (!error && memcmp(root->signature, extended ? "XSDT" : "RSDT", 4) != 0)
 		error = boot_refuse(ERR_INVAL, why, "ACPI's root table has a wrong signature");
@@ -271,7 +262,7 @@ static int read_entry(struct acpi_info *acpi, hpa_t at, uint8_t type, uint8_t le
 
 static int read_madt(struct acpi_info *acpi, const struct acpi_table *madt, const char **why)
 {
-	uint32_t pos = sizeof(struct header), address;
+	uint32_t pos = sizeof(struct acpi_header), address;
 
 	if (madt->length < pos + 8 || boot_read(&address, HPA(madt->at.a + pos), sizeof(address)))
 		return boot_refuse(ERR_INVAL, why, "ACPI's MADT is too short");
@@ -332,12 +323,12 @@ int acpi_find(struct acpi_table *table, const struct boot_info *info, const char
 
 	if (!error)
 		error = find_address(&root, signature, 0, &address, why);
-	return error ? error : open_table(table, HPA(address), why);
+	return error ? error : acpi_open(table, HPA(address), why);
 }
 
 void acpi_hide(const struct acpi_table *table)
 {
-	struct header *header = boot_mem(table->at, sizeof(*header));
+	struct acpi_header *header = boot_mem(table->at, sizeof(*header));
 
 	header->checksum = (uint8_t)(header->checksum + header->signature[0] - HIDDEN);
 	header->signature[0] = HIDDEN;

@@ -27,12 +27,26 @@ struct acpi_info {
 	uint64_t hpet[ACPI_HPETS_MAX];
 };
 
-/* A table in memory whose header was read once and whose bytes added up to 0. */
+/* ACPI 6.4, 5.2.6. */
+struct acpi_header {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision;
+	uint8_t checksum;
+	uint8_t oem[26];
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct acpi_header) == 36, "table header");
+
+/* A table in memory whose header was read once and whose bytes add up to 0. */
 struct acpi_table {
 	hpa_t at;
-	uint32_t length; /* at least that of a header, 36 */
+	uint32_t length; /* with its header */
 	char signature[4];
 };
+
+/* The table at this address, checked: ERR_INVAL or ERR_FAULT, with *why set. */
+int acpi_open(struct acpi_table *table, hpa_t at, const char **why);
 
 /*
  * The first table with that signature. Errors as below; ERR_NOENT if there is no RSDP or no such

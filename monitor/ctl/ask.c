@@ -101,6 +101,20 @@ int ask_info(struct monitor_info *info)
 	return (int)a.status;
 }
 
+int ask_platform(struct monitor_platform *p)
+{
+	struct answer a = call(HYPERCALL_PLATFORM, 0, 0);
+
+	*p = (struct monitor_platform){
+		.refused = a.rbx,
+		.space = a.r[0],
+		.address = a.r[1],
+		.value = a.r[2],
+		.open = a.r[3],
+	};
+	return (int)a.status;
+}
+
 int ask_guest(uint64_t index, struct monitor_guest *g)
 {
 	struct answer a = call(HYPERCALL_GUEST, index, 0);

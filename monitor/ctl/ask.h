@@ -50,6 +50,14 @@ struct monitor_exits {
 	uint64_t cycles;
 };
 
+struct monitor_platform {
+	uint64_t refused;
+	uint64_t space; /* of the last: 1 port, 2 PCI, 3 memory */
+	uint64_t address;
+	uint64_t value;
+	uint64_t open; /* PLATFORM_OPEN_ */
+};
+
 /*
  * Must come first. 0, ASK_NO_MONITOR or ASK_ABI; in the last case v is filled and only
  * v->abi and v->text can be relied on.
@@ -58,6 +66,7 @@ int ask_version(struct monitor_version *v);
 
 /* The rest return 0 or the monitor's negative error (ept/base.h). */
 int ask_info(struct monitor_info *info);
+int ask_platform(struct monitor_platform *p);
 int ask_guest(uint64_t index, struct monitor_guest *g);
 int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e);
 

@@ -31,6 +31,7 @@ struct guest {
 struct snapshot {
 	struct monitor_version version;
 	struct monitor_info info;
+	struct monitor_platform platform;
 	uint64_t tsc;
 	size_t count;
 	struct guest *guests; /* [0] is the host */
@@ -110,7 +111,8 @@ static int read_guest(uint64_t index, struct guest *guest)
 /* Fills everything but the version, which says whether asking is safe at all. */
 static int snapshot_take(struct snapshot *s)
 {
-	if (ask_info(&s->info) || s->info.records == 0 || s->info.records > RECORDS_MAX) {
+	if (ask_info(&s->info) || ask_platform(&s->platform) || s->info.records == 0 ||
+	    s->info.records > RECORDS_MAX) {
 		fprintf(stderr, "netherctl: the monitor's answer makes no sense\n");
 		return STATUS_ERROR;
 	}
@@ -183,6 +185,28 @@ static void print_refused(const struct snapshot *s)
 	}
 }
 
+static const char *space_text(uint64_t space)
+{
+	static const char *const text[] = {"nowhere", "port", "PCI", "memory"};
+
+	return space < sizeof(text) / sizeof(text[0]) ? text[space] : "?";
+}
+
+static void print_platform(const struct monitor_platform *p)
+{
+	printf("platform: %" PRIu64 " writes refused", p->refused);
+	if (p->refused)
+		printf(", the last of 0x%" PRIx64 " to %s 0x%" PRIx64, p->value,
+		       space_text(p->space), p->address);
+	printf("\n");
+	if (p->open & PLATFORM_OPEN_CHIPSET)
+		printf("open to the host: registers of a chipset that the monitor does not know\n");
+	if (p->open & PLATFORM_OPEN_CONFIG)
+		printf("open to the host: some of PCI configuration space\n");
+	if (p->open & PLATFORM_OPEN_POWER)
+		printf("open to the host: sleep or reset registers\n");
+}
+
 static void print_stat(const struct snapshot *s)
 {
 	const struct monitor_info *info = &s->info;
@@ -192,6 +216,7 @@ static void print_stat(const struct snapshot *s)
 	printf("memory: host %.1f MiB, monitor %.1f MiB at 0x%" PRIx64 "\n", mib(info->host_bytes),
 	       mib(info->monitor_bytes), info->monitor_hpa);
 	print_dma(info);
+	print_platform(&s->platform);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct guest *g = &s->guests[i];
 
@@ -286,6 +311,10 @@ static void print_json(const struct snapshot *s)
 	       info->iommus, info->dma & DMA_OPEN ? "true" : "false",
 	       info->dma & DMA_BLOCKED ? "true" : "false",
 	       info->dma & DMA_INTERRUPTS ? "true" : "false");
+	printf(" \"platform\": {\"refused\": %" PRIu64 ", \"space\": \"%s\", \"address\": %" PRIu64
+	       ", \"value\": %" PRIu64 ", \"open\": %" PRIu64 "},\n",
+	       s->platform.refused, space_text(s->platform.space), s->platform.address,
+	       s->platform.value, s->platform.open);
 	printf(" \"tsc_start\": %" PRIu64 ", \"tsc\": %" PRIu64 ",\n \"host\": ", info->tsc_start,
 	       s->tsc);
 	json_guest(&s->guests[0]);

@@ -30,6 +30,8 @@ static struct {
 	unsigned int cpuid_count;
 	bool (*next)(struct cpu *cpu, struct exit *exit);
 	const char *panic_text;
+	struct last_write last[LAST_WRITES_MAX];
+	unsigned int last_count;
 	bool running;
 	jmp_buf end;
 } m;
@@ -110,6 +112,12 @@ const char *fake_panic_text(void)
 	return m.panic_text;
 }
 
+const struct last_write *fake_last_writes(unsigned int *n)
+{
+	*n = m.last_count;
+	return m.last;
+}
+
 void fake_set_cpuid(uint32_t leaf, struct cpuid value)
 {
 	ASSERT(m.cpuid_count < CPUID_LEAVES);
@@ -132,6 +140,14 @@ _Noreturn void die(const char *text)
 _Noreturn void reset_machine(void)
 {
 	stop(FAKE_RESET, NULL);
+}
+
+_Noreturn void power_off(const struct last_write *last, unsigned int n)
+{
+	ASSERT(n <= LAST_WRITES_MAX);
+	memcpy(m.last, last, n * sizeof(*last));
+	m.last_count = n;
+	stop(FAKE_OFF, NULL);
 }
 
 /* --- monitor/cpu.h --------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/port.h"
 #include "monitor/svm/svm.h"
 #include "monitor/types.h"
 
@@ -85,12 +86,13 @@ static void init_controls(struct vmcb_control *c)
 {
 	c->intercept1 = INTERCEPT1(VMEXIT_NMI) | INTERCEPT1(VMEXIT_INIT) |
 			INTERCEPT1(VMEXIT_CPUID) | INTERCEPT1(VMEXIT_INVD) |
-			INTERCEPT1(VMEXIT_INVLPGA) | INTERCEPT1(VMEXIT_MSR) |
-			INTERCEPT1(VMEXIT_SHUTDOWN);
+			INTERCEPT1(VMEXIT_INVLPGA) | INTERCEPT1(VMEXIT_IOIO) |
+			INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_SHUTDOWN);
 	c->intercept2 = INTERCEPT2(VMEXIT_VMRUN) | INTERCEPT2(VMEXIT_VMMCALL) |
 			INTERCEPT2(VMEXIT_VMLOAD) | INTERCEPT2(VMEXIT_VMSAVE) |
 			INTERCEPT2(VMEXIT_SKINIT);
 	c->msrpm_base = mem_hpa(host_msrpm).a;
+	c->iopm_base = port_map().a;
 	c->asid = ASID_HOST;
 	c->nested_ctl = NESTED_CTL_NP;
 	c->nested_cr3 = host_root().a;

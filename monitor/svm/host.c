@@ -112,6 +112,10 @@ void svm_host_exit(struct cpu *cpu)
 		.fault = HPA(c->exit_info2),
 		.write = c->exit_info1 & NPF_WRITE,
 		.in_walk = !(c->exit_info1 & NPF_FINAL),
+		.port = IOIO_PORT(c->exit_info1),
+		.size = IOIO_SIZE(c->exit_info1),
+		.in = c->exit_info1 & IOIO_IN,
+		.string = c->exit_info1 & IOIO_STRING,
 	};
 
 	switch (c->exit_code) {

@@ -7,6 +7,7 @@
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/types.h"
+#include "monitor/port.h"
 #include "monitor/vmx/vmx.h"
 
 /* Segment access rights (SDM vol. 3, table 25-2). */
@@ -174,10 +175,13 @@ static void init_l1_controls(void)
 {
 	vmx_write_neutral_controls();
 	vmx_write(VMCS_PIN_CONTROLS, hw_caps.pin.must | PIN_NMI | PIN_VIRTUAL_NMI);
-	vmx_write(VMCS_CPU_CONTROLS, hw_caps.cpu.must | CPU_MSR_BITMAPS | CPU_SECONDARY);
+	vmx_write(VMCS_CPU_CONTROLS,
+		  hw_caps.cpu.must | CPU_MSR_BITMAPS | CPU_IO_BITMAPS | CPU_SECONDARY);
 	vmx_write(VMCS_CPU2_CONTROLS, hw_caps.cpu2.must | CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED |
 					      (hw_caps.cpu2.may & (CPU2_ALLOW | CPU2_ENCLS)));
 	vmx_write(VMCS_MSR_BITMAP, host_bitmap);
+	vmx_write(VMCS_IO_BITMAP_A, port_map().a);
+	vmx_write(VMCS_IO_BITMAP_B, port_map().a + PAGE_SIZE);
 	vmx_write(VMCS_EPT_POINTER, host_root().a | EPTP_WB | EPTP_LEVELS_4);
 	vmx_write(VMCS_VPID, VPID_HOST);
 	vmx_write(VMCS_CR4_MASK, hw_caps.cr4_must | ~l1_caps.cr4_may);

@@ -15,6 +15,12 @@ static void host_exit(struct cpu *cpu, uint32_t reason)
 		exit.write = q & VIOLATION_WRITE;
 		exit.in_walk = (q & VIOLATION_LINEAR) && !(q & VIOLATION_FINAL);
 	}
+	if (reason == REASON_PORT) {
+		exit.port = PORT_NUMBER(q);
+		exit.size = PORT_SIZE(q);
+		exit.in = q & PORT_IN;
+		exit.string = q & PORT_STRING;
+	}
 	exit_host(cpu, &exit);
 }
 

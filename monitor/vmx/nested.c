@@ -16,9 +16,6 @@
 #define BAD_STATE_OTHER 0 /* exit qualifications of a failed entry: SDM vol. 3, 27.8 */
 #define BAD_STATE_PDPTE 2
 #define BAD_STATE_LINK 4
-#define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
-#define PORT_SIZE(q) (((q)&7) + 1)
-#define PORT_STRING (1u << 4)
 #define APIC_PAGE 0xfee00000u /* of a guest: disclose.c */
 
 static uint64_t cpu2_of(const uint64_t *f)

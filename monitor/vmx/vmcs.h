@@ -163,6 +163,12 @@ enum vmcs_field {
 #define APIC_ACCESS_TYPE(q) ((q) >> 12 & 15)
 #define APIC_ACCESS_LINEAR_WRITE 1
 
+/* Qualification of an I/O instruction: SDM vol. 3, table 28-5. */
+#define PORT_SIZE(q) (((q)&7) + 1)
+#define PORT_IN (1u << 3)
+#define PORT_STRING (1u << 4)
+#define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
+
 /* Qualification of an EPT violation: SDM vol. 3, table 28-7. */
 #define VIOLATION_WRITE (1u << 1)
 #define VIOLATION_EXEC (1u << 2)

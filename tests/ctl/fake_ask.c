@@ -52,6 +52,15 @@ int ask_info(struct monitor_info *info)
 	return odd("refuse") ? ERR_NOSYS : 0;
 }
 
+int ask_platform(struct monitor_platform *p)
+{
+	*p = (struct monitor_platform){
+		.refused = 2, .space = 1, .address = 0x64, .value = 0xdd, .open = 1};
+	if (odd("unprotected"))
+		*p = (struct monitor_platform){.open = 6};
+	return 0;
+}
+
 /* The host, a hole, a running guest, one stopped for a reason that is newer than netherctl. */
 int ask_guest(uint64_t index, struct monitor_guest *g)
 {

@@ -3,6 +3,7 @@
 #include "monitor/call.h"
 #include "monitor/launch.h"
 #include "monitor/refusal.h"
+#include "monitor/platform.h"
 #include "tests/unit/test_machine.h"
 #include "version.h"
 
@@ -193,9 +194,29 @@ static void bad_arguments(void **state)
 	expect_error(ERR_INVAL);
 }
 
+static void the_platform(void **state)
+{
+	const uint64_t *r;
+
+	machine(CPUS);
+	r = call(HYPERCALL_PLATFORM, 0, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	platform_refused("a port", PLATFORM_PORT, 0x64, 0xdd);
+	platform_refused("a register", PLATFORM_PCI, 0xf8040, 0x701);
+	platform_open(PLATFORM_OPEN_CONFIG);
+	r = call(HYPERCALL_PLATFORM, 0, 0);
+	assert_int_equal(r[RBX], 2);
+	assert_int_equal(r[R8], PLATFORM_PCI);
+	assert_int_equal(r[R9], 0xf8040);
+	assert_int_equal(r[R10], 0x701);
+	assert_int_equal(r[R11], PLATFORM_OPEN_CONFIG);
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11));
+}
+
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_REFUSED + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_PLATFORM + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {
@@ -480,6 +501,7 @@ int main(void)
 		cmocka_unit_test(a_guest),
 		cmocka_unit_test(what_was_refused),
 		cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(the_platform),
 		cmocka_unit_test(unknown_functions),
 		cmocka_unit_test(without_the_magic_it_is_undefined),
 		cmocka_unit_test(a_launch),
