@@ -254,18 +254,16 @@ static void wipe(char *from, const char *to, const struct mem_kept *kept, unsign
 	}
 }
 
-void mem_wipe(const struct mem_kept *more, unsigned int n)
+void mem_wipe(const struct mem_kept *kept, unsigned int n)
 {
 	char *pool = mem_at(HPA(mem.tables_end)), *end = mem_at(HPA(mem.block.end));
-	struct mem_kept kept[MEM_KEPT_MAX + 2];
+	struct mem_kept all[2 + MEM_KEPT_MAX] = {{&mem, sizeof(mem)},
+						 {&phys_direct, sizeof(phys_direct)}};
 
-	ASSERT(n <= MEM_KEPT_MAX);
-	for (unsigned int i = 0; i < n; i++)
-		kept[i] = more[i];
-	kept[n++] = (struct mem_kept){&mem, sizeof(mem)};
-	kept[n++] = (struct mem_kept){&phys_direct, sizeof(phys_direct)};
-	wipe(pool, end, kept, n);
-	wipe(image_bss, image_end, kept, n);
+	for (unsigned int i = 0; i < n && i < MEM_KEPT_MAX; i++)
+		all[2 + i] = kept[i];
+	wipe(pool, end, all, ARRAY_SIZE(all));
+	wipe(image_bss, image_end, all, ARRAY_SIZE(all));
 	__asm__ volatile("wbinvd" ::: "memory");
 }
 

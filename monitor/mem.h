@@ -36,7 +36,7 @@ void *mem_pages(size_t n);
  * would otherwise find as it was before. Afterwards mem_at() and mem_cr3() work, and nothing else
  * that has state.
  */
-#define MEM_KEPT_MAX 6
+#define MEM_KEPT_MAX 3
 struct mem_kept {
 	const void *start;
 	size_t size;

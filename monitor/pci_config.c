@@ -17,6 +17,7 @@
 
 #define ADDRESS_PORT 0xcf8
 #define RESET_PORT 0xcf9
+#define MECHANISM_PORT 0xcfb /* of very old chipsets; systems write it while they look for PCI */
 #define DATA_PORT 0xcfc
 #define ENABLE 0x80000000u
 #define RESET_NOW 0x04 /* chipset data sheets: reset control */
@@ -34,19 +35,23 @@ static uint64_t name_of(bdf_t f, unsigned int offset)
 }
 
 /* As L1 would: the address, then the data. The two low bits of the address mean nothing. */
-static uint32_t access(uint32_t address, unsigned int byte, unsigned int size,
-		       const uint32_t *write)
+static uint32_t read_at(uint32_t address, unsigned int byte, unsigned int size)
 {
-	uint32_t value = 0;
+	uint32_t value;
 
 	lock_take(&pci.lock);
 	arch_out(ADDRESS_PORT, 4, address & ~3u);
-	if (write)
-		arch_out((uint16_t)(DATA_PORT + byte), size, *write);
-	else
-		value = arch_in((uint16_t)(DATA_PORT + byte), size);
+	value = arch_in((uint16_t)(DATA_PORT + byte), size);
 	lock_drop(&pci.lock);
 	return value;
+}
+
+static void write_at(uint32_t address, unsigned int byte, unsigned int size, uint32_t value)
+{
+	lock_take(&pci.lock);
+	arch_out(ADDRESS_PORT, 4, address & ~3u);
+	arch_out((uint16_t)(DATA_PORT + byte), size, value);
+	lock_drop(&pci.lock);
 }
 
 static uint32_t address_of(bdf_t f, unsigned int offset)
@@ -56,12 +61,12 @@ static uint32_t address_of(bdf_t f, unsigned int offset)
 
 uint32_t pci_config_read(bdf_t f, unsigned int offset, unsigned int size)
 {
-	return access(address_of(f, offset), offset & 3, size, NULL);
+	return read_at(address_of(f, offset), offset & 3, size);
 }
 
 void pci_config_write(bdf_t f, unsigned int offset, unsigned int size, uint32_t value)
 {
-	access(address_of(f, offset), offset & 3, size, &value);
+	write_at(address_of(f, offset), offset & 3, size, value);
 }
 
 /*
@@ -92,6 +97,8 @@ enum port_answer pci_address_write(struct cpu *cpu, const struct port_write *w)
 		__atomic_store_n(&pci.address, w->value, __ATOMIC_RELAXED);
 		return PORT_DONE;
 	}
+	if (w->port == MECHANISM_PORT && w->size == 1)
+		return PORT_DONE;
 	if (w->port != RESET_PORT || w->size != 1)
 		return PORT_REFUSE;
 	if (w->value & RESET_NOW)
@@ -132,10 +139,10 @@ enum port_answer pci_data_write(struct cpu *cpu, const struct port_write *w)
 	offset = (address & 0xfc) + byte;
 	extended = offset | (address >> 16 & 0xf00);
 	if (near(f, offset, w->size) || near(f, extended, w->size))
-		now = access(address, byte, w->size, NULL);
+		now = read_at(address, byte, w->size);
 	if (allowed(f, offset, w->size, w->value, now) &&
 	    allowed(f, extended, w->size, w->value, now))
-		access(address, byte, w->size, &w->value);
+		write_at(address, byte, w->size, w->value);
 	return PORT_DONE;
 }
 
@@ -144,7 +151,7 @@ uint32_t pci_data_read(uint16_t port, unsigned int size)
 	uint32_t address;
 	unsigned int byte;
 
-	return target(port, size, &address, &byte) ? access(address, byte, size, NULL) : UINT32_MAX;
+	return target(port, size, &address, &byte) ? read_at(address, byte, size) : UINT32_MAX;
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */

@@ -78,7 +78,7 @@ static void check_out(void)
 
 static void check(enum fake_end end, unsigned int outs)
 {
-	unsigned int n;
+	unsigned int n = 0;
 
 	ASSERT(end == FAKE_RETURNED || end == FAKE_RESET || end == FAKE_OFF);
 	if (fake_outs() != outs)

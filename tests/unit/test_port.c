@@ -101,6 +101,7 @@ static void reset_control(void **state)
 	refuses(0xcf8, 1, 0x06);
 	refuses(0xcf8, 2, 0x0600);
 	refuses(0xcfa, 2, 0x0600);
+	stays_out(0xcfb, 1, 1, false);
 	fake_ports[0xcf9] = 0x0a;
 	assert_int_equal(in(0xcf9, 1), 0x0a);
 	assert_int_equal(in(0xcfa, 2), 0xffff);
@@ -120,7 +121,8 @@ static void isa_dma_and_watchdog(void **state)
 static void upper_bits_stay(void **state)
 {
 	platform();
-	memcpy(&fake_ports[PM1], "\x12\x34\x56\x78", 4);
+	for (unsigned int i = 0; i < 4; i++)
+		fake_ports[PM1 + i] = (uint8_t)(0x12 + 0x22 * i);
 	do_port(PM1, 1, true, 0xaaaaaaaaaaaaaaaau);
 	assert_int_equal(cpu->regs.r[RAX], 0xaaaaaaaaaaaaaa12u);
 	do_port(PM1, 2, true, 0xaaaaaaaaaaaaaaaau);

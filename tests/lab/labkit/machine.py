@@ -127,16 +127,17 @@ class Machine:
 class Qemu(Machine):
     """
     One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
-    CPUs. bare: L1 is not Xen.
+    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind.
     """
 
     log = "qemu.log"
 
     def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False,
-                 iommu="none", devices=()):
+                 iommu="none", devices=(), ram=None):
         super().__init__()
         self.iommu, self.devices = IOMMUS[iommu], devices
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
+        self.ram = ram
         self.kvm = not icount and nested_kvm(hw)
         self.clock = "ns of -icount" if icount else "TSC ticks"
         if self.kvm:
@@ -182,6 +183,9 @@ class Qemu(Machine):
                      for a in DEVICES[name]]
         if debug_exit:
             args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        if self.ram:
+            args += ["-object", "memory-backend-file,id=ram,share=on,size=%dM,mem-path=%s" %
+                     (self.mem, doubled(self.ram)), "-machine", "memory-backend=ram"]
         if self.icount:
             args += ["-icount", "shift=0,sleep=off"]
         if self.gdb:

@@ -34,6 +34,7 @@ def parser(sub):
     p.add_argument("--cpus", type=int,
                    help="default: 2, but 1 for Xen on AMD: docs/hardware.md")
     p.add_argument("--mem", type=int, metavar="MB", help="default: 3072, on Bochs 1536")
+    p.add_argument("--ram", metavar="FILE", help="QEMU: RAM is this file, and stays there")
     p.add_argument("--cpu-model", metavar="MODEL", help="another CPU, as the emulator names it")
     p.add_argument("--iommu", choices=IOMMUS, default="none", help="QEMU's: Intel's with 39 or 48"
                    " bits, or AMD's; with any CPU")
@@ -104,7 +105,7 @@ def machine_for(o):
             raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
     return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
-                o.iommu, o.device)
+                o.iommu, o.device, o.ram)
 
 
 def run_folder(name):
