@@ -49,8 +49,8 @@ const struct msr_rule msr_rules[] = {
 	BITS(0x1a0, 0x1a0, 0x12009, 0x12009 | BIT(18) | BIT(22) | BIT(34)),
 	OPEN(0x1b0, 0x1b2), /* ENERGY_PERF_BIAS, package thermal */
 	OPEN(0x1c8, 0x1c9), /* last branches: filter, top */
-	/* DEBUGCTL: BTF and RTM. Last branches and trace messages would tell where guests jump. */
-	BITS(0x1d9, 0x1d9, BIT(1) | BIT(15), ALL, .why = REFUSAL_TRACE),
+	/* DEBUGCTL: BTF. Last branches and trace messages would tell where guests jump. */
+	BITS(0x1d9, 0x1d9, BIT(1), ALL, .why = REFUSAL_TRACE),
 	OPEN(0x1db, 0x1de), /* last branch, last exception */
 	CLOSED(0x1f2, 0x1f3, SMM), BITS(0x1fc, 0x1fc, BIT(1), BIT(1)), /* POWER_CTL: C1E */
 	CLOSED(0x200, 0x26f, MEMORY), /* MTRRs that this processor lacks: monitor/types.c */

@@ -67,6 +67,14 @@ const struct mtrr *hw_table_types(bool *leaf_1g)
 	return types_read((uint8_t)hw_caps.phys_bits, true);
 }
 
+unsigned int hw_address_bits(void)
+{
+	bool encrypts = arch_cpuid(7, 0).c & CPUID_TME;
+
+	return caps_address_bits((unsigned int)hw_caps.phys_bits,
+				 encrypts ? arch_rdmsr(MSR_TME_ACTIVATE) : 0);
+}
+
 struct hw_vcpu *hw_vcpu_create(void)
 {
 	uint8_t *page = mem_pages(5);

@@ -18,8 +18,6 @@
 #define EXTENDED_C                                                       \
 	(1u << 7 /* shadow stacks */ | CPUID_TME | 1u << 16 /* LA57 */ | \
 	 1u << 23 /* key locker */ | 1u << 30 /* SGX launch control */ | 1u << 31 /* PKS */)
-#define CPUID_TME (1u << 13)
-#define MSR_TME_ACTIVATE 0x982u
 #define TME_ON ((uint64_t)1 << 1)
 #define TME_KEY_BITS(activate) ((unsigned int)((activate) >> 32) & 0xf)
 #define EXTENDED_C_WAIT (1u << 5)
@@ -82,12 +80,4 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r)
 unsigned int caps_address_bits(unsigned int phys_bits, uint64_t tme_activate)
 {
 	return tme_activate & TME_ON ? phys_bits - TME_KEY_BITS(tme_activate) : phys_bits;
-}
-
-unsigned int hw_address_bits(void)
-{
-	bool encrypts = arch_cpuid(LEAF_EXTENDED, 0).c & CPUID_TME;
-
-	return caps_address_bits((unsigned int)hw_caps.phys_bits,
-				 encrypts ? arch_rdmsr(MSR_TME_ACTIVATE) : 0);
 }

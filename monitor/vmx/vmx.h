@@ -230,6 +230,8 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 #define MSR_XSS 0xda0u
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_DEBUGCTL 0x1d9u
+#define MSR_TME_ACTIVATE 0x982u
+#define CPUID_TME (1u << 13) /* leaf 7, ECX */
 
 /* --- check.c: what VM entry refuses before it looks at the guest; NULL, or what is wrong -------- */
 

@@ -157,7 +157,7 @@ static void bits(void **state)
 	becomes(0xc0010055, 3ul << 27 | 1, 0, 1);
 	becomes(0xc0010055, 0, 3ul << 27, 0);
 	/* DEBUGCTL: no last branches, no branch trace. */
-	becomes(0x1d9, 0, 0xffff, 0x8002);
+	becomes(0x1d9, 0, 0xffff, 2);
 	becomes(0x1d9, 0xc1, 0, 0);
 	assert_int_equal(refused(REFUSAL_TRACE), 1);
 	assert_int_equal(refused(REFUSAL_OTHER), 8);
