@@ -20,6 +20,7 @@
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 #include "monitor/platform.h"
+#include "monitor/types.h"
 #include "version.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
@@ -111,6 +112,9 @@ static void other_cpu(struct cpu *cpu)
 
 	if (hw_check(&why))
 		die_about("a CPU differs from the boot CPU", why);
+	if (types_adopt())
+		log_line("CPU %u: the firmware did not give it the boot CPU's memory types",
+			 cpu->index);
 	hw_cpu_enable(cpu);
 	cpu_started();
 	hw_run(cpu);
