@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ept/format.h"
 #include "ept/host.h"
+#include "monitor/arch.h"
 #include "monitor/iommu/iommu.h"
 #include "monitor/iommu/unit.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
+
+#define CPUID_HYPERVISOR (1u << 31) /* leaf 1, ECX: this is a virtual machine */
 
 static struct iommu_list units;
 
@@ -96,7 +99,13 @@ static int find(const struct boot_info *info, const struct iommu_kind **kind,
 	err = acpi_find(table, info, "IVRS", why);
 	if (err == ERR_NOENT)
 		*why = "there is no IOMMU, or it is turned off in the firmware";
-	return err ? err : ivrs_parse(&units, table, why);
+	if (err)
+		return err;
+	err = ivrs_parse(&units, table, why);
+	/* QEMU's delivers vector 0 for each interrupt that is to pass as it is: docs/dma.md. */
+	if (arch_cpuid(1, 0).c & CPUID_HYPERVISOR)
+		units.remaps = false;
+	return err;
 }
 
 /* The monitor's from now on. */

@@ -12,3 +12,6 @@ for kind in vtd48 amdvi; do
 	lab_run "emu-iommu-attacks-$kind" --l1 build/l1/svm-dma.elf --iommu $kind --device edu --timeout 120 ||
 		fail "svm-dma behind $kind"
 done
+# A CPU that is no virtual machine's, so that interrupts are filtered.
+lab_run emu-iommu-attacks-filter --l1 build/l1/svm-dma.elf --l1-args filtered=1 --iommu amdvi \
+	--cpu-model max,-smap,-rdtscp,-hypervisor --device edu --timeout 120 || fail "svm-dma with a filter"

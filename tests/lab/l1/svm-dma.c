@@ -27,6 +27,7 @@ static void need_device(void)
 		test_skip("no device");
 }
 
+/* "filtered=1": the IOMMU is expected to filter interrupts. */
 static uint64_t dma_flags(void)
 {
 	uint64_t out[8] = {0};
@@ -38,6 +39,7 @@ static uint64_t dma_flags(void)
 	if (out[7] & DMA_OPEN)
 		test_skip("no IOMMU");
 	CHECK_EQ(out[6], 1);
+	CHECK_EQ(out[7], DMA_BLOCKED | (option("filtered", 0) ? DMA_INTERRUPTS : 0));
 	return out[7];
 }
 
@@ -139,6 +141,8 @@ static void an_interrupt(const void *arg)
 {
 	(void)arg;
 	need_device();
+	if (monitor_present() && option("filtered", 0))
+		test_skip("QEMU's AMD-Vi delivers vector 0 instead");
 	message(0, VECTOR);
 	CHECK(WAIT_FOR(apic_pending(VECTOR)), "it does not arrive");
 	interrupt_take(VECTOR);
@@ -146,7 +150,7 @@ static void an_interrupt(const void *arg)
 
 static void an_nmi(const void *arg)
 {
-	bool filtered = dma_flags() & DMA_INTERRUPTS;
+	bool filtered = monitor_present() && (dma_flags() & DMA_INTERRUPTS);
 	unsigned before = nmis_taken(0);
 
 	(void)arg;
@@ -154,7 +158,7 @@ static void an_nmi(const void *arg)
 	message(0, ICR_NMI | ICR_ASSERT);
 	cpu_idle(1000000);
 	CHECK_EQ(nmis_taken(0) - before, filtered ? 0 : 1);
-	CHECK(monitor_answers(), "the monitor does not answer any more");
+	CHECK(!monitor_present() || monitor_answers(), "the monitor does not answer any more");
 }
 
 static volatile uint32_t turns;
@@ -171,16 +175,18 @@ static void ask(void *arg)
 	*(volatile bool *)arg = monitor_answers();
 }
 
-/* Whether CPU 1 was stopped by it or not: it is still the monitor's, and can be started again. */
+/* Where nothing filters, TCG's CPUs cannot do what the monitor wants of them (svm/known.h). */
 static void an_init(const void *arg)
 {
-	bool filtered = dma_flags() & DMA_INTERRUPTS;
+	bool filtered = monitor_present() && (dma_flags() & DMA_INTERRUPTS);
 	volatile bool answered = false;
 	uint32_t before;
 
 	(void)arg;
 	need_device();
 	smp_need_two();
+	if (monitor_present() && !filtered)
+		test_skip("TCG: an INIT from a device cannot be turned into an exception");
 	CHECK(cpu_start(1, spin, NULL), "CPU 1 does not start");
 	CHECK(WAIT_FOR(turns > 1000), "CPU 1 does not run");
 	message(1, ICR_INIT | ICR_ASSERT);
@@ -189,7 +195,8 @@ static void an_init(const void *arg)
 	cpu_idle(1000000);
 	CHECK_EQ(turns != before, filtered);
 	CHECK(cpu_start(1, ask, (void *)&answered), "CPU 1 does not start again");
-	CHECK(WAIT_FOR(cpu_finished(1)) && answered, "CPU 1 is the monitor's no more");
+	CHECK(WAIT_FOR(cpu_finished(1)) && answered == monitor_present(),
+	      "CPU 1 is the monitor's no more");
 }
 
 void l1_main(void)

@@ -24,7 +24,7 @@ TCG_CPU = "max,-smap,-rdtscp"
 # changes a word of the first CPU's that has nothing to do with it, and not atomically
 # (docs/hardware.md). Xen's FPU switching is lazy without XSAVE, and dom0 stays on the first CPU.
 TCG_CPU_SMP = TCG_CPU + ",-xsave"
-# docs/dma.md says what QEMU has of each.
+# docs/dma.md says how good they are.
 IOMMUS = {"none": None, "vtd": "intel-iommu", "vtd48": "intel-iommu,aw-bits=48,snoop-control=on",
           "amdvi": "amd-iommu,intremap=on"}
 # More devices: a DMA engine for any driver, disks with nothing on them.
