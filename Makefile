@@ -138,7 +138,7 @@ include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
 	tests/*/build.mk tests/lab/l1/build.mk tests/attack/l1/build.mk)
 L1 += $(L1_ELFS)
 
-.PHONY: deps tests list-tests run test attack lint format tcb bench install uninstall clean help
+.PHONY: deps tests list-tests run test attack lint format docs tcb bench install uninstall clean help
 all: $(ALL) $(L1)
 deps: $(B)/deps.mk
 tests: all $(UNIT) $(FUZZ) $(TOOLS)
@@ -163,6 +163,9 @@ lint:
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+docs:
+	@tests/docs/render
 
 tcb: $(IMAGES)
 	@tests/tcb $(BACKENDS)
@@ -194,6 +197,7 @@ help:
 	@echo "                  T='NAME..' for some"
 	@echo 'make lint         formatting, static analysis, the rules of the tree'
 	@echo 'make format       apply clang-format'
+	@echo 'make docs         what is rendered from tables in the code: docs/exposure.md'
 	@echo 'make tcb          lines of code linked into an image, per room'
 	@echo 'make bench        what the monitor costs'
 	@echo 'make install      to /boot, /etc/grub.d and /usr/sbin under $$(DESTDIR); then update-grub'
