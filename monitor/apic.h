@@ -12,6 +12,8 @@
 #define APIC_ID 0x20
 #define APIC_ICR_LOW 0x300
 #define APIC_ICR_HIGH 0x310
+#define APIC_LVT_FIRST 0x320
+#define APIC_LVT_LAST 0x370
 
 #define ICR_MODE_MASK (7u << 8)
 #define ICR_MODE_SMI (2u << 8)
@@ -22,6 +24,8 @@
 #define ICR_LOGICAL (1u << 11)
 #define ICR_PENDING (1u << 12)
 #define ICR_ASSERT (1u << 14)
+#define ICR_LEVEL (1u << 15)
+#define LVT_MASKED (1u << 16)
 #define ICR_SHORTHAND(icr) (((icr) >> 18) & 3)
 #define ICR_SHORTHAND_NONE 0
 #define ICR_SHORTHAND_SELF 1

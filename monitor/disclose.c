@@ -22,7 +22,10 @@
 #define REASONS                                                                                \
 	((1u << EXIT_NESTED_FAULT) | (1u << EXIT_APIC) | (1u << EXIT_PORT) | (1u << EXIT_CR) | \
 	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_READ) |                 \
-	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK) | (1u << EXIT_TSC))
+	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
+/* Of CR0, what no host needs to know of. */
+#define CR0_QUIET (CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_AM)
+#define CR0_LMSW 0xfu
 
 /* Where a page of linear addresses is, and the way there. */
 struct place {
@@ -204,17 +207,6 @@ static int show_instruction(const struct view *s)
 	return err;
 }
 
-/* An instruction on a control register, which the host may do as it likes; it has no other effect. */
-static int show_fetch(const struct view *s)
-{
-	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->cpu->regs.rip);
-	struct decode_insn insn;
-
-	if (fetch(s, rip, &insn) || insn.has_mem)
-		return ERR_NOSYS;
-	return show(s, rip, insn.len, WALK_EXEC, WINDOW_OUT, NULL);
-}
-
 static enum disclose_result failed(const struct view *s, int err)
 {
 	if (err == ERR_BUSY)
@@ -225,35 +217,44 @@ static enum disclose_result failed(const struct view *s, int err)
 	return DISCLOSE_OVER;
 }
 
+static bool is_lvt(uint64_t offset)
+{
+	return offset >= APIC_LVT_FIRST && offset <= APIC_LVT_LAST;
+}
+
 /*
- * The guest writes to its APIC's ICR, whose low half sends what it says to whom the high half says. False:
- * not by a store of 4 bytes.
+ * The guest writes to its APIC's ICR, whose low half sends what it says to whom the high half says, or to an
+ * entry of its LVT. False: not by a store of 4 bytes.
  */
-static bool note_icr(const struct view *s)
+static bool note_apic(const struct view *s)
 {
 	const struct decode_insn *insn = &s->v->disclosure->emulated.insn;
 	uint32_t value = (uint32_t)(insn->has_imm ? insn->imm : s->cpu->regs.r[insn->reg]);
+	struct startup *startup = &s->v->guest->protection.startup;
+	uint64_t offset = s->x->fault.a - APIC_GPA;
 
 	if (insn->op != OP_MOV || !insn->to_rm || insn->memsize != 4)
 		return false;
-	if (s->x->fault.a == APIC_GPA + APIC_ICR_HIGH)
+	if (is_lvt(offset))
+		startup_lvt(startup, value);
+	else if (offset == APIC_ICR_HIGH)
 		s->v->icr_target = (uint8_t)(value >> 24);
 	else
-		startup_note(&s->v->guest->protection.startup,
-			     (uint64_t)s->v->icr_target << 32 | value);
+		startup_note(startup, s->v->apic_id, (uint64_t)s->v->icr_target << 32 | value);
 	return true;
 }
 
-static bool is_icr(const struct view *s)
+static bool is_noted(const struct view *s)
 {
-	return s->x->write && (s->x->fault.a == APIC_GPA + APIC_ICR_LOW ||
-			       s->x->fault.a == APIC_GPA + APIC_ICR_HIGH);
+	uint64_t offset = s->x->fault.a - APIC_GPA;
+
+	return s->x->write && (offset == APIC_ICR_LOW || offset == APIC_ICR_HIGH || is_lvt(offset));
 }
 
 static enum disclose_result shown(const struct view *s)
 {
-	s->v->disclosure->before = s->cpu->regs;
 	s->v->disclosure->accept = ACCEPT_RESULT;
+	s->v->disclosure->cr3 = s->space.cr3;
 	return DISCLOSE_TELL;
 }
 
@@ -263,7 +264,7 @@ static enum disclose_result emulation(const struct view *s)
 
 	if (err)
 		return failed(s, err);
-	if (is_icr(s) && !note_icr(s))
+	if (is_noted(s) && !note_apic(s))
 		return failed(s, ERR_NOSYS);
 	return shown(s);
 }
@@ -287,8 +288,6 @@ static enum disclose_result repair(const struct view *s)
 		guest_end(s->v->guest, STOP_NO_PAGE);
 		return DISCLOSE_OVER;
 	}
-	d->before = s->cpu->regs;
-	d->accept = ACCEPT_NONE;
 	return DISCLOSE_BARE;
 }
 
@@ -439,10 +438,8 @@ static enum disclose_result call(const struct view *s)
 		err = show_operand(s, c, &c->operand[i]);
 	if (err || len <= 0)
 		return failed(s, err ? err : ERR_BUSY);
-	d->before = s->cpu->regs;
-	d->insn_len = (unsigned int)len;
-	for (unsigned int i = 0; i < GUESTCALL_ARGS; i++)
-		s->cpu->regs.r[guestcall_registers(c->wide)[i]] = c->arg[i];
+	d->cr3 = s->space.cr3;
+	d->exposure.len = (uint8_t)len;
 	__atomic_add_fetch(&s->v->guest->calls, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&d->accept, ACCEPT_CALL, __ATOMIC_RELEASE);
 	return DISCLOSE_TELL;
@@ -451,9 +448,12 @@ static enum disclose_result call(const struct view *s)
 /* --- others --------------------------------------------------------------------------------------- */
 
 /* Xen is there for the firmware; a kernel in long mode is to take no notice of it. */
-static bool hides_xen(const struct view *s)
+bool disclose_hides_xen(const struct cpu *cpu, const struct guest *g)
 {
-	return s->v->guest->protection.layout.hvm && (s->space.efer & EFER_LMA);
+	struct walk_space space;
+
+	hw_guest_space(cpu, &space);
+	return g->protection.layout.hvm && (space.efer & EFER_LMA);
 }
 
 static enum disclose_result cpuid(const struct view *s)
@@ -463,15 +463,12 @@ static enum disclose_result cpuid(const struct view *s)
 	uint32_t leaf = (uint32_t)r[RAX];
 	struct cpuid hardware;
 
-	if (!hides_xen(s) || leaf < CPUID_XEN_FIRST || leaf > CPUID_XEN_LAST) {
-		d->before = s->cpu->regs;
-		d->hidden = hides_xen(s);
-		d->cr4 = s->space.cr4;
+	if (!disclose_hides_xen(s->cpu, s->v->guest) || leaf < CPUID_XEN_FIRST ||
+	    leaf > CPUID_XEN_LAST) {
 		if (leaf == CPUID_XSAVE) {
 			hw_host_cpuid(s->cpu, leaf, (uint32_t)r[RCX], &hardware);
 			d->xsave_bytes = hardware.b;
 		}
-		d->accept = ACCEPT_CPUID;
 		return DISCLOSE_TELL;
 	}
 	r[RAX] = r[RBX] = r[RCX] = r[RDX] = 0;
@@ -479,18 +476,71 @@ static enum disclose_result cpuid(const struct view *s)
 	return DISCLOSE_AGAIN;
 }
 
-/* With PAE paging L1 loads four entries at CR3 for the guest. */
+/* The new value of CR0 or CR4, or of CR8, by the register that the instruction names. */
+static uint64_t new_control(const struct view *s, const struct decode_insn *insn)
+{
+	uint64_t value = s->cpu->regs.r[insn->rm];
+
+	if (insn->op == OP_CLTS)
+		return s->space.cr0 & ~(uint64_t)CR0_TS;
+	if (insn->op == OP_LMSW) /* PE is set, but not cleared */
+		return (s->space.cr0 & ~(uint64_t)(CR0_LMSW & ~CR0_PE)) | (value & CR0_LMSW);
+	return s->mode == DECODE_64 ? value : (uint32_t)value;
+}
+
+/*
+ * L1 learns of a change of the mode, and may refuse it. With PAE paging it loads four entries at CR3. It is
+ * not asked about the rest of CR0.
+ */
 static enum disclose_result control_register(const struct view *s)
 {
+	struct disclosure *d = s->v->disclosure;
+	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->cpu->regs.rip);
+	const uint64_t cr0 = s->space.cr0;
+	struct decode_insn insn;
 	struct walk_result at;
-	int err = 0;
+	uint64_t value;
+	bool lmsw;
+	int err;
 
-	if (s->x->emulate)
-		err = show_fetch(s);
-	else if ((s->space.cr4 & CR4_PAE) && !(s->space.efer & EFER_LMA) &&
-		 !walk_gpa(&s->space, GPA(s->space.cr3 & 0xffffffe0u), 0, &at))
-		err = show_page(s, at.hpa, PDPTE_BYTES, WINDOW_OUT, NULL);
+	if (fetch(s, rip, &insn) || insn.has_mem)
+		return failed(s, ERR_NOSYS);
+	lmsw = insn.op == OP_CLTS || insn.op == OP_LMSW;
+	if (!lmsw && insn.op != OP_MOV_TO_CR && hw_keeps_guest)
+		return failed(s, ERR_NOSYS);
+	value = new_control(s, &insn);
+	if (lmsw || insn.reg == 0) {
+		if (hw_keeps_guest && !((value ^ cr0) & ~(uint64_t)CR0_QUIET)) {
+			hw_guest_control(s->cpu, value, s->space.cr4, s->space.efer);
+			hw_guest_complete(s->cpu);
+			return DISCLOSE_AGAIN;
+		}
+		if (lmsw && hw_keeps_guest)
+			return failed(s, ERR_NOSYS);
+	}
+	d->control.number = insn.reg;
+	d->control.value = value;
+	d->exposure.operand = insn.rm;
+	if (!(s->space.cr4 & CR4_PAE) || (s->space.efer & EFER_LMA) ||
+	    walk_gpa(&s->space, GPA(s->space.cr3 & 0xffffffe0u), 0, &at))
+		return DISCLOSE_TELL;
+	d->cr3 = s->space.cr3;
+	err = show_page(s, at.hpa, PDPTE_BYTES, WINDOW_OUT, NULL);
 	return err ? failed(s, err) : DISCLOSE_TELL;
+}
+
+/* What the guest has written there; L1 has no say. */
+static enum disclose_result msr_read(const struct view *s)
+{
+	uint64_t value = s->space.efer & ~(uint64_t)EFER_SVME;
+	uint64_t *r = s->cpu->regs.r;
+
+	if ((uint32_t)r[RCX] != MSR_EFER || !hw_keeps_guest)
+		return DISCLOSE_TELL;
+	r[RAX] = (uint32_t)value;
+	r[RDX] = value >> 32;
+	hw_guest_complete(s->cpu);
+	return DISCLOSE_AGAIN;
 }
 
 /*
@@ -516,7 +566,10 @@ static enum disclose_result msr_write(const struct view *s)
 	struct walk_result at;
 
 	if ((uint32_t)r[RCX] == MSR_X2APIC_ICR)
-		startup_note(&s->v->guest->protection.startup, r[RDX] << 32 | (uint32_t)r[RAX]);
+		startup_note(&s->v->guest->protection.startup, s->v->apic_id,
+			     r[RDX] << 32 | (uint32_t)r[RAX]);
+	if ((uint32_t)r[RCX] >= MSR_X2APIC_LVT_FIRST && (uint32_t)r[RCX] <= MSR_X2APIC_LVT_LAST)
+		startup_lvt(&s->v->guest->protection.startup, (uint32_t)r[RAX]);
 	clock_written(&s->v->clock, (uint32_t)r[RCX]);
 	if ((uint32_t)r[RCX] != MSR_XEN_CALL_PAGE)
 		return DISCLOSE_TELL;
@@ -525,16 +578,6 @@ static enum disclose_result msr_write(const struct view *s)
 		fill_call_page(phys_at(at.hpa));
 	hw_guest_complete(s->cpu);
 	return DISCLOSE_AGAIN;
-}
-
-/* L1 answers in EDX:EAX. */
-static enum disclose_result value_read(const struct view *s)
-{
-	struct disclosure *d = s->v->disclosure;
-
-	d->before = s->cpu->regs;
-	d->accept = s->x->reason == EXIT_TSC ? ACCEPT_TSC : ACCEPT_MSR;
-	return DISCLOSE_TELL;
 }
 
 static enum disclose_result by_reason(const struct view *s)
@@ -552,8 +595,7 @@ static enum disclose_result by_reason(const struct view *s)
 	case EXIT_CPUID:
 		return cpuid(s);
 	case EXIT_MSR_READ:
-	case EXIT_TSC:
-		return value_read(s);
+		return msr_read(s);
 	case EXIT_MSR_WRITE:
 		return msr_write(s);
 	case EXIT_TASK:
@@ -564,21 +606,63 @@ static enum disclose_result by_reason(const struct view *s)
 	}
 }
 
+/* What L1 sees of the registers. */
+static enum disclose_result expose(const struct view *s, enum disclose_result result)
+{
+	struct disclosure *d = s->v->disclosure;
+	struct exposure *e = &d->exposure;
+	struct regs *regs = &s->cpu->regs;
+	int len;
+
+	e->row = (uint8_t)(d->accept == ACCEPT_RESULT ? EXPOSURE_EMULATED
+						      : exposure_row(s->x->reason, s->x->write));
+	e->bytes = s->x->bytes;
+	e->vector = s->x->vector;
+	e->wide = s->mode == DECODE_64;
+	if (e->row == EXPOSURE_EMULATED)
+		e->len = d->emulated.insn.len;
+	if (!exposure_told(e->row)) {
+		guest_end(s->v->guest, STOP_UNKNOWN_EXIT);
+		return DISCLOSE_OVER;
+	}
+	if (exposure_moves(e->row)) {
+		len = hw_guest_insn_len(s->cpu);
+		if (len <= 0) /* another of its CPUs has changed it */
+			return DISCLOSE_AGAIN;
+		e->len = (uint8_t)len;
+	}
+	d->before = *regs;
+	d->interrupted = s->x->interrupted;
+	exposure_show(e, &d->before, regs);
+	if (d->accept == ACCEPT_OWN)
+		d->accept = ACCEPT_ROW;
+	if (d->accept != ACCEPT_CALL)
+		return result;
+	regs->r[RAX] = d->before.r[RAX];
+	for (unsigned int i = 0; i < GUESTCALL_ARGS; i++)
+		regs->r[guestcall_registers(d->call.wide)[i]] = d->call.arg[i];
+	return result;
+}
+
 enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struct guest_exit *x)
 {
 	struct place last;
 	struct view s = {.cpu = cpu, .v = v, .x = x, .last = &last};
-	enum disclose_result result;
+	enum disclose_result result = DISCLOSE_TELL;
 
 	last.found = false;
 	vcpu_info_exit(v, v->xen_id);
 	v->disclosure->ranges = 0;
-	if (!(1u << x->reason & REASONS) || (x->reason == EXIT_PORT && !x->string))
-		return DISCLOSE_TELL;
-	hw_guest_space(cpu, &s.space);
-	guest_space(v->guest, &s.space);
+	v->disclosure->cr3 = 0;
+	v->disclosure->exposure = (struct exposure){0};
 	s.mode = hw_guest_mode(cpu);
-	result = by_reason(&s);
+	if ((1u << x->reason & REASONS) && (x->reason != EXIT_PORT || x->string)) {
+		hw_guest_space(cpu, &s.space);
+		guest_space(v->guest, &s.space);
+		result = by_reason(&s);
+	}
+	if (result == DISCLOSE_TELL || result == DISCLOSE_BARE)
+		result = expose(&s, result);
 	if (result == DISCLOSE_AGAIN || result == DISCLOSE_OVER)
 		window_close(&v->windows);
 	return result;

@@ -45,6 +45,7 @@ static const uint8_t row_of[] = {
 	[EXIT_INVALID] = EXPOSURE_INVALID,
 	[EXIT_OTHER] = EXPOSURE_OTHER,
 	[EXIT_APIC] = EXPOSURE_NESTED_FAULT,
+	[EXIT_PMC] = EXPOSURE_PMC,
 };
 _Static_assert(ARRAY_SIZE(row_of) == EXIT_REASON_COUNT, "a row for each reason");
 
@@ -58,6 +59,11 @@ enum exposure_row exposure_row(enum exit_reason reason, bool out)
 bool exposure_told(enum exposure_row row)
 {
 	return rows[row].bytes != EXPOSURE_NEVER;
+}
+
+bool exposure_moves(enum exposure_row row)
+{
+	return rows[row].rip == EXPOSURE_NEXT;
 }
 
 uint32_t exposure_raises(const struct exposure *e)

@@ -61,9 +61,8 @@ enum exposure_rip {
 	X(CR, 8, EXPOSURE_OPERAND, 0, EXPOSURE_NEXT, EXPOSURE_GP,                                \
 	  "the value for CR0 or CR4", "accepts the mode, or refuses it by #GP",                  \
 	  "the monitor takes the value from the guest's register itself; the mode is shown anyway") \
-	X(DR, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                           \
-	  "nothing", "the guest has its debug registers",                                        \
-	  "they are kept like all others")                                                       \
+	X(DR, 8, 0, 0, EXPOSURE_STAYS, 0,                                                        \
+	  "that the guest uses debug registers (Intel)", "lets it", "no register")               \
 	X(DESCRIPTOR, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                   \
 	  "nothing", "the guest does it", "no host needs it")                                    \
 	X(TASK, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                         \
@@ -89,6 +88,9 @@ enum exposure_rip {
 	  EXPOSURE_UD | EXPOSURE_GP,                                                             \
 	  "that the guest asks for the time", "answers",                                         \
 	  "time is the host's: it has the TSC's offset as well")                                 \
+	X(PMC, 4, EXPOSURE_R(RCX), EXPOSURE_R(RAX) | EXPOSURE_R(RDX), EXPOSURE_NEXT,             \
+	  EXPOSURE_UD | EXPOSURE_GP,                                                             \
+	  "which performance counter", "answers", "counters are the platform's")                 \
 	X(MSR_READ, 4, EXPOSURE_R(RCX), EXPOSURE_R(RAX) | EXPOSURE_R(RDX), EXPOSURE_NEXT,        \
 	  EXPOSURE_GP, "which MSR", "answers",                                                   \
 	  "those that the monitor keeps do not exit to L1; others are the platform's")           \
@@ -112,16 +114,16 @@ enum exposure_rip {
 	X(HYPERCALL, 8, 0, EXPOSURE_R(RAX), EXPOSURE_RESULT, EXPOSURE_UD | EXPOSURE_GP,          \
 	  "the call's number and arguments, CR3, and its structures", "carries it out",          \
 	  "a row for each call that is let through, at CPL 0 only (R15): monitor/guestcall.c")   \
-	X(ENTER, 8, 0, 0, EXPOSURE_STAYS, EXPOSURE_UD | EXPOSURE_GP,                             \
-	  "that the guest tries to use virtualization", "refuses by #UD", "no register")         \
-	X(STATE, 8, 0, 0, EXPOSURE_STAYS, EXPOSURE_UD | EXPOSURE_GP,                             \
-	  "the same", "refuses by #UD", "no register")                                           \
-	X(GIF, 8, 0, 0, EXPOSURE_STAYS, EXPOSURE_UD | EXPOSURE_GP,                               \
-	  "the same", "refuses by #UD", "no register")                                           \
-	X(TLB, 8, 0, 0, EXPOSURE_STAYS, EXPOSURE_UD | EXPOSURE_GP,                               \
-	  "the same", "refuses by #UD", "no register")                                           \
-	X(INVALID, 8, 0, 0, EXPOSURE_STAYS, 0,                                                   \
-	  "that the processor refuses the guest's state", "destroys it", "no register")          \
+	X(ENTER, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                        \
+	  "nothing", "the guest takes #UD", "no virtualization below it is offered")             \
+	X(STATE, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                        \
+	  "nothing", "the guest takes #UD", "the same")                                          \
+	X(GIF, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                          \
+	  "nothing", "the guest takes #UD", "the same")                                          \
+	X(TLB, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                          \
+	  "nothing", "the guest takes #UD", "the same")                                          \
+	X(INVALID, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                      \
+	  "nothing", "the guest is stopped", "the processor refused its state")                  \
 	X(OTHER, 8, 0, 0, EXPOSURE_STAYS, EXPOSURE_UD,                                           \
 	  "which instruction: IRET, SKINIT ..", "refuses by #UD, or sees that NMIs are open",    \
 	  "no register, and no instruction is skipped")
@@ -152,6 +154,9 @@ enum exposure_row exposure_row(enum exit_reason reason, bool out);
 
 /* Whether L1 gets such exits at all. */
 bool exposure_told(enum exposure_row row);
+
+/* Whether RIP may advance by the length of the instruction, which the caller has to find out. */
+bool exposure_moves(enum exposure_row row);
 
 /* Sets of exceptions that L1 may raise (bits by vector) after this exit. */
 uint32_t exposure_raises(const struct exposure *e);

@@ -105,7 +105,9 @@ enum refusal {
 	X(INSTRUCTION, "an instruction on device memory that the monitor does not know") \
 	X(REGISTERS, "L1 changed registers that the instruction does not write")         \
 	X(TASK_SWITCH, "a task switch by hardware")                                      \
-	X(LAUNCH, "its launch could not be measured")
+	X(LAUNCH, "its launch could not be measured")                                    \
+	X(EVENT, "L1 injected an event that the guest does not expect")                  \
+	X(IDENTITY, "L1 gave a virtual processor another APIC id")
 
 enum stop_reason {
 #define X(name, text) STOP_##name,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/injection.h"
 
-#define VECTOR_DB 1
 #define VECTOR_MC 18
 #define FIRST_INTERRUPT 32
 /* Protected mode: SDM vol. 3, table 6-1; AMD APM vol. 2, table 8-1. */
-#define WITH_ERROR (1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21)
+#define WITH_ERROR \
+	(1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 17 | 1u << 21)
 
 /* Bits of a gate's second word (SDM vol. 3, 6.11 and 6.14.1). */
 #define GATE_TYPE(w) ((w) >> 8 & 0x1f)
@@ -62,7 +62,7 @@ static bool exception(const struct injection *e, const struct injection_target *
 	return !t->done && (t->raises >> e->vector & 1);
 }
 
-static bool is_same(const struct injection *a, const struct injection *b)
+bool injection_same(const struct injection *a, const struct injection *b)
 {
 	return a->type == b->type && a->vector == b->vector && a->has_error == b->has_error &&
 	       a->error == b->error;
@@ -73,7 +73,7 @@ bool injection_allowed(const struct injection *e, const struct injection_target 
 	if (e->type == INJECTION_NONE)
 		return true;
 	/* INT n and its like happen again when the guest repeats them (APM vol. 2, 15.7.2). */
-	if (e->type < INJECTION_SOFTWARE && is_same(e, &t->interrupted) && !t->done)
+	if (e->type < INJECTION_SOFTWARE && injection_same(e, &t->interrupted) && !t->done)
 		return true;
 	switch (e->type) {
 	case INJECTION_INTERRUPT:

@@ -46,6 +46,8 @@ struct injection_target {
 	void *context;
 };
 
+bool injection_same(const struct injection *a, const struct injection *b);
+
 /* Reads the guest's IDT at most once. */
 bool injection_allowed(const struct injection *e, const struct injection_target *t);
 

@@ -339,6 +339,63 @@ void hw_guest_state(struct cpu *cpu, uint64_t *state)
 	state[DIGEST_RFLAGS] = cpu->regs.rflags;
 }
 
+const bool hw_keeps_guest = true;
+
+void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry)
+{
+	*entry = cpu->hw->entry;
+}
+
+void hw_guest_offer(const struct cpu *cpu, struct hw_offer *offer)
+{
+	const uint64_t *state = cpu->hw->guest_state;
+	const uint64_t *cs = &state[DIGEST_SEGMENT + 4 * SEG_CS];
+
+	*offer = (struct hw_offer){.cs_base = cs[1],
+				   .cs_selector = (uint16_t)cs[0],
+				   .rip = cpu->regs.rip,
+				   .cr0 = state[DIGEST_CR0],
+				   .efer = state[DIGEST_EFER]};
+}
+
+void hw_guest_reset(struct cpu *cpu, uint8_t vector)
+{
+	cpu->hw->began++;
+	cpu->hw->sipi_vector = vector;
+	cpu->regs = (struct regs){.rflags = RFLAGS_FIXED};
+}
+
+void hw_guest_moved(struct cpu *cpu)
+{
+	cpu->hw->moved++;
+	cpu->hw->entry.shadow = false;
+}
+
+void hw_guest_takes(struct cpu *cpu, const struct injection *event)
+{
+	cpu->hw->took++;
+	cpu->hw->vector = event->vector;
+}
+
+/* As far as no processor may have such. */
+bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+	if ((cr0 & CR0_PG) && !(cr0 & CR0_PE))
+		return false;
+	cpu->hw->space.cr0 = cr0;
+	cpu->hw->space.cr4 = cr4;
+	cpu->hw->space.efer = efer;
+	return true;
+}
+
+bool hw_guest_xsetbv(struct cpu *cpu, uint32_t xcr, uint64_t value)
+{
+	if (xcr || !(value & 1))
+		return false;
+	cpu->hw->xcr0 = value;
+	return true;
+}
+
 void hw_host_complete(struct cpu *cpu, unsigned int len)
 {
 	cpu->regs.rip += len;

@@ -30,6 +30,9 @@ struct hw_cpu {
 	unsigned int resets, started, sipi_vector;
 	bool blocks_init;                    /* set by tests: hw_host_blocks_init() */
 	uint64_t guest_state[DIGEST_STATES]; /* set by tests: hw_guest_state(), but for cpu->regs */
+	struct hw_entry entry;               /* set by tests: hw_guest_entry() */
+	unsigned int moved, began, took;     /* hw_guest_moved(), _reset(), _takes() */
+	uint64_t xcr0;
 };
 
 struct hw_vcpu {

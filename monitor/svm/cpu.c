@@ -71,14 +71,15 @@ unsigned int hw_address_bits(void)
 struct hw_vcpu *hw_vcpu_create(void)
 {
 	struct hw_vcpu *v;
-	uint8_t *page = mem_pages(7);
+	uint8_t *page = mem_pages(8);
 
-	/* One page each: record, VMCB; two for the MSR map, three for the port map. */
+	/* One page each: record, VMCB; two for the MSR map, three for the port map; one for XSAVE. */
 	v = (struct hw_vcpu *)page;
 	v->vmcb = (struct vmcb *)(page + PAGE_SIZE);
 	v->vmcb_hpa = mem_hpa(v->vmcb).a;
 	v->msr = (struct permit_map){.bits = page + 2 * PAGE_SIZE, .size = MSRPM_BYTES};
 	v->io = (struct permit_map){.bits = page + 4 * PAGE_SIZE, .size = IOPM_BYTES};
+	v->fpu = page + 7 * PAGE_SIZE;
 	return v;
 }
 
@@ -105,8 +106,10 @@ void hw_cpu_prepare(struct cpu *cpu)
 	if (!host_msrpm) {
 		host_msrpm = mem_pages(2);
 		svm_maps_host(host_msrpm);
+		svm_fpu_init();
 	}
 	cpu->hw = hw;
+	hw->shown = mem_pages(1);
 	hw->vmcb = mem_pages(1);
 	hw->vmcb_hpa = mem_hpa(hw->vmcb).a;
 	hw->host_save = mem_hpa(mem_pages(1)).a;
@@ -124,6 +127,7 @@ void hw_cpu_enable(struct cpu *cpu)
 			 cpu->index);
 	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
 	arch_wrmsr(MSR_VM_HSAVE_PA, hw->host_save);
+	svm_fpu_enable();
 	__asm__ volatile("clgi");
 	init_controls(&hw->vmcb->c);
 	hw->vmcb->s.pat = arch_rdmsr(MSR_PAT);
@@ -141,12 +145,33 @@ static struct vmcb_seg real_segment(uint16_t selector, uint64_t base, uint16_t a
 	return (struct vmcb_seg){selector, attrib, 0xffff, base};
 }
 
+void svm_reset_state(struct vmcb_save *s)
+{
+	s->cs = real_segment(0xf000, 0xffff0000, ATTR_REAL_CODE);
+	s->ds = s->es = s->ss = s->fs = s->gs = real_segment(0, 0, ATTR_REAL_DATA);
+	s->ldtr = real_segment(0, 0, ATTR_LDT);
+	s->tr = real_segment(0, 0, ATTR_TSS);
+	s->gdtr = s->idtr = real_segment(0, 0, 0);
+	s->cpl = 0;
+	s->efer = EFER_SVME;
+	s->cr0 = CR0_ET;
+	s->cr2 = s->cr3 = s->cr4 = 0;
+	s->dr6 = DR6_INIT;
+	s->dr7 = DR7_INIT;
+	s->rflags = RFLAGS_FIXED;
+	s->rip = 0xfff0;
+	s->rsp = s->rax = 0;
+	s->dbgctl = 0;
+}
+
 void hw_host_reset(struct cpu *cpu)
 {
 	struct hw_cpu *hw = cpu->hw;
 	struct vmcb_save *s = &hw->vmcb->s;
+	uint64_t cache = s->cr0 & (CR0_CD | CR0_NW);
 
 	ASSERT(!hw->running);
+	svm_fpu_give(cpu);
 	svm_gif_reset(cpu);
 	hw->svme = false;
 	hw->nmi_masked = false;
@@ -155,21 +180,8 @@ void hw_host_reset(struct cpu *cpu)
 	hw->vmcb->c.event_inj = 0;
 	hw->vmcb->c.exit_int_info = 0;
 	hw->vmcb->c.intercept1 &= ~(INTERCEPT1(VMEXIT_IRET) | INTERCEPT1(VMEXIT_VINTR));
-	s->cs = real_segment(0xf000, 0xffff0000, ATTR_REAL_CODE);
-	s->ds = s->es = s->ss = s->fs = s->gs = real_segment(0, 0, ATTR_REAL_DATA);
-	s->ldtr = real_segment(0, 0, ATTR_LDT);
-	s->tr = real_segment(0, 0, ATTR_TSS);
-	s->gdtr = s->idtr = real_segment(0, 0, 0);
-	s->cpl = 0;
-	s->efer = EFER_SVME;
-	s->cr0 = CR0_ET | (s->cr0 & (CR0_CD | CR0_NW));
-	s->cr2 = s->cr3 = s->cr4 = 0;
-	s->dr6 = DR6_INIT;
-	s->dr7 = DR7_INIT;
-	s->rflags = RFLAGS_FIXED;
-	s->rip = 0xfff0;
-	s->rsp = s->rax = 0;
-	s->dbgctl = 0;
+	svm_reset_state(s);
+	s->cr0 |= cache;
 	memset(&cpu->regs, 0, sizeof(cpu->regs));
 	svm_load_regs(cpu);
 	cpu->regs.r[RDX] = arch_cpuid(1, 0).a;

@@ -339,6 +339,7 @@ static void raise(struct cpu *cpu, unsigned int vector)
 		event |= EVENT_HAS_ERROR;
 	if (cpu->hw->current.f[F_EXCEPTION_BITMAP] >> vector & 1) {
 		vmx_redeliver();
+		vmx_hide(cpu, EXIT_EXCEPTION, (uint8_t)vector);
 		vmx_reflect_event(cpu, REASON_EXCEPTION, event, 0);
 		return;
 	}
@@ -353,10 +354,12 @@ static void tell(struct cpu *cpu)
 	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
 	struct guest_exit x = {.reason = vmx_reason(reason, 0)};
 
-	if (!guest_isolated(cpu->hw->running->guest) || reason == REASON_TPR) {
+	if (!cpu->hw->running->guest->isolated) {
 		vmx_reflect(cpu);
 		return;
 	}
+	if (reason == REASON_TPR) /* the guest can take an interrupt */
+		x.reason = EXIT_VINTR;
 	if (x.reason == EXIT_NESTED_FAULT)
 		x.fault = GPA(vmx_read(VMCS_GUEST_PHYSICAL));
 	x.write = reason == REASON_EPT_VIOLATION && (q & VIOLATION_WRITE);
@@ -366,6 +369,13 @@ static void tell(struct cpu *cpu)
 	}
 	x.exec = reason == REASON_EPT_VIOLATION && (q & VIOLATION_EXEC);
 	x.string = q & PORT_STRING;
+	if (x.reason == EXIT_PORT) {
+		x.write = !(q & PORT_IN);
+		x.bytes = (uint8_t)PORT_SIZE(q);
+	}
+	x.vector = EVENT_VECTOR(vmx_read(VMCS_EXIT_EVENT));
+	x.interrupted = vmx_injection((uint32_t)vmx_read(VMCS_VECTORING_EVENT),
+				      (uint32_t)vmx_read(VMCS_VECTORING_ERROR_CODE));
 	switch (disclose(cpu, cpu->hw->running, &x)) {
 	case DISCLOSE_TELL:
 	case DISCLOSE_BARE: /* no bytes in a VMCS */
@@ -427,6 +437,7 @@ bool vmx_pages_ok(struct cpu *cpu)
 
 void vmx_end_run(struct cpu *cpu)
 {
+	vmx_hide(cpu, EXIT_INVALID, 0);
 	vmx_reflect_failure(cpu, REASON_BAD_STATE, BAD_STATE_OTHER);
 }
 

@@ -328,6 +328,10 @@ void vmx_load_regs(struct cpu *cpu);
 /* An event whose delivery the exit cut short is to be delivered again, at the next entry. */
 void vmx_redeliver(void);
 
+/* hide.c: L1 is to get an exit of an isolated guest's that the hardware did not make, or (INVALID) its end */
+void vmx_hide(struct cpu *cpu, enum exit_reason reason, uint8_t vector);
+struct injection vmx_injection(uint32_t event, uint32_t error);
+
 /* exits.c */
 enum exit_reason vmx_reason(uint32_t reason, uint32_t event);
 

@@ -32,7 +32,7 @@ static void returns(uint64_t result)
 {
 	spoil_registers(0);
 	cpu->regs.r[RAX] = result;
-	cpu->regs.rip = regs.rip + LEN;
+	cpu->regs.rip = LEN;
 	goes_in();
 	expect_registers(R(RAX));
 	assert_int_equal(cpu->regs.rip, regs.rip + LEN);
@@ -340,6 +340,7 @@ static void xen_is_hidden(void **state)
 	}
 	cpuids(1, DISCLOSE_TELL);
 	l1_answers(6, CPUID_1_HYPERVISOR);
+	v->apic_id = STARTUP_UNKNOWN;
 	goes_in();
 	assert_int_equal(cpu->regs.r[RCX], CPUID_1_AES);
 	assert_int_equal(v->xen_id, 3);
@@ -385,6 +386,7 @@ static void xen_is_there(void **state)
 	goes_in();
 	cpuids(1, DISCLOSE_TELL);
 	l1_answers(4, CPUID_1_HYPERVISOR);
+	v->apic_id = STARTUP_UNKNOWN;
 	goes_in();
 	assert_int_equal(cpu->regs.r[RCX], CPUID_1_HYPERVISOR | CPUID_1_AES);
 	assert_int_equal(v->xen_id, 2);
@@ -440,45 +442,178 @@ static void the_hypercall_page(void **state)
 	expect_kept();
 }
 
+/* With paging off: the guest's code and registers; MOV CR0, RBX. */
+static void writes_cr0(uint64_t value)
+{
+	launch();
+	GUEST_CODE_IS(0x0f, 0x22, 0xc3);
+	fill_registers();
+	cpu->regs.rip = SMALL + (GUEST_CODE - LINEAR);
+	cpu->regs.r[RBX] = value;
+	cpu->hw->guest_insn_len = 3;
+	regs = cpu->regs;
+	as_guest();
+	cpu->hw->space.cr0 = CR0_PE | CR0_ET;
+	cpu->hw->space.efer = EFER_LME;
+}
+
 /* With PAE paging Xen loads four entries. */
 static void page_directory_pointers(void **state)
 {
 	const struct guest_exit x = {.reason = EXIT_CR};
 	const uint64_t at = DATA + 0x40;
 
-	launch();
-	fill_registers();
-	as_guest();
-	cpu->hw->space.efer = 0;
-	cpu->hw->space.cr3 = SMALL + (at - LINEAR) + 0x18; /* bits 4:0 are not of the address */
-	assert_int_equal(disclose(cpu, v, &x), DISCLOSE_TELL);
-	allow(at, 32);
-	expect_seen();
-	cpu->hw->space.cr4 = 0;
-	window_close(&v->windows);
-	launch();
-	fill_registers();
-	as_guest();
-	assert_int_equal(disclose(cpu, v, &x), DISCLOSE_TELL); /* in long mode it does not */
-	expect_nothing_seen();
+	for (unsigned int i = 0; i < 3; i++) {
+		writes_cr0(CR0_PE | CR0_PG);
+		cpu->hw->space.efer = 0;
+		cpu->hw->space.cr4 = i == 2 ? 0 : CR4_PAE;
+		cpu->hw->space.cr3 =
+			SMALL + (at - LINEAR) + 0x18; /* bits 4:0 are not of the address */
+		if (i == 1) {                         /* long mode, with CR0.WP cleared */
+			as_guest();
+			cpu->regs.rip = GUEST_CODE;
+		}
+		assert_int_equal(disclose(cpu, v, &x), DISCLOSE_TELL);
+		assert_int_equal(v->disclosure->cr3, i ? 0 : cpu->hw->space.cr3);
+		if (!i) {
+			allow(at, 32);
+			expect_seen();
+		} else {
+			expect_nothing_seen();
+		}
+	}
 }
 
-/* An instruction that Xen emulates: LMSW, CLTS. */
-static void control_registers(void **state)
+/* Xen learns the mode; the value is the guest's, if Xen accepts it. */
+static void the_mode(void **state)
 {
-	launch();
-	GUEST_CODE_IS(0x0f, 0x06); /* CLTS */
-	fill_registers();
-	comes_out((struct guest_exit){.reason = EXIT_CR, .emulate = true}, DISCLOSE_TELL);
-	allow(GUEST_CODE, 2);
-	allow_path(GUEST_CODE);
-	expect_seen();
+	const struct guest_exit x = {.reason = EXIT_CR};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		writes_cr0(CR0_PE | CR0_PG);
+		assert_int_equal(disclose(cpu, v, &x), DISCLOSE_TELL);
+		assert_int_equal(cpu->regs.r[RBX], CR0_PE | CR0_PG);
+		assert_int_equal(cpu->regs.r[RAX], 0);
+		spoil_registers(0);
+		cpu->regs.rip = i ? 0 : 3;
+		cpu->hw->entry.shadow = true;
+		while (guest_enter(cpu, v) == GUEST_ENTRY_AGAIN)
+			;
+		assert_int_equal(cpu->hw->space.cr0,
+				 i ? CR0_PE | CR0_ET : CR0_PE | CR0_PG | CR0_ET);
+		assert_int_equal(cpu->hw->space.efer, i ? EFER_LME : EFER_LME | EFER_LMA);
+		assert_int_equal(cpu->hw->moved, !i);
+		assert_int_equal(cpu->regs.rip, regs.rip + (i ? 0 : 3));
+		expect_registers(0);
+	}
+	writes_cr0(CR0_PG); /* no processor may have that */
+	assert_int_equal(disclose(cpu, v, &x), DISCLOSE_TELL);
+	cpu->regs.rip = 3;
+	assert_int_equal(guest_enter(cpu, v), GUEST_ENTRY_OVER);
+	expect_over(STOP_REGISTERS);
+}
+
+/* What Xen need not know: CLTS, LMSW, and MOV to CR0 of such bits. */
+static void quiet_control_registers(void **state)
+{
+	const uint8_t code[][3] = {{0x0f, 0x06}, {0x0f, 0x01, 0xf3}, {0x0f, 0x22, 0xc3}};
+	const uint64_t want[] = {CR0_PE | CR0_PG | CR0_WP, CR0_PE | CR0_PG | CR0_WP | CR0_MP,
+				 CR0_PE | CR0_PG | CR0_WP | CR0_TS | CR0_NE};
+
+	for (size_t i = 0; i < 3; i++) {
+		launch();
+		guest_code(code[i], 3);
+		fill_registers();
+		regs = cpu->regs;
+		cpu->regs.r[RBX] = i == 1 ? CR0_MP : want[i];
+		as_guest();
+		cpu->hw->space.cr0 |= CR0_TS;
+		assert_int_equal(disclose(cpu, v, &(struct guest_exit){.reason = EXIT_CR}),
+				 DISCLOSE_AGAIN);
+		assert_int_equal(cpu->hw->space.cr0, want[i]);
+		assert_int_equal(cpu->regs.rip, regs.rip + 2);
+		expect_nothing_seen();
+	}
 	launch();
 	GUEST_CODE_IS(0x0f, 0x01, 0x37); /* LMSW [RDI] */
 	fill_registers();
 	cpu->regs.r[RDI] = DATA;
-	comes_out((struct guest_exit){.reason = EXIT_CR, .emulate = true}, DISCLOSE_OVER);
+	comes_out((struct guest_exit){.reason = EXIT_CR}, DISCLOSE_OVER);
 	expect_over(STOP_INSTRUCTION);
+}
+
+static void efer(void **state)
+{
+	launch();
+	fill_registers();
+	cpu->regs.r[RCX] = MSR_EFER;
+	comes_out((struct guest_exit){.reason = EXIT_MSR_READ}, DISCLOSE_AGAIN);
+	assert_int_equal(cpu->regs.r[RAX], EFER_LMA | EFER_LME | EFER_NXE);
+	assert_int_equal(cpu->regs.r[RDX], 0);
+	writes_msr(MSR_EFER, EFER_LME | EFER_SCE, DISCLOSE_TELL);
+	spoil_registers(0);
+	cpu->regs.rip = 2;
+	as_guest();
+	assert_int_equal(guest_enter(cpu, v), GUEST_ENTRY_OK);
+	expect_registers(0);
+	assert_int_equal(cpu->hw->space.efer, EFER_LME | EFER_SCE | EFER_LMA);
+}
+
+static void another_identity(void **state)
+{
+	const uint32_t leaf[] = {1, 0xb};
+
+	for (unsigned int i = 0; i < 4; i++) {
+		launch(); /* APIC id 0 */
+		cpuids(leaf[i % 2], DISCLOSE_TELL);
+		cpu->regs.r[RBX] = i < 2 ? 0 : 2u << 24;
+		cpu->regs.r[RDX] = i < 2 ? 0 : 2;
+		cpu->regs.rip = 2;
+		assert_int_equal(enter(), i < 2 ? GUEST_ENTRY_OK : GUEST_ENTRY_OVER);
+		if (i >= 2)
+			expect_over(STOP_IDENTITY);
+	}
+}
+
+/* L1 is told of a HLT, and then injects something. */
+static enum guest_entry injects(struct injection event, bool done, uint64_t rflags)
+{
+	launch();
+	fill_registers();
+	cpu->regs.rflags = rflags;
+	comes_out((struct guest_exit){.reason = EXIT_HLT}, DISCLOSE_TELL);
+	cpu->regs.rip = done ? 2 : 0;
+	cpu->hw->entry.event = event;
+	cpu->hw->entry.idt_base = DATA;
+	cpu->hw->entry.idt_limit = PAGE_SIZE - 1;
+	*word(hpa_at(DATA + 0x30 * 16)) = (uint64_t)0x8e00 << 32;
+	*word(hpa_at(DATA + 0x80 * 16)) = (uint64_t)0xee00 << 32;
+	return enter();
+}
+
+static void events(void **state)
+{
+	const uint64_t on = RFLAGS_FIXED | RFLAGS_IF;
+	const struct injection good = {INJECTION_INTERRUPT, 0x30, false, 0};
+	const struct injection bad[] = {{INJECTION_INTERRUPT, 0x80, false, 0},
+					{INJECTION_INTERRUPT, 18, false, 0},
+					{INJECTION_EXCEPTION, 18, false, 0},
+					{INJECTION_EXCEPTION, 14, true, 6},
+					{INJECTION_EXCEPTION, 6, false, 0},
+					{INJECTION_NMI, 2, false, 0},
+					{INJECTION_SOFTWARE, 0x30, false, 0}};
+
+	assert_int_equal(injects(good, true, on), GUEST_ENTRY_OK);
+	assert_int_equal(injects(good, false, RFLAGS_FIXED), GUEST_ENTRY_OVER);
+	expect_over(STOP_EVENT);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(injects(bad[i], true, on), GUEST_ENTRY_OVER);
+		expect_over(STOP_EVENT);
+	}
+	assert_int_equal(injects((struct injection){INJECTION_EXCEPTION, 1, false, 0}, true,
+				 on | RFLAGS_TF),
+			 GUEST_ENTRY_OK);
+	assert_int_equal(cpu->hw->took, 1);
 }
 
 static void a_task_switch(void **state)
@@ -521,7 +656,7 @@ static void the_map_of_ram(void **state)
 		l1_writes(hpa_at(DATA), &one, sizeof(one));
 		l1_writes(hpa_at(DATA + 0x100), &e[i], sizeof(e[i]));
 		cpu->regs.r[RAX] = 0;
-		cpu->regs.rip += 3;
+		cpu->regs.rip = 3;
 		assert_int_equal(enter(), GUEST_ENTRY_OK);
 		assert_int_equal((int64_t)cpu->regs.r[RAX], good ? 0 : ERR_IO);
 		assert_int_equal(!memcmp(fake_at(HPA(hpa_at(DATA + 0x100)), sizeof(e[i])), &e[i],
@@ -536,15 +671,22 @@ static void all_others(void **state)
 				  1u << EXIT_CR | 1u << EXIT_HYPERCALL | 1u << EXIT_CPUID |
 				  1u << EXIT_MSR_WRITE | 1u << EXIT_TASK;
 
-	launch();
 	for (unsigned int i = 0; i < EXIT_REASON_COUNT; i++) {
 		if (told >> i & 1)
 			continue;
+		launch();
 		fill_registers();
-		comes_out((struct guest_exit){.reason = i, .string = true, .emulate = true},
-			  DISCLOSE_TELL);
+		if (!exposure_told(exposure_row(i, false))) {
+			comes_out((struct guest_exit){.reason = i}, DISCLOSE_OVER);
+			expect_over(STOP_UNKNOWN_EXIT);
+			continue;
+		}
+		comes_out((struct guest_exit){.reason = i, .string = true}, DISCLOSE_TELL);
 		expect_nothing_seen();
+		spoil_registers(0);
 		goes_in();
+		expect_registers(0);
+		assert_int_equal(cpu->regs.rip, regs.rip);
 	}
 }
 
@@ -569,7 +711,11 @@ int main(void)
 		cmocka_unit_test(xen_is_there),
 		cmocka_unit_test(the_hypercall_page),
 		cmocka_unit_test(page_directory_pointers),
-		cmocka_unit_test(control_registers),
+		cmocka_unit_test(the_mode),
+		cmocka_unit_test(quiet_control_registers),
+		cmocka_unit_test(efer),
+		cmocka_unit_test(another_identity),
+		cmocka_unit_test(events),
 		cmocka_unit_test(the_map_of_ram),
 		cmocka_unit_test(a_task_switch),
 		cmocka_unit_test(all_others),

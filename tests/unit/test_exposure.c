@@ -12,7 +12,7 @@
 #define NONE 0
 #define LEN 3
 #define RIP 0xffffffff81234567u
-#define FLAGS 0x250d7u /* more than L1 is to see: CF, RF, VM .. */
+#define FLAGS 0x350d7u /* more than L1 is to see: CF, RF, VM .. */
 
 /* Written down a second time, so that no slip of the table goes unnoticed. */
 static const struct {
@@ -29,7 +29,7 @@ static const struct {
 	{EXPOSURE_SHUTDOWN, true, false, 8, NONE, NONE, 0},
 	{EXPOSURE_VINTR, true, false, 8, NONE, NONE, 0},
 	{EXPOSURE_CR, true, true, 8, R(R11), NONE, R(13)},
-	{EXPOSURE_DR, false, false, 0, NONE, NONE, 0},
+	{EXPOSURE_DR, true, false, 8, NONE, NONE, 0},
 	{EXPOSURE_DESCRIPTOR, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_TASK, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_CPUID, true, true, 4, R(RAX) | R(RCX), R(RAX) | R(RBX) | R(RCX) | R(RDX), R(13)},
@@ -45,11 +45,11 @@ static const struct {
 	{EXPOSURE_PORT_OUT, true, true, 2, R(RAX), NONE, R(13)},
 	{EXPOSURE_PORT_IN, true, true, 2, NONE, R(RAX), R(13)},
 	{EXPOSURE_NESTED_FAULT, true, false, 8, NONE, NONE, 0},
-	{EXPOSURE_ENTER, true, false, 8, NONE, NONE, R(6) | R(13)},
-	{EXPOSURE_STATE, true, false, 8, NONE, NONE, R(6) | R(13)},
-	{EXPOSURE_GIF, true, false, 8, NONE, NONE, R(6) | R(13)},
-	{EXPOSURE_TLB, true, false, 8, NONE, NONE, R(6) | R(13)},
-	{EXPOSURE_INVALID, true, false, 8, NONE, NONE, 0},
+	{EXPOSURE_ENTER, false, false, 0, NONE, NONE, 0},
+	{EXPOSURE_STATE, false, false, 0, NONE, NONE, 0},
+	{EXPOSURE_GIF, false, false, 0, NONE, NONE, 0},
+	{EXPOSURE_TLB, false, false, 0, NONE, NONE, 0},
+	{EXPOSURE_INVALID, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_OTHER, true, false, 8, NONE, NONE, R(6)},
 };
 
@@ -80,6 +80,7 @@ static void shown(void **state)
 		struct exposure e = exposure_of(want[i].row);
 
 		assert_int_equal(exposure_told(e.row), want[i].told);
+		assert_int_equal(exposure_moves(e.row), want[i].next);
 		memset(&out, 0xee, sizeof(out));
 		exposure_show(&e, &own, &out);
 		for (unsigned int r = 0; r < 16; r++)
@@ -175,7 +176,7 @@ static void port_sizes(void **state)
 		e.bytes = (uint8_t)bytes;
 		after.rip = LEN;
 		assert_int_equal(exposure_accept(&e, &own, &after, &out), 1);
-		assert_int_equal(out.r[RAX], bytes == 1	  ? 0x8182838485868710u
+		assert_int_equal(out.r[RAX], bytes == 1   ? 0x8182838485868710u
 					     : bytes == 2 ? 0x8182838485861710u
 							  : 0x15161710u);
 		e.row = EXPOSURE_PORT_OUT;
@@ -214,9 +215,9 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shown),     cmocka_unit_test(not_done),
-		cmocka_unit_test(done),	     cmocka_unit_test(elsewhere),
-		cmocka_unit_test(raised),    cmocka_unit_test(narrow_code),
+		cmocka_unit_test(shown),      cmocka_unit_test(not_done),
+		cmocka_unit_test(done),       cmocka_unit_test(elsewhere),
+		cmocka_unit_test(raised),     cmocka_unit_test(narrow_code),
 		cmocka_unit_test(port_sizes), cmocka_unit_test(results),
 		cmocka_unit_test(reasons),
 	};

@@ -92,9 +92,14 @@ static void not_deliverable(void **state)
 
 static void gates(void **state)
 {
-	static const uint32_t bad[] = {0, CODE_GATE(0, 0xe) & 0x7fff, CODE_GATE(3, 0xe),
-				       CODE_GATE(3, 0xf), CODE_GATE(0, 5), CODE_GATE(0, 6),
-				       CODE_GATE(0, 0x1e), CODE_GATE(0, 0xc)};
+	static const uint32_t bad[] = {0,
+				       CODE_GATE(0, 0xe) & 0x7fff,
+				       CODE_GATE(3, 0xe),
+				       CODE_GATE(3, 0xf),
+				       CODE_GATE(0, 5),
+				       CODE_GATE(0, 6),
+				       CODE_GATE(0, 0x1e),
+				       CODE_GATE(0, 0xc)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		gate(0x30, bad[i]);
