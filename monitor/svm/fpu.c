@@ -94,10 +94,14 @@ static void disarm(struct hw_cpu *hw)
 	vmcb->c.cr_write &= (uint16_t)~CR0_ACCESS;
 }
 
+/* QEMU's emulated CPU lets a guest set XCR0 without an exit. */
 void svm_fpu_save(struct cpu *cpu, struct guest_vcpu *v)
 {
 	if (has_xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(v->hw->fpu), "a"(-1), "d"(-1) : "memory");
+		v->hw->xcr0 = read_xcr0();
+	if (has_xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(v->hw->fpu), "a"(XCR0_KNOWN), "d"(0)
+				 : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" ::"r"(v->hw->fpu) : "memory");
 	if (has_xsave)
