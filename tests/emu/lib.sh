@@ -117,7 +117,7 @@ iommu_works() {
 		netherctl stat | grep ^DMA; netherctl log | grep DMA
 		guest-destroy-all || exit 1
 		check after || exit 1
-		ls /sys/firmware/acpi/tables; xl info | grep virt_caps' \
+		ls -1 /sys/firmware/acpi/tables; xl info | grep virt_caps' \
 		--iommu "$1" --device ahci --device virtio --timeout 840
 	for when in before behind after; do
 		expect "^$when: sda works\$" "the AHCI disk $when the guest"
@@ -133,6 +133,7 @@ iommu_works() {
 	expect "DMA is blocked by 1 IOMMU \\($2\\)" "the monitor's word at boot"
 	expect "^DMA: 1 IOMMU, devices reach the host's memory, and none before" "netherctl's word of DMA"
 	expect '^X(MAR|VRS)$' "the hidden table"
-	printf '%s\n' "$output" | grep -Eq '^(DMAR|IVRS)$' && fail "dom0 finds a table of IOMMUs"
-	printf '%s\n' "$output" | grep -q 'hvm_directio' && fail "Xen has an IOMMU"
+	if printf '%s\n' "$output" | grep -Eq '^(DMAR|IVRS)$|hvm_directio'; then
+		fail "Xen or dom0 finds an IOMMU"
+	fi
 }
