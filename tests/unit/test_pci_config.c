@@ -92,6 +92,9 @@ static void disguises(void **state)
 	assert_int_equal(fake_pci(HOST_BRIDGE)[0], 0x86);
 	assert_int_equal(fake_pci(HOST_BRIDGE)[0x60], 0);
 	assert_int_equal(fake_pci(LPC)[0xf0], 0);
+	write_at(address(DISK, 0x40) | 3, 0, 1, 0x77);
+	assert_int_equal(fake_pci(DISK)[0x40], 0x77);
+	assert_int_equal(in(0xcfc, 1), 0x77);
 	/* Unaligned, over the end, and while the address is no address. */
 	out(0xcf8, 4, address(LPC, 0xf0));
 	refuses(0xcfd, 2, 1);
@@ -147,6 +150,8 @@ static void functions_are_found(void **state)
 	closed();
 	config_write(DISK + 3, 0x40, 4, 0xb101);
 	expect_refused(1, DISK + 3, 0x40);
+	config_write(DISK + 3, 0x80, 2, 0x1100); /* its neighbour only */
+	assert_int_equal(fake_pci(DISK + 3)[0x81], 0x11);
 	config_write(0x31, 0x40, 4, 0xb101);
 	assert_int_equal(platform_report().refused, 1);
 }
