@@ -33,7 +33,7 @@ static int set_up(void **state)
 	request.intercept1 = INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_IOIO);
 	request.msrpm_base = MSRPM | 0xabc; /* the low bits do not count */
 	request.iopm_base = IOPM | 0xabc;
-	svm_maps_reset(&v);
+	svm_maps_reset(&v, false);
 	svm_maps_sync(&v, &request);
 	return 0;
 }
@@ -225,6 +225,28 @@ static void the_hosts_own_map(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* Those that the monitor keeps for an isolated guest exit to nobody, whatever L1 says; no others. */
+static void an_isolated_guests_own(void **state)
+{
+	static const uint32_t own[] = {0x174,      0x175,      0x176,      0x277,
+				       0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
+				       0xc0000100, 0xc0000101, 0xc0000102};
+	unsigned int open = 0;
+
+	svm_maps_reset(&v, true);
+	memset(fake_at(HPA(MSRPM), MSRPM_BYTES), 0xff, MSRPM_BYTES);
+	svm_maps_sync(&v, &request);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		for (unsigned int write = 0; write < 2; write++) {
+			unsigned int bit = msr_bit(own[i], write);
+
+			assert_false(msrpm[bit / 8] >> bit % 8 & 1);
+		}
+	for (size_t i = 0; i < 8 * sizeof(msrpm); i++)
+		open += !(msrpm[i / 8] >> i % 8 & 1);
+	assert_int_equal(open, 2 * ARRAY_SIZE(own));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +254,7 @@ int main(void)
 		T(a_closed_msr_stays_closed),    T(msrs_outside_the_map),
 		T(some_msrs_are_never_opened),   T(what_l1_closes_is_closed),
 		T(a_map_that_is_gone_is_closed), T(the_hosts_own_map),
+		T(an_isolated_guests_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,7 @@ static void comes_out(void)
 {
 	const struct guest_exit x = {.reason = EXIT_HLT};
 
+	cpu->hw->guest_insn_len = 1;
 	assert_int_equal(leave_guest(&x), DISCLOSE_TELL);
 }
 

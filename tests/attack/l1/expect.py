@@ -14,6 +14,8 @@ WROTE = ("stopped: L1 wrote to its memory",)
 TABLE = ("stopped: L1 changed its table in a way that is not allowed",)
 TAKEN = ("stopped: L1 has taken a page away that it needs, or not populated it",)
 NEVER = ("never launched",)
+REGISTERS = ("stopped: L1 changed registers that the instruction does not write",)
+EVENT = ("stopped: L1 injected an event that the guest does not expect",)
 TORN_DOWN = ("torn down",)
 ROUNDS = ("none",)  # a new victim in each
 
@@ -90,7 +92,7 @@ ATTACKS = {
     "root-alias": Attack("the same by its root in other bits", GOES_ON),
     "root-crafted": Attack("the same by roots that are none, the monitor's, the victim's", GOES_ON),
     "vcpu-replaced": Attack("a vCPU's control structure serves another guest in between", GOES_ON),
-    "vcpu-steered": Attack("change a vCPU's RIP", GOES_ON, open=True),
+    "vcpu-steered": Attack("change a vCPU's RIP", REGISTERS),
     "vcpu-twice": Attack("one vCPU on two CPUs", GOES_ON),
     "table-reused": Attack("tear its table down while it runs", TORN_DOWN),
     # Both emulators flush the whole TLB at each entry and exit.
@@ -108,7 +110,17 @@ ATTACKS = {
     "race-link": Attack("CPU 1 flips entries of tables that are linked into a live table", GOES_ON),
     "shared-child": Attack("a table in a new one's place, with one below it that is live", GOES_ON),
     # svm.c, vmx.c
-    "assist-read": Attack("read code of its by decode assists", GOES_ON, hw=("svm",)),
+    "registers-read": Attack("read registers after an exit", GOES_ON, hw=("svm",)),
+    "registers-write": Attack("change registers after an exit", GOES_ON, hw=("svm",)),
+    "state-write": Attack("change stack, tables and flags by the VMCB", GOES_ON, hw=("svm",)),
+    "instruction-skipped": Attack("go on behind the next instruction", REGISTERS, hw=("svm",)),
+    "inject-machine-check": Attack("inject #MC", EVENT, hw=("svm",)),
+    "inject-page-fault": Attack("inject #PF", EVENT, hw=("svm",)),
+    "inject-interrupt": Attack("inject interrupt 80h, which is off", EVENT, hw=("svm",)),
+    "inject-software": Attack("inject INT 80h", EVENT, hw=("svm",)),
+    "inject-nmi": Attack("inject an NMI that nobody sent", EVENT, hw=("svm",)),
+    "inject-virtual": Attack("the same by a virtual interrupt", EVENT, hw=("svm",)),
+    "assist-read": Attack("read code of its by decode assists", GOES_ON + REGISTERS, hw=("svm",)),
     "host-save-in-victim": Attack("VMRUN keeps L1's state in its page", GOES_ON, hw=("svm",)),
     "virtual-apic-in-victim": Attack("its page is a virtual APIC", GOES_ON, hw=("vmx",)),
     "apic-access-in-victim": Attack("its page is the APIC, which L1 answers for", GOES_ON, hw=("vmx",)),
