@@ -169,7 +169,8 @@ static int find_address(const struct acpi_table *root, const char signature[4], 
 		char found[4];
 
 		*address = 0;
-		if (boot_read(address, HPA(root->at.a + sizeof(struct acpi_header) + i * width), width))
+		if (boot_read(address, HPA(root->at.a + sizeof(struct acpi_header) + i * width),
+			      width))
 			return boot_refuse(ERR_FAULT, why, "an ACPI table lies outside of memory");
 		if (boot_read(found, HPA(*address), sizeof(found)))
 			continue;

@@ -39,6 +39,7 @@ static const struct {
 	{EXPOSURE_INVLPG, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_CACHE, true, true, 8, NONE, NONE, 0},
 	{EXPOSURE_TSC, true, true, 4, NONE, R(RAX) | R(RCX) | R(RDX), R(6) | R(13)},
+	{EXPOSURE_PMC, true, true, 4, R(RCX), R(RAX) | R(RDX), R(6) | R(13)},
 	{EXPOSURE_MSR_READ, true, true, 4, R(RCX), R(RAX) | R(RDX), R(13)},
 	{EXPOSURE_MSR_WRITE, true, true, 4, R(RAX) | R(RCX) | R(RDX), NONE, R(13)},
 	{EXPOSURE_XSETBV, true, true, 4, R(RAX) | R(RCX) | R(RDX), NONE, R(6) | R(13)},
