@@ -8,6 +8,7 @@
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 
+#define BIOS_START 0xc0000u         /* its segments, and option ROMs', up to 1 MiB */
 #define CPUID_HYPERVISOR (1u << 31) /* leaf 1, ECX: this is a virtual machine */
 
 static struct iommu_list units;
@@ -135,6 +136,51 @@ static void reserve(const struct boot_info *info, struct range r)
 		log_line("no room to let devices reach what is reserved for them at %lx", r.start);
 }
 
+static bool is_firmwares(uint32_t type)
+{
+	return type == REGION_RESERVED || type == REGION_NVS;
+}
+
+/* Where memory below 4 GiB ends: behind its last RAM may be some of the firmware's, without a hole. */
+static uint64_t low_end(const struct memmap *map)
+{
+	uint64_t end = 0;
+
+	for (unsigned int i = 0; i < map->count && map->region[i].start < 4 * GIB; i++) {
+		const struct region *r = &map->region[i];
+
+		if (r->type == REGION_RAM ||
+		    (r->start == end && (r->type == REGION_ACPI || is_firmwares(r->type))))
+			end = r->end;
+	}
+	return end;
+}
+
+static int open_range(uint64_t start, uint64_t end)
+{
+	int err = 0;
+
+	for (uint64_t a = ALIGN_DOWN(start, PAGE_SIZE); a < end; a += PAGE_SIZE)
+		if (owner_kind(owner_of(HPA(a))) == OWNER_NONE && host_allows(HPA(a), TABLE_RWX))
+			err |= io_set(HPA(a), PAGE_SIZE, true);
+	return err;
+}
+
+/*
+ * A BIOS that is called for its disks, as Xen does, has its DMA structures in memory that it keeps beside
+ * L1's RAM, and in its own segments, which the map may not list. What is elsewhere is device registers.
+ */
+static int open_firmwares(const struct memmap *map)
+{
+	uint64_t limit = low_end(map);
+	int err = open_range(BIOS_START, MIB);
+
+	for (unsigned int i = 0; i < map->count && map->region[i].start < limit; i++)
+		if (is_firmwares(map->region[i].type))
+			err |= open_range(map->region[i].start, map->region[i].end);
+	return err;
+}
+
 static int prepare(const struct boot_info *info, const struct iommu_kind **kind,
 		   struct acpi_table *table, const char **why)
 {
@@ -151,7 +197,7 @@ static int prepare(const struct boot_info *info, const struct iommu_kind **kind,
 	if (err == ERR_2BIG)
 		*why = "the IOMMUs do not reach all of the RAM";
 	else if (err)
-		die("no room for the IOMMUs' table: raise BLOCK_FIXED in mem.c");
+		die("no room for the IOMMUs' table: raise BLOCK_IOMMU in mem.c");
 	return err;
 }
 
@@ -168,6 +214,8 @@ void iommu_block(const struct boot_info *info)
 	hide_registers(info);
 	for (unsigned int i = 0; i < units.reserved_count; i++)
 		reserve(info, units.reserved[i]);
+	if (open_firmwares(&info->map))
+		die("no room for the IOMMUs' table: raise BLOCK_IOMMU in mem.c");
 	if (kind->enable(&units))
 		die("an IOMMU does not answer: turn it off in the firmware's setup");
 	iommu_drive(kind, &units);
@@ -189,5 +237,5 @@ void iommu_open(void)
 		start = a + PAGE_SIZE;
 	}
 	if (err)
-		die("no room for the IOMMUs' table: raise BLOCK_RAM_SHARE in mem.c");
+		die("no room for the IOMMUs' table: raise BLOCK_IOMMU in mem.c");
 }

@@ -13,8 +13,8 @@
 bool iommu_listed(const struct boot_info *info);
 
 /*
- * Finds the IOMMUs in ACPI's tables and makes them refuse all DMA, but for what the firmware asked
- * for in reserved memory. After host_init(), and before what was loaded is looked at. If there is none, or
+ * Finds the IOMMUs in ACPI's tables and makes them refuse all DMA, but to memory that the
+ * firmware keeps. After host_init(), and before what was loaded is looked at. If there is none, or
  * one that can not be driven, says why in the log; one that stops answering half-way stops the
  * machine.
  */
