@@ -7,7 +7,7 @@
 
 [ -n "${LAB_NO_MONITOR:-}" ] && exit 0
 for kind in vtd48 amdvi; do
-	tests/attack/l1/run --only with --iommu $kind dma-read dma-write dma-table dma-late dma-taken \
+	tests/attack/l1/run --only with --iommu $kind dma-read dma-write dma-cached dma-table dma-late dma-taken \
 		dma-read-below dma-write-below || fail "attacks behind $kind"
 	lab_run "emu-iommu-attacks-$kind" --l1 build/l1/svm-dma.elf --iommu $kind --device edu --timeout 120 ||
 		fail "svm-dma behind $kind"

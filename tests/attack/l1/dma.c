@@ -38,6 +38,21 @@ static void dma_write(void)
 	judge_change(v, "a device has written");
 }
 
+/* The IOMMU has translated it just before, while it was L1's, and may remember. */
+static void dma_cached(void)
+{
+	uint8_t *seen = need_device();
+	struct vm *v = vm_new();
+
+	victim_is(v);
+	CHECK(edu_read(seen, (uint64_t)v->data[0], EDU_MAX), "the device does not end");
+	CHECK(edu_write((uint64_t)v->data[0], seen, EDU_MAX), "the device does not end");
+	CHECK(vm_launch(v), "not launched");
+	victim_start(v);
+	CHECK(edu_read(seen, (uint64_t)v->data[0], EDU_MAX), "the device does not end");
+	judge_secret(v, seen, EDU_MAX, "what a device has read again");
+}
+
 /* L1 may read the table, so it sees for itself. */
 static void dma_table(void)
 {
@@ -134,6 +149,7 @@ static void dma_write_below(void)
 const struct attack dma_attacks[] = {
 	{"dma-read", dma_read},
 	{"dma-write", dma_write},
+	{"dma-cached", dma_cached},
 	{"dma-table", dma_table},
 	{"dma-late", dma_late},
 	{"dma-taken", dma_taken},

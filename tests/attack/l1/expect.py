@@ -127,6 +127,7 @@ ATTACKS = {
     # dma.c: QEMU's device, and an IOMMU; Bochs has neither.
     "dma-read": Attack("a device reads its secret", GOES_ON, hw=("svm",)),
     "dma-write": Attack("a device writes to a page", GOES_ON, hw=("svm",)),
+    "dma-cached": Attack("the same, of a page that it read before", GOES_ON, hw=("svm",)),
     "dma-table": Attack("a device writes to its nested table", GOES_ON, hw=("svm",)),
     "dma-late": Attack("a device's write is under way when it is launched", GOES_ON, hw=("svm",)),
     "dma-taken": Attack("a device reads a page that was taken away", GOES_ON, hw=("svm",)),

@@ -190,9 +190,9 @@ static void an_init(const void *arg)
 	CHECK(cpu_start(1, spin, NULL), "CPU 1 does not start");
 	CHECK(WAIT_FOR(turns > 1000), "CPU 1 does not run");
 	message(1, ICR_INIT | ICR_ASSERT);
-	cpu_idle(1000000);
+	cpu_idle(100000000);
 	before = turns;
-	cpu_idle(1000000);
+	cpu_idle(100000000);
 	CHECK_EQ(turns != before, filtered);
 	CHECK(cpu_start(1, ask, (void *)&answered), "CPU 1 does not start again");
 	CHECK(WAIT_FOR(cpu_finished(1)) && answered == monitor_present(),
