@@ -223,7 +223,7 @@ static void value_read(struct cpu *cpu, struct guest_vcpu *v)
 	r[RDX] = value >> 32;
 }
 
-/* SVME is not the guest's, and LMA follows LME and CR0.PG. */
+/* LMA follows LME and CR0.PG. */
 static bool set_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer)
 {
 	efer &= ~(uint64_t)EFER_LMA;

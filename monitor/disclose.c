@@ -7,58 +7,31 @@
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/privileged.h"
 
-#define CPUID_XSAVE 0xdu
-#define CPUID_XEN_FIRST 0x40000000u
-#define CPUID_XEN_LAST 0x400fffffu
-#define PDPTE_BYTES 32
 #define TOLD_MAX 1000        /* an honest L1 needs one */
 #define TOUCH_TRIES 3        /* a table that is an entry of itself needs two */
 #define APIC_GPA 0xfee00000u /* a guest's APIC is never moved: APIC_BASE is L1's to refuse */
-#define MSR_XEN_CALL_PAGE 0x40000000u
-#define CALL_STUB 32
-#define CALL_IRET 23
 /* Exits at which the guest's memory may matter. */
 #define REASONS                                                                                \
 	((1u << EXIT_NESTED_FAULT) | (1u << EXIT_APIC) | (1u << EXIT_PORT) | (1u << EXIT_CR) | \
 	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_READ) |                 \
 	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
-/* Of CR0, what no host needs to know of. */
-#define CR0_QUIET (CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_AM)
-#define CR0_LMSW 0xfu
 
-/* Where a page of linear addresses is, and the way there. */
-struct place {
-	bool found;
-	gva_t page;
-	uint32_t access;
-	struct walk_path path;
-	struct walk_result at; /* of the byte asked for */
-};
-
-/* What is known of the guest while one exit is dealt with. */
-struct view {
-	struct cpu *cpu;
-	struct guest_vcpu *v;
-	const struct guest_exit *x;
-	struct walk_space space;
-	enum decode_mode mode;
-	struct place *last; /* that was looked up: operands are read, then shown */
-};
-
-static bool is_its(const struct guest_vcpu *v, owner_t owner)
+bool view_has(const struct guest_vcpu *v, owner_t owner)
 {
 	return owner_kind(owner) == OWNER_GUEST && owner_guest(owner) == guest_number(v->guest);
 }
 
 /* A part of one page; what is L1's anyway needs no window. */
-static int show_page(const struct view *s, hpa_t hpa, size_t len, unsigned int direction,
-		     const void *bytes)
+int view_show(const struct view *s, hpa_t hpa, size_t len, unsigned int direction,
+	      const void *bytes)
 {
 	owner_t owner = owner_of(hpa);
 
-	return is_its(s->v, owner) ? window_open(&s->v->windows, hpa, len, owner, direction, bytes)
-				   : 0;
+	return view_has(s->v, owner)
+		       ? window_open(&s->v->windows, hpa, len, owner, direction, bytes)
+		       : 0;
 }
 
 static int show_path(const struct view *s, const struct walk_path *path)
@@ -66,7 +39,7 @@ static int show_path(const struct view *s, const struct walk_path *path)
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < path->count; i++)
-		err = show_page(s, path->entry[i].hpa, path->size, WINDOW_OUT,
+		err = view_show(s, path->entry[i].hpa, path->size, WINDOW_OUT,
 				&path->entry[i].value);
 	return err;
 }
@@ -120,12 +93,12 @@ static int show_part(const struct view *s, gva_t gva, size_t len, uint32_t acces
 	if ((p->found || p->at.stop == WALK_NESTED) &&
 	    p->at.gpa.a >> PAGE_SHIFT == s->x->fault.a >> PAGE_SHIFT)
 		d->met = true;
-	if (err || !p->found || !is_its(s->v, owner_of(p->at.hpa)))
+	if (err || !p->found || !view_has(s->v, owner_of(p->at.hpa)))
 		return err;
 	if (d->ranges == DISCLOSE_RANGES)
 		return ERR_NOMEM;
 	d->range[d->ranges++] = (struct disclosed){gva, p->at.hpa, (uint16_t)len};
-	return show_page(s, p->at.hpa, len, direction, bytes);
+	return view_show(s, p->at.hpa, len, direction, bytes);
 }
 
 /* How much of [gva, gva + len) is in its first page. */
@@ -168,7 +141,7 @@ static int show_operands(const struct view *s)
 	return err;
 }
 
-static int fetch(const struct view *s, gva_t rip, struct decode_insn *insn)
+int view_fetch(const struct view *s, gva_t rip, struct decode_insn *insn)
 {
 	uint8_t bytes[DECODE_MAX];
 	size_t n = walk_fetch(&s->space, rip, bytes, sizeof(bytes));
@@ -186,7 +159,7 @@ static int show_instruction(const struct view *s)
 	gva_t rip = GVA(hw_guest_segment(cpu, SEG_CS) + cpu->regs.rip);
 	uint64_t base[SEG_COUNT];
 	struct decode_insn insn;
-	int err = fetch(s, rip, &insn);
+	int err = view_fetch(s, rip, &insn);
 
 	if (err)
 		return ERR_NOSYS;
@@ -207,7 +180,7 @@ static int show_instruction(const struct view *s)
 	return err;
 }
 
-static enum disclose_result failed(const struct view *s, int err)
+enum disclose_result view_failed(const struct view *s, int err)
 {
 	if (err == ERR_BUSY)
 		return DISCLOSE_AGAIN;
@@ -263,9 +236,9 @@ static enum disclose_result emulation(const struct view *s)
 	int err = show_instruction(s);
 
 	if (err)
-		return failed(s, err);
+		return view_failed(s, err);
 	if (is_noted(s) && !note_apic(s))
-		return failed(s, ERR_NOSYS);
+		return view_failed(s, ERR_NOSYS);
 	return shown(s);
 }
 
@@ -311,7 +284,7 @@ static enum disclose_result read_only(const struct view *s)
 		window_close(&s->v->windows);
 		return repair(s);
 	}
-	return err ? failed(s, err) : shown(s);
+	return err ? view_failed(s, err) : shown(s);
 }
 
 static enum disclose_result fault(const struct view *s)
@@ -437,147 +410,12 @@ static enum disclose_result call(const struct view *s)
 	for (unsigned int i = 0; !err && i < c->operands; i++)
 		err = show_operand(s, c, &c->operand[i]);
 	if (err || len <= 0)
-		return failed(s, err ? err : ERR_BUSY);
+		return view_failed(s, err ? err : ERR_BUSY);
 	d->cr3 = s->space.cr3;
 	d->exposure.len = (uint8_t)len;
 	__atomic_add_fetch(&s->v->guest->calls, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&d->accept, ACCEPT_CALL, __ATOMIC_RELEASE);
 	return DISCLOSE_TELL;
-}
-
-/* --- others --------------------------------------------------------------------------------------- */
-
-/* Xen is there for the firmware; a kernel in long mode is to take no notice of it. */
-bool disclose_hides_xen(const struct cpu *cpu, const struct guest *g)
-{
-	struct walk_space space;
-
-	hw_guest_space(cpu, &space);
-	return g->protection.layout.hvm && (space.efer & EFER_LMA);
-}
-
-static enum disclose_result cpuid(const struct view *s)
-{
-	struct disclosure *d = s->v->disclosure;
-	uint64_t *r = s->cpu->regs.r;
-	uint32_t leaf = (uint32_t)r[RAX];
-	struct cpuid hardware;
-
-	if (!disclose_hides_xen(s->cpu, s->v->guest) || leaf < CPUID_XEN_FIRST ||
-	    leaf > CPUID_XEN_LAST) {
-		if (leaf == CPUID_XSAVE) {
-			hw_host_cpuid(s->cpu, leaf, (uint32_t)r[RCX], &hardware);
-			d->xsave_bytes = hardware.b;
-		}
-		return DISCLOSE_TELL;
-	}
-	r[RAX] = r[RBX] = r[RCX] = r[RDX] = 0;
-	hw_guest_complete(s->cpu);
-	return DISCLOSE_AGAIN;
-}
-
-/* The new value of CR0 or CR4, or of CR8, by the register that the instruction names. */
-static uint64_t new_control(const struct view *s, const struct decode_insn *insn)
-{
-	uint64_t value = s->cpu->regs.r[insn->rm];
-
-	if (insn->op == OP_CLTS)
-		return s->space.cr0 & ~(uint64_t)CR0_TS;
-	if (insn->op == OP_LMSW) /* PE is set, but not cleared */
-		return (s->space.cr0 & ~(uint64_t)(CR0_LMSW & ~CR0_PE)) | (value & CR0_LMSW);
-	return s->mode == DECODE_64 ? value : (uint32_t)value;
-}
-
-/*
- * L1 learns of a change of the mode, and may refuse it. With PAE paging it loads four entries at CR3. It is
- * not asked about the rest of CR0.
- */
-static enum disclose_result control_register(const struct view *s)
-{
-	struct disclosure *d = s->v->disclosure;
-	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->cpu->regs.rip);
-	const uint64_t cr0 = s->space.cr0;
-	struct decode_insn insn;
-	struct walk_result at;
-	uint64_t value;
-	bool lmsw;
-	int err;
-
-	if (fetch(s, rip, &insn) || insn.has_mem)
-		return failed(s, ERR_NOSYS);
-	lmsw = insn.op == OP_CLTS || insn.op == OP_LMSW;
-	if (!lmsw && insn.op != OP_MOV_TO_CR && hw_keeps_guest)
-		return failed(s, ERR_NOSYS);
-	value = new_control(s, &insn);
-	if (lmsw || insn.reg == 0) {
-		if (hw_keeps_guest && !((value ^ cr0) & ~(uint64_t)CR0_QUIET)) {
-			hw_guest_control(s->cpu, value, s->space.cr4, s->space.efer);
-			hw_guest_complete(s->cpu);
-			return DISCLOSE_AGAIN;
-		}
-		if (lmsw && hw_keeps_guest)
-			return failed(s, ERR_NOSYS);
-	}
-	d->control.number = insn.reg;
-	d->control.value = value;
-	d->exposure.operand = insn.rm;
-	if (!(s->space.cr4 & CR4_PAE) || (s->space.efer & EFER_LMA) ||
-	    walk_gpa(&s->space, GPA(s->space.cr3 & 0xffffffe0u), 0, &at))
-		return DISCLOSE_TELL;
-	d->cr3 = s->space.cr3;
-	err = show_page(s, at.hpa, PDPTE_BYTES, WINDOW_OUT, NULL);
-	return err ? failed(s, err) : DISCLOSE_TELL;
-}
-
-/* What the guest has written there; L1 has no say. */
-static enum disclose_result msr_read(const struct view *s)
-{
-	uint64_t value = s->space.efer & ~(uint64_t)EFER_SVME;
-	uint64_t *r = s->cpu->regs.r;
-
-	if ((uint32_t)r[RCX] != MSR_EFER || !hw_keeps_guest)
-		return DISCLOSE_TELL;
-	r[RAX] = (uint32_t)value;
-	r[RDX] = value >> 32;
-	hw_guest_complete(s->cpu);
-	return DISCLOSE_AGAIN;
-}
-
-/*
- * The page through which firmware and older kernels call Xen, as its public headers describe it; Xen
- * itself does not learn that the guest wants it.
- */
-static void fill_call_page(uint8_t *page)
-{
-	memset(page, 0, PAGE_SIZE);
-	for (unsigned int i = 0; i < PAGE_SIZE / CALL_STUB; i++, page += CALL_STUB) {
-		page[0] = 0xb8; /* MOV i, EAX; the hypercall; RET */
-		page[1] = (uint8_t)i;
-		memcpy(&page[5], hw_hypercall_insn, sizeof(hw_hypercall_insn));
-		page[5 + sizeof(hw_hypercall_insn)] = 0xc3;
-		if (i == CALL_IRET)
-			page[0] = 0x0f, page[1] = 0x0b; /* UD2 */
-	}
-}
-
-static enum disclose_result msr_write(const struct view *s)
-{
-	const uint64_t *r = s->cpu->regs.r;
-	struct walk_result at;
-
-	if ((uint32_t)r[RCX] == MSR_X2APIC_ICR)
-		startup_note(&s->v->guest->protection.startup, s->v->apic_id,
-			     r[RDX] << 32 | (uint32_t)r[RAX]);
-	if ((uint32_t)r[RCX] >= MSR_X2APIC_LVT_FIRST && (uint32_t)r[RCX] <= MSR_X2APIC_LVT_LAST)
-		startup_lvt(&s->v->guest->protection.startup, (uint32_t)r[RAX]);
-	clock_written(&s->v->clock, (uint32_t)r[RCX]);
-	if ((uint32_t)r[RCX] != MSR_XEN_CALL_PAGE)
-		return DISCLOSE_TELL;
-	if (!walk_gpa(&s->space, GPA((uint32_t)r[RAX] | r[RDX] << 32), 0, &at) &&
-	    !page_offset(at.hpa.a) && is_its(s->v, owner_of(at.hpa)))
-		fill_call_page(phys_at(at.hpa));
-	hw_guest_complete(s->cpu);
-	return DISCLOSE_AGAIN;
 }
 
 static enum disclose_result by_reason(const struct view *s)
@@ -589,15 +427,15 @@ static enum disclose_result by_reason(const struct view *s)
 	case EXIT_PORT:
 		return emulation(s);
 	case EXIT_CR:
-		return control_register(s);
+		return privileged_control(s);
 	case EXIT_HYPERCALL:
 		return call(s);
 	case EXIT_CPUID:
-		return cpuid(s);
+		return privileged_cpuid(s);
 	case EXIT_MSR_READ:
-		return msr_read(s);
+		return privileged_msr_read(s);
 	case EXIT_MSR_WRITE:
-		return msr_write(s);
+		return privileged_msr_write(s);
 	case EXIT_TASK:
 		guest_end(s->v->guest, STOP_TASK_SWITCH);
 		return DISCLOSE_OVER;

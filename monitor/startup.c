@@ -65,7 +65,7 @@ static bool use(struct startup *s, unsigned int id, uint8_t vector)
 bool startup_begin(struct cpu *cpu, struct guest_vcpu *v)
 {
 	struct startup *s = &v->guest->protection.startup;
-	unsigned int first = v->apic_id, last = v->apic_id, wanted = 0;
+	unsigned int first = 0, last = STARTUP_IDS - 1, wanted = 0;
 	struct hw_offer offer;
 	uint64_t vector;
 
@@ -79,8 +79,10 @@ bool startup_begin(struct cpu *cpu, struct guest_vcpu *v)
 	    offer.cs_selector != vector << 8 || offer.rip || (offer.cr0 & (CR0_PE | CR0_PG)) ||
 	    (offer.efer & (EFER_LME | EFER_LMA)))
 		return false;
-	if (v->apic_id == STARTUP_UNKNOWN)
-		first = 0, last = STARTUP_IDS - 1;
+	if (v->apic_id != STARTUP_UNKNOWN) {
+		first = v->apic_id;
+		last = first;
+	}
 	while (!use(s, first, (uint8_t)vector))
 		if (first++ == last)
 			return false;

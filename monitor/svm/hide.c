@@ -311,7 +311,8 @@ bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer
 {
 	struct vmcb_save *s = &svm_current(cpu)->s;
 
-	if (((s->cr0 ^ cr0) & ~(uint64_t)CR0_TS) || s->cr4 != cr4 || s->efer != efer)
+	if (((s->cr0 ^ cr0) & ~(uint64_t)CR0_TS) || s->cr4 != (cr4 | CR4_MCE) ||
+	    s->efer != (efer | EFER_SVME))
 		forget_translations(cpu);
 	s->cr0 = cr0;
 	s->cr4 = cr4 | CR4_MCE;

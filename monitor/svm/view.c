@@ -8,6 +8,7 @@
 void hw_guest_space(const struct cpu *cpu, struct walk_space *space)
 {
 	svm_space(cpu, svm_current(cpu), space);
+	space->efer &= ~(uint64_t)EFER_SVME;
 	if (cpu->hw->pae_forced)
 		space->cr4 &= ~(uint64_t)CR4_PAE;
 }
