@@ -24,7 +24,7 @@
 	X(MWAIT, "MONITOR/MWAIT")                \
 	X(INVLPG, "INVLPG")                      \
 	X(CACHE, "INVD/WBINVD")                  \
-	X(TSC, "RDTSC/RDTSCP")                   \
+	X(TSC, "RDTSC/RDTSCP/RDPMC")             \
 	X(MSR_READ, "RDMSR")                     \
 	X(MSR_WRITE, "WRMSR")                    \
 	X(XSETBV, "XSETBV")                      \
@@ -37,8 +37,7 @@
 	X(TLB, "INVLPGA/INVEPT/INVVPID")         \
 	X(INVALID, "invalid guest state")        \
 	X(OTHER, "other instruction")            \
-	X(APIC, "local APIC access")             \
-	X(PMC, "RDPMC/RDPRU")
+	X(APIC, "local APIC access")
 
 enum exit_reason {
 #define X(name, text) EXIT_##name,
