@@ -26,7 +26,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 # One image for each backend. A backend walks its own table format, not the other's.
 BACKENDS := svm vmx
 IMAGES := $(BACKENDS:%=$(B)/nethervisor-%.elf)
-OTHER_FORMAT_svm := ept/ept.c ept/mtrr.c
+OTHER_FORMAT_svm := ept/ept.c
 OTHER_FORMAT_vmx := ept/npt.c
 
 CC := gcc
@@ -92,7 +92,8 @@ include crypto/build.mk
 
 # --- the images ------------------------------------------------------------------------------
 # image-sources BACKEND
-image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/$(1)/*.[cS]) \
+image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/iommu/*.[cS] \
+	monitor/$(1)/*.[cS]) \
 	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS])
 
 define image
@@ -137,7 +138,7 @@ include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
 	tests/*/build.mk tests/lab/l1/build.mk tests/attack/l1/build.mk)
 L1 += $(L1_ELFS)
 
-.PHONY: deps tests list-tests run test attack lint format tcb bench install uninstall clean help
+.PHONY: deps tests list-tests run test attack lint format docs tcb bench install uninstall clean help
 all: $(ALL) $(L1)
 deps: $(B)/deps.mk
 tests: all $(UNIT) $(FUZZ) $(TOOLS)
@@ -162,6 +163,9 @@ lint:
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+docs:
+	@tests/docs/render
 
 tcb: $(IMAGES)
 	@tests/tcb $(BACKENDS)
@@ -193,6 +197,7 @@ help:
 	@echo "                  T='NAME..' for some"
 	@echo 'make lint         formatting, static analysis, the rules of the tree'
 	@echo 'make format       apply clang-format'
+	@echo 'make docs         what is rendered from tables in the code: docs/exposure.md'
 	@echo 'make tcb          lines of code linked into an image, per room'
 	@echo 'make bench        what the monitor costs'
 	@echo 'make install      to /boot, /etc/grub.d and /usr/sbin under $$(DESTDIR); then update-grub'

@@ -2,6 +2,7 @@
 #include "ept/host.h"
 
 #include "ept/format.h"
+#include "ept/io.h"
 #include "ept/lock.h"
 #include "ept/mtrr.h"
 #include "ept/phys.h"
@@ -14,6 +15,7 @@ static struct {
 	hpa_t root;
 	bool leaf_1g;
 	uint64_t top;
+	uint64_t end;     /* no address from here on names memory of its own */
 	struct mtrr mtrr; /* L1's */
 	struct lock lock[LOCKS];
 	/* Tables that large pages have replaced, which CPUs may walk until they have flushed. */
@@ -193,6 +195,7 @@ int host_init(uint64_t top, bool leaf_1g, const struct mtrr *mtrr)
 		return err;
 	host.leaf_1g = leaf_1g;
 	host.top = top;
+	host.end = (uint64_t)1 << TABLE_GPA_BITS;
 	host.retired.put = host.retired.freed = 0;
 	if (mtrr)
 		host.mtrr = *mtrr;
@@ -249,10 +252,19 @@ hpa_t host_root(void)
 	return host.root;
 }
 
+/* Devices lose what L1's CPUs lose a right for, and lose it first (I4). */
 int host_set(hpa_t start, uint64_t len, unsigned int rights)
 {
+	int err = 0;
+
 	ASSERT(!page_offset(start.a | len));
-	return set_range(start.a, len, rights);
+	if (rights != TABLE_RWX)
+		err = io_set(start, len, false);
+	if (!err)
+		err = set_range(start.a, len, rights);
+	if (!err && rights == TABLE_RWX)
+		io_set(start, len, true); /* if there is no room for it, devices go without */
+	return err;
 }
 
 bool host_allows(hpa_t hpa, unsigned int rights)
@@ -332,12 +344,19 @@ int host_fill(hpa_t page)
 	return err;
 }
 
+void host_limit(unsigned int bits)
+{
+	ASSERT(bits >= 32);
+	if (bits < TABLE_GPA_BITS)
+		host.end = (uint64_t)1 << bits;
+}
+
 int host_map_device(hpa_t hpa)
 {
 	unsigned int level;
 
-	if (hpa.a < host.top || hpa.a >> TABLE_GPA_BITS)
+	if (hpa.a < host.top || hpa.a >= host.end)
 		return ERR_FAULT;
 	level = host.leaf_1g ? 3 : 2;
-	return host_set(HPA(ALIGN_DOWN(hpa.a, table_span(level))), table_span(level), TABLE_RWX);
+	return set_range(ALIGN_DOWN(hpa.a, table_span(level)), table_span(level), TABLE_RWX);
 }

@@ -25,13 +25,20 @@ int host_init(uint64_t top, bool leaf_1g, const struct mtrr *mtrr);
  */
 int host_retype(const struct mtrr *mtrr);
 
+/*
+ * Right after host_init(): only so many bits of an address, 32 or more, say where it is. Those above
+ * choose a key for the same memory (R20); L1 gets no such alias mapped.
+ */
+void host_limit(unsigned int bits);
+
 /* The root's address, for the hardware. */
 hpa_t host_root(void);
 
 /*
  * Gives [start, start + len), page aligned, these rights (enum table_rights; 0 makes it absent),
- * splitting larger pages. The caller makes every CPU forget old translations when rights shrink.
- * Returns 0, or ERR_NOMEM with a prefix of the range changed.
+ * splitting larger pages. Devices reach it if the rights are all there are: it is the caller who
+ * says so for L1's RAM only. The caller makes every CPU and IOMMU forget old translations when rights
+ * shrink (phys_flush()). Returns 0, or ERR_NOMEM with a prefix of the range changed.
  */
 int host_set(hpa_t start, uint64_t len, unsigned int rights);
 

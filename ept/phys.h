@@ -80,8 +80,9 @@ static inline int phys_read64(uint64_t *dst, hpa_t hpa)
 void phys_relax(void);
 
 /*
- * Every CPU forgets what it knows through the host table and through guests' tables; returns when all
- * have, or have left L1 and guests and will forget before they go back. Serves others meanwhile: no
+ * Every CPU forgets what it knows through the host table and through guests' tables, and every IOMMU what
+ * it knows of the IO table; returns when all have, or have left L1 and guests and will forget before they
+ * go back, and when devices' accesses that are under way have arrived. Serves others meanwhile: no
  * lock that is taken without phys_relax() may be held.
  */
 void phys_flush(void);

@@ -5,10 +5,13 @@
 #include "ept/phys.h"
 #include "monitor/arch.h"
 #include "monitor/guest.h"
+#include "monitor/hw.h"
 #include "monitor/lib.h"
 
-#define CPUID_HYPERVISOR ((uint64_t)1 << 31) /* leaf 1, ECX */
-#define CPUID_APIC_SHIFT 24                  /* and EBX; Xen numbers APICs by twos */
+#define CPUID_FEATURES 1
+#define CPUID_TOPOLOGY 0xb
+#define CPUID_HYPERVISOR (1u << 31) /* leaf 1, ECX */
+#define CPUID_APIC_SHIFT 24         /* and EBX; Xen numbers APICs by twos */
 #define E820_RESERVED 2
 #define MAP_MAX (128 * 20) /* bytes of E820 entries that a call takes */
 #define TAKEN_MAX 1024     /* of a call's structure */
@@ -83,6 +86,7 @@ static enum stop_reason result(struct cpu *cpu, struct guest_vcpu *v)
 	for (unsigned int i = 0; i < n; i++)
 		if (range[i].access & EMULATED_WRITE)
 			put(v, range[i].gva, range[i].bytes, NULL);
+	v->disclosure->done = regs.rip != d->before.rip;
 	cpu->regs = regs;
 	return STOP_NONE;
 }
@@ -154,16 +158,17 @@ static enum stop_reason call(struct cpu *cpu, struct guest_vcpu *v)
 	struct regs regs = d->before;
 	uint64_t arg[GUESTCALL_ARGS];
 
-	if (cpu->regs.rip == regs.rip) { /* Xen goes on when the guest repeats it */
+	if (!cpu->regs.rip) { /* Xen goes on when the guest repeats it */
 		for (unsigned int i = 0; i < GUESTCALL_ARGS; i++)
 			arg[i] = cpu->regs.r[number[i]];
 		if (guestcall_resume(&d->call, arg))
 			return STOP_REGISTERS;
 		for (unsigned int i = 0; i < d->call.args; i++)
 			regs.r[number[i]] = arg[i];
-	} else if (cpu->regs.rip == regs.rip + d->insn_len) {
-		regs.rip = cpu->regs.rip;
+	} else if (cpu->regs.rip == d->exposure.len) {
+		regs.rip = d->before.rip + d->exposure.len;
 		regs.r[RAX] = cpu->regs.r[RAX];
+		d->done = true;
 		finish(v, &regs.r[RAX]);
 	} else {
 		return STOP_REGISTERS;
@@ -172,25 +177,152 @@ static enum stop_reason call(struct cpu *cpu, struct guest_vcpu *v)
 	return STOP_NONE;
 }
 
+/* --- registers -------------------------------------------------------------------------------------- */
+
+/* An honest host's HVM and PVH guests begin with processor 0, and its numbers are half the APIC ids. */
+static enum stop_reason cpuid(struct cpu *cpu, struct guest_vcpu *v)
+{
+	const struct disclosure *d = v->disclosure;
+	uint32_t leaf = (uint32_t)d->before.r[RAX];
+	uint64_t *r = cpu->regs.r;
+	struct cpuid answer = {(uint32_t)r[RAX], (uint32_t)r[RBX], (uint32_t)r[RCX],
+			       (uint32_t)r[RDX]};
+	uint32_t id = leaf == CPUID_TOPOLOGY ? answer.d : answer.b >> CPUID_APIC_SHIFT;
+	struct walk_space space;
+
+	hw_guest_space(cpu, &space);
+	manifest_cpuid(cpu, &v->guest->protection.manifest, leaf, (uint32_t)d->before.r[RCX],
+		       space.cr4, d->xsave_bytes, &answer);
+	if (leaf == CPUID_FEATURES) {
+		if (disclose_hides_xen(cpu, v->guest))
+			answer.c &= ~CPUID_HYPERVISOR;
+		v->xen_id = (uint8_t)(id / 2);
+	}
+	r[RAX] = answer.a;
+	r[RBX] = answer.b;
+	r[RCX] = answer.c;
+	r[RDX] = answer.d;
+	if (leaf != CPUID_TOPOLOGY && leaf != CPUID_FEATURES)
+		return STOP_NONE;
+	return startup_is(v, id) ? STOP_NONE : STOP_IDENTITY;
+}
+
+/* L1's answer in EDX:EAX becomes what the guest gets. */
+static void value_read(struct cpu *cpu, struct guest_vcpu *v)
+{
+	const struct disclosure *d = v->disclosure;
+	uint64_t *r = cpu->regs.r;
+	uint64_t value = r[RDX] << 32 | (uint32_t)r[RAX];
+
+	if (d->exposure.row == EXPOSURE_TSC)
+		value = clock_answer(&v->clock, value);
+	else
+		value = manifest_msr(&v->guest->protection.manifest, (uint32_t)d->before.r[RCX],
+				     value);
+	r[RAX] = (uint32_t)value;
+	r[RDX] = value >> 32;
+}
+
+/* LMA follows LME and CR0.PG. */
+static bool set_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+	efer &= ~(uint64_t)EFER_LMA;
+	if ((efer & EFER_LME) && (cr0 & CR0_PG))
+		efer |= EFER_LMA;
+	return hw_guest_control(cpu, cr0, cr4, efer);
+}
+
+/* L1 has accepted the guest's value, which is taken from the guest. */
+static enum stop_reason change(struct cpu *cpu, const struct disclosure *d)
+{
+	const uint64_t *r = d->before.r;
+	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
+	struct walk_space space;
+	bool valid = true;
+
+	hw_guest_space(cpu, &space);
+	if (d->exposure.row == EXPOSURE_CR && d->control.number == 0)
+		valid = set_control(cpu, d->control.value | CR0_ET, space.cr4, space.efer);
+	else if (d->exposure.row == EXPOSURE_CR && d->control.number == 4)
+		valid = set_control(cpu, space.cr0, d->control.value, space.efer);
+	else if (d->exposure.row == EXPOSURE_MSR_WRITE && (uint32_t)r[RCX] == MSR_EFER)
+		valid = set_control(cpu, space.cr0, space.cr4, value);
+	else if (d->exposure.row == EXPOSURE_XSETBV)
+		valid = hw_guest_xsetbv(cpu, (uint32_t)r[RCX], value);
+	return valid ? STOP_NONE : STOP_REGISTERS;
+}
+
+static enum stop_reason row(struct cpu *cpu, struct guest_vcpu *v)
+{
+	struct disclosure *d = v->disclosure;
+	int done = exposure_accept(&d->exposure, &d->before, &cpu->regs, &cpu->regs);
+
+	if (done < 0)
+		return STOP_REGISTERS;
+	d->done = done;
+	if (!done)
+		return STOP_NONE;
+	if (d->exposure.row == EXPOSURE_CPUID)
+		return cpuid(cpu, v);
+	if (d->exposure.row == EXPOSURE_MSR_READ || d->exposure.row == EXPOSURE_TSC)
+		value_read(cpu, v);
+	return change(cpu, d);
+}
+
+static int read_idt(void *context, gva_t gva, void *buf, size_t n)
+{
+	return walk_copy(context, gva, WALK_READ, buf, n) == n ? 0 : ERR_FAULT;
+}
+
+/* What L1 wants to be delivered, to the guest as it is now. */
+static enum stop_reason event(struct cpu *cpu, struct guest_vcpu *v)
+{
+	const struct disclosure *d = v->disclosure;
+	struct injection_target t = {
+		.rflags = cpu->regs.rflags,
+		.nmi = v->guest->protection.startup.nmi,
+		.done = d->done,
+		.raises = exposure_raises(&d->exposure),
+		.interrupted = d->interrupted,
+		.read = read_idt,
+	};
+	struct walk_space space;
+	struct hw_entry entry;
+
+	hw_guest_entry(cpu, &entry);
+	if (entry.event.type == INJECTION_NONE)
+		return STOP_NONE;
+	hw_guest_space(cpu, &space);
+	guest_space(v->guest, &space);
+	space.cpl = 0;
+	t.context = &space;
+	t.cr0 = space.cr0;
+	t.efer = space.efer;
+	t.shadow = entry.shadow;
+	t.idt_base = entry.idt_base;
+	t.idt_limit = entry.idt_limit;
+	if (!injection_allowed(&entry.event, &t))
+		return STOP_EVENT;
+	if (entry.event.type == INJECTION_EXCEPTION &&
+	    !injection_same(&entry.event, &d->interrupted))
+		hw_guest_takes(cpu, &entry.event);
+	return STOP_NONE;
+}
+
 static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v)
 {
-	switch (v->disclosure->accept) {
-	case ACCEPT_NONE:
-		cpu->regs = v->disclosure->before;
+	struct disclosure *d = v->disclosure;
+	enum stop_reason why;
+
+	if (d->accept == ACCEPT_OWN)
 		return STOP_NONE;
-	case ACCEPT_RESULT:
-		return result(cpu, v);
-	case ACCEPT_CALL:
-		return call(cpu, v);
-	case ACCEPT_HIDDEN:
-	case ACCEPT_FEATURES:
-		if (v->disclosure->accept == ACCEPT_HIDDEN)
-			cpu->regs.r[RCX] &= ~CPUID_HYPERVISOR;
-		v->xen_id = (uint8_t)(cpu->regs.r[RBX] >> CPUID_APIC_SHIFT) / 2;
-		return STOP_NONE;
-	default:
-		return STOP_NONE;
-	}
+	d->done = false;
+	why = d->accept == ACCEPT_RESULT ? result(cpu, v)
+	      : d->accept == ACCEPT_CALL ? call(cpu, v)
+					 : row(cpu, v);
+	if (why == STOP_NONE && d->done)
+		hw_guest_moved(cpu);
+	return why == STOP_NONE ? event(cpu, v) : why;
 }
 
 enum stop_reason disclose_accept(struct cpu *cpu, struct guest_vcpu *v)
@@ -207,12 +339,12 @@ void disclose_forget(struct guest_vcpu *v)
 	struct disclosure *d = v->disclosure;
 
 	if (d->accept != ACCEPT_CALL) { /* nobody else looks */
-		__atomic_store_n(&d->accept, ACCEPT_ANY, __ATOMIC_RELAXED);
+		__atomic_store_n(&d->accept, ACCEPT_OWN, __ATOMIC_RELAXED);
 		return;
 	}
 	__atomic_sub_fetch(&v->guest->calls, 1, __ATOMIC_RELEASE);
 	lock_take(&d->lock);
-	__atomic_store_n(&d->accept, ACCEPT_ANY, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->accept, ACCEPT_OWN, __ATOMIC_RELAXED);
 	lock_drop(&d->lock);
 }
 

@@ -24,6 +24,19 @@ void apic_write(unsigned int offset, uint32_t value)
 	*reg(offset) = value;
 }
 
+bool apic_lvt_allowed(uint32_t entry)
+{
+	switch (entry & ICR_MODE_MASK) {
+	case 0:       /* fixed */
+	case 1u << 8: /* to the CPU of lowest priority */
+	case ICR_MODE_NMI:
+	case ICR_MODE_MASK: /* the old interrupt controller's */
+		return true;
+	default:
+		return entry & LVT_MASKED;
+	}
+}
+
 static void wait_idle(void)
 {
 	while (apic_read(APIC_ICR_LOW) & ICR_PENDING)

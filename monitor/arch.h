@@ -7,9 +7,13 @@
 #include <stdint.h>
 
 #define CR0_PE (1u << 0)
+#define CR0_MP (1u << 1)
+#define CR0_EM (1u << 2)
+#define CR0_TS (1u << 3)
 #define CR0_ET (1u << 4)
 #define CR0_NE (1u << 5)
 #define CR0_WP (1u << 16)
+#define CR0_AM (1u << 18)
 #define CR0_NW (1u << 29)
 #define CR0_CD (1u << 30)
 #define CR0_PG (1u << 31)
@@ -36,12 +40,16 @@
 #define MSR_APIC_BASE 0x1b
 #define MSR_PAT 0x277
 #define MSR_X2APIC_ICR 0x830
+#define MSR_X2APIC_LVT_FIRST 0x832
+#define MSR_X2APIC_LVT_LAST 0x837
 #define MSR_EFER 0xc0000080u
 
+#define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_BP 3
 #define VECTOR_OF 4
 #define VECTOR_UD 6
+#define VECTOR_NM 7
 #define VECTOR_SS 12
 #define VECTOR_GP 13
 #define VECTOR_PF 14
@@ -103,6 +111,32 @@ static inline uint8_t arch_inb(uint16_t port)
 	uint8_t v;
 
 	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+/* One access of 1, 2 or 4 bytes. */
+static inline void arch_out(uint16_t port, unsigned int size, uint32_t v)
+{
+	if (size == 1)
+		arch_outb(port, (uint8_t)v);
+	else if (size == 2)
+		__asm__ volatile("outw %0, %1" ::"a"((uint16_t)v), "d"(port));
+	else
+		__asm__ volatile("outl %0, %1" ::"a"(v), "d"(port));
+}
+
+static inline uint32_t arch_in(uint16_t port, unsigned int size)
+{
+	uint32_t v;
+	uint16_t w;
+
+	if (size == 1)
+		return arch_inb(port);
+	if (size == 2) {
+		__asm__ volatile("inw %1, %0" : "=a"(w) : "d"(port));
+		return w;
+	}
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "d"(port));
 	return v;
 }
 

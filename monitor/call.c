@@ -5,10 +5,13 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/hypercall.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/launch.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/refusal.h"
+#include "monitor/platform.h"
 #include "version.h"
 
 #define LOG_BYTES 48
@@ -40,6 +43,8 @@ static int64_t do_info(uint64_t *r)
 	r[R10] = cpu_count();
 	r[R11] = GUEST_MAX + 1;
 	r[R12] = started;
+	r[R13] = iommu_count();
+	r[R14] = iommu_flags();
 	return 0;
 }
 
@@ -167,6 +172,26 @@ static int64_t do_declare(struct cpu *cpu)
 	return err ? err : launch_declare(page, sealed);
 }
 
+static int64_t do_refused(uint64_t *r)
+{
+	if (r[RDX] >= REFUSAL_COUNT)
+		return ERR_INVAL;
+	r[RBX] = refusal_count((enum refusal)r[RDX], &r[R8]);
+	return 0;
+}
+
+static int64_t do_platform(uint64_t *r)
+{
+	struct platform_report report = platform_report();
+
+	r[RBX] = report.refused;
+	r[R8] = report.space;
+	r[R9] = report.address;
+	r[R10] = report.value;
+	r[R11] = report.open;
+	return 0;
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -193,6 +218,12 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_DECLARE:
 		err = do_declare(cpu);
+		break;
+	case HYPERCALL_REFUSED:
+		err = do_refused(r);
+		break;
+	case HYPERCALL_PLATFORM:
+		err = do_platform(r);
 		break;
 	default:
 		err = ERR_NOSYS;

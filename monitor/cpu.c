@@ -7,12 +7,15 @@
 #include "monitor/boot/tboot.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 #include "monitor/reset.h"
 
+#define STOP_TRIES 10000
+#define STOP_WAIT 100           /* microseconds */
 #define START_TRIES 2           /* start-up IPIs */
 #define START_WAIT 20000000000u /* TSC ticks until a CPU that does not answer is given up */
 
@@ -24,6 +27,7 @@ static unsigned int count;
 static struct cpu cpus[CPU_MAX];
 static char *stacks[CPU_MAX];
 static void (*ap_fn)(struct cpu *);
+static unsigned int halted;     /* CPUs that have stopped for good */
 static struct cpu *ap_starting; /* cleared by the CPU that came up */
 
 unsigned int cpu_count(void)
@@ -186,6 +190,17 @@ void cpu_halt_others(void)
 	}
 }
 
+void cpu_stop_others(void)
+{
+	cpu_halt_others();
+	for (unsigned int i = 0; i < STOP_TRIES; i++) {
+		if (__atomic_load_n(&halted, __ATOMIC_ACQUIRE) + 1 >= count)
+			return;
+		cpu_delay(STOP_WAIT);
+	}
+	log_line("a CPU does not stop");
+}
+
 void cpu_start_up(struct cpu *cpu)
 {
 	if (cpu->init_pending) {
@@ -242,6 +257,7 @@ void phys_flush(void)
 {
 	uint32_t retired = host_retired();
 
+	iommu_flush();
 	flush(UINT64_MAX);
 	host_release(retired);
 }
@@ -264,6 +280,7 @@ void phys_flush_guest(unsigned int guest)
 static _Noreturn void halt_for_ever(void)
 {
 	hw_cpu_disable();
+	__atomic_add_fetch(&halted, 1, __ATOMIC_RELEASE);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -90,6 +90,9 @@ void cpu_request(struct cpu *cpu, uint32_t requests);
 /* Tells every other CPU to stop for good, without waiting. */
 void cpu_halt_others(void);
 
+/* The same, and waits until they have, for about a second. */
+void cpu_stop_others(void);
+
 /*
  * After NMIs were let in: one that no CPU of the monitor sent is L1's and becomes nmi_pending. One
  * of each kind that the hardware merged counts as ours: L1's is lost then, as it may be on any

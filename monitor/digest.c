@@ -3,7 +3,7 @@
 
 #include "ept/phys.h"
 
-#define BEGINNING "nether-launch v1" /* 16 bytes: the NUL is not hashed */
+#define BEGINNING "nether-launch v2" /* 16 bytes: the NUL is not hashed */
 
 enum record {
 	RECORD_MODE = 1,

@@ -52,7 +52,7 @@ int digest_page(void *context, gpa_t gpa, hpa_t page);
 
 void digest_state(struct digest *d, const uint64_t state[DIGEST_STATES]);
 
-/* The manifest: for now 0 bytes. */
+/* What manifest.h forces. */
 void digest_manifest(struct digest *d, const void *bytes, size_t len);
 
 void digest_end(struct digest *d, uint8_t out[DIGEST_BYTES]);

@@ -7,54 +7,31 @@
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/privileged.h"
 
-#define CPUID_FEATURES 1
-#define CPUID_XEN_FIRST 0x40000000u
-#define CPUID_XEN_LAST 0x400fffffu
-#define PDPTE_BYTES 32
 #define TOLD_MAX 1000        /* an honest L1 needs one */
 #define TOUCH_TRIES 3        /* a table that is an entry of itself needs two */
 #define APIC_GPA 0xfee00000u /* a guest's APIC is never moved: APIC_BASE is L1's to refuse */
-#define MSR_XEN_CALL_PAGE 0x40000000u
-#define CALL_STUB 32
-#define CALL_IRET 23
 /* Exits at which the guest's memory may matter. */
 #define REASONS                                                                                \
 	((1u << EXIT_NESTED_FAULT) | (1u << EXIT_APIC) | (1u << EXIT_PORT) | (1u << EXIT_CR) | \
-	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
+	 (1u << EXIT_HYPERCALL) | (1u << EXIT_CPUID) | (1u << EXIT_MSR_READ) |                 \
+	 (1u << EXIT_MSR_WRITE) | (1u << EXIT_TASK))
 
-/* Where a page of linear addresses is, and the way there. */
-struct place {
-	bool found;
-	gva_t page;
-	uint32_t access;
-	struct walk_path path;
-	struct walk_result at; /* of the byte asked for */
-};
-
-/* What is known of the guest while one exit is dealt with. */
-struct view {
-	struct cpu *cpu;
-	struct guest_vcpu *v;
-	const struct guest_exit *x;
-	struct walk_space space;
-	enum decode_mode mode;
-	struct place *last; /* that was looked up: operands are read, then shown */
-};
-
-static bool is_its(const struct guest_vcpu *v, owner_t owner)
+bool view_has(const struct guest_vcpu *v, owner_t owner)
 {
 	return owner_kind(owner) == OWNER_GUEST && owner_guest(owner) == guest_number(v->guest);
 }
 
 /* A part of one page; what is L1's anyway needs no window. */
-static int show_page(const struct view *s, hpa_t hpa, size_t len, unsigned int direction,
-		     const void *bytes)
+int view_show(const struct view *s, hpa_t hpa, size_t len, unsigned int direction,
+	      const void *bytes)
 {
 	owner_t owner = owner_of(hpa);
 
-	return is_its(s->v, owner) ? window_open(&s->v->windows, hpa, len, owner, direction, bytes)
-				   : 0;
+	return view_has(s->v, owner)
+		       ? window_open(&s->v->windows, hpa, len, owner, direction, bytes)
+		       : 0;
 }
 
 static int show_path(const struct view *s, const struct walk_path *path)
@@ -62,7 +39,7 @@ static int show_path(const struct view *s, const struct walk_path *path)
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < path->count; i++)
-		err = show_page(s, path->entry[i].hpa, path->size, WINDOW_OUT,
+		err = view_show(s, path->entry[i].hpa, path->size, WINDOW_OUT,
 				&path->entry[i].value);
 	return err;
 }
@@ -116,12 +93,12 @@ static int show_part(const struct view *s, gva_t gva, size_t len, uint32_t acces
 	if ((p->found || p->at.stop == WALK_NESTED) &&
 	    p->at.gpa.a >> PAGE_SHIFT == s->x->fault.a >> PAGE_SHIFT)
 		d->met = true;
-	if (err || !p->found || !is_its(s->v, owner_of(p->at.hpa)))
+	if (err || !p->found || !view_has(s->v, owner_of(p->at.hpa)))
 		return err;
 	if (d->ranges == DISCLOSE_RANGES)
 		return ERR_NOMEM;
 	d->range[d->ranges++] = (struct disclosed){gva, p->at.hpa, (uint16_t)len};
-	return show_page(s, p->at.hpa, len, direction, bytes);
+	return view_show(s, p->at.hpa, len, direction, bytes);
 }
 
 /* How much of [gva, gva + len) is in its first page. */
@@ -164,7 +141,7 @@ static int show_operands(const struct view *s)
 	return err;
 }
 
-static int fetch(const struct view *s, gva_t rip, struct decode_insn *insn)
+int view_fetch(const struct view *s, gva_t rip, struct decode_insn *insn)
 {
 	uint8_t bytes[DECODE_MAX];
 	size_t n = walk_fetch(&s->space, rip, bytes, sizeof(bytes));
@@ -182,7 +159,7 @@ static int show_instruction(const struct view *s)
 	gva_t rip = GVA(hw_guest_segment(cpu, SEG_CS) + cpu->regs.rip);
 	uint64_t base[SEG_COUNT];
 	struct decode_insn insn;
-	int err = fetch(s, rip, &insn);
+	int err = view_fetch(s, rip, &insn);
 
 	if (err)
 		return ERR_NOSYS;
@@ -203,18 +180,7 @@ static int show_instruction(const struct view *s)
 	return err;
 }
 
-/* An instruction on a control register, which the host may do as it likes; it has no other effect. */
-static int show_fetch(const struct view *s)
-{
-	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->cpu->regs.rip);
-	struct decode_insn insn;
-
-	if (fetch(s, rip, &insn) || insn.has_mem)
-		return ERR_NOSYS;
-	return show(s, rip, insn.len, WALK_EXEC, WINDOW_OUT, NULL);
-}
-
-static enum disclose_result failed(const struct view *s, int err)
+enum disclose_result view_failed(const struct view *s, int err)
 {
 	if (err == ERR_BUSY)
 		return DISCLOSE_AGAIN;
@@ -224,35 +190,44 @@ static enum disclose_result failed(const struct view *s, int err)
 	return DISCLOSE_OVER;
 }
 
+static bool is_lvt(uint64_t offset)
+{
+	return offset >= APIC_LVT_FIRST && offset <= APIC_LVT_LAST;
+}
+
 /*
- * The guest writes to its APIC's ICR, whose low half sends what it says to whom the high half says. False:
- * not by a store of 4 bytes.
+ * The guest writes to its APIC's ICR, whose low half sends what it says to whom the high half says, or to an
+ * entry of its LVT. False: not by a store of 4 bytes.
  */
-static bool note_icr(const struct view *s)
+static bool note_apic(const struct view *s)
 {
 	const struct decode_insn *insn = &s->v->disclosure->emulated.insn;
 	uint32_t value = (uint32_t)(insn->has_imm ? insn->imm : s->cpu->regs.r[insn->reg]);
+	struct startup *startup = &s->v->guest->protection.startup;
+	uint64_t offset = s->x->fault.a - APIC_GPA;
 
 	if (insn->op != OP_MOV || !insn->to_rm || insn->memsize != 4)
 		return false;
-	if (s->x->fault.a == APIC_GPA + APIC_ICR_HIGH)
+	if (is_lvt(offset))
+		startup_lvt(startup, value);
+	else if (offset == APIC_ICR_HIGH)
 		s->v->icr_target = (uint8_t)(value >> 24);
 	else
-		startup_note(&s->v->guest->protection.startup,
-			     (uint64_t)s->v->icr_target << 32 | value);
+		startup_note(startup, s->v->apic_id, (uint64_t)s->v->icr_target << 32 | value);
 	return true;
 }
 
-static bool is_icr(const struct view *s)
+static bool is_noted(const struct view *s)
 {
-	return s->x->write && (s->x->fault.a == APIC_GPA + APIC_ICR_LOW ||
-			       s->x->fault.a == APIC_GPA + APIC_ICR_HIGH);
+	uint64_t offset = s->x->fault.a - APIC_GPA;
+
+	return s->x->write && (offset == APIC_ICR_LOW || offset == APIC_ICR_HIGH || is_lvt(offset));
 }
 
 static enum disclose_result shown(const struct view *s)
 {
-	s->v->disclosure->before = s->cpu->regs;
 	s->v->disclosure->accept = ACCEPT_RESULT;
+	s->v->disclosure->cr3 = s->space.cr3;
 	return DISCLOSE_TELL;
 }
 
@@ -261,9 +236,9 @@ static enum disclose_result emulation(const struct view *s)
 	int err = show_instruction(s);
 
 	if (err)
-		return failed(s, err);
-	if (is_icr(s) && !note_icr(s))
-		return failed(s, ERR_NOSYS);
+		return view_failed(s, err);
+	if (is_noted(s) && !note_apic(s))
+		return view_failed(s, ERR_NOSYS);
 	return shown(s);
 }
 
@@ -286,8 +261,6 @@ static enum disclose_result repair(const struct view *s)
 		guest_end(s->v->guest, STOP_NO_PAGE);
 		return DISCLOSE_OVER;
 	}
-	d->before = s->cpu->regs;
-	d->accept = ACCEPT_NONE;
 	return DISCLOSE_BARE;
 }
 
@@ -311,7 +284,7 @@ static enum disclose_result read_only(const struct view *s)
 		window_close(&s->v->windows);
 		return repair(s);
 	}
-	return err ? failed(s, err) : shown(s);
+	return err ? view_failed(s, err) : shown(s);
 }
 
 static enum disclose_result fault(const struct view *s)
@@ -437,85 +410,12 @@ static enum disclose_result call(const struct view *s)
 	for (unsigned int i = 0; !err && i < c->operands; i++)
 		err = show_operand(s, c, &c->operand[i]);
 	if (err || len <= 0)
-		return failed(s, err ? err : ERR_BUSY);
-	d->before = s->cpu->regs;
-	d->insn_len = (unsigned int)len;
-	for (unsigned int i = 0; i < GUESTCALL_ARGS; i++)
-		s->cpu->regs.r[guestcall_registers(c->wide)[i]] = c->arg[i];
+		return view_failed(s, err ? err : ERR_BUSY);
+	d->cr3 = s->space.cr3;
+	d->exposure.len = (uint8_t)len;
 	__atomic_add_fetch(&s->v->guest->calls, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&d->accept, ACCEPT_CALL, __ATOMIC_RELEASE);
 	return DISCLOSE_TELL;
-}
-
-/* --- others --------------------------------------------------------------------------------------- */
-
-/* Xen is there for the firmware; a kernel in long mode is to take no notice of it. */
-static bool hides_xen(const struct view *s)
-{
-	return s->v->guest->protection.layout.hvm && (s->space.efer & EFER_LMA);
-}
-
-static enum disclose_result cpuid(const struct view *s)
-{
-	uint32_t leaf = (uint32_t)s->cpu->regs.r[RAX];
-	uint64_t *r = s->cpu->regs.r;
-
-	if (leaf == CPUID_FEATURES) {
-		s->v->disclosure->accept = hides_xen(s) ? ACCEPT_HIDDEN : ACCEPT_FEATURES;
-		return DISCLOSE_TELL;
-	}
-	if (!hides_xen(s) || leaf < CPUID_XEN_FIRST || leaf > CPUID_XEN_LAST)
-		return DISCLOSE_TELL;
-	r[RAX] = r[RBX] = r[RCX] = r[RDX] = 0;
-	hw_guest_complete(s->cpu);
-	return DISCLOSE_AGAIN;
-}
-
-/* With PAE paging L1 loads four entries at CR3 for the guest. */
-static enum disclose_result control_register(const struct view *s)
-{
-	struct walk_result at;
-	int err = 0;
-
-	if (s->x->emulate)
-		err = show_fetch(s);
-	else if ((s->space.cr4 & CR4_PAE) && !(s->space.efer & EFER_LMA) &&
-		 !walk_gpa(&s->space, GPA(s->space.cr3 & 0xffffffe0u), 0, &at))
-		err = show_page(s, at.hpa, PDPTE_BYTES, WINDOW_OUT, NULL);
-	return err ? failed(s, err) : DISCLOSE_TELL;
-}
-
-/*
- * The page through which firmware and older kernels call Xen, as its public headers describe it; Xen
- * itself does not learn that the guest wants it.
- */
-static void fill_call_page(uint8_t *page)
-{
-	memset(page, 0, PAGE_SIZE);
-	for (unsigned int i = 0; i < PAGE_SIZE / CALL_STUB; i++, page += CALL_STUB) {
-		page[0] = 0xb8; /* MOV i, EAX; the hypercall; RET */
-		page[1] = (uint8_t)i;
-		memcpy(&page[5], hw_hypercall_insn, sizeof(hw_hypercall_insn));
-		page[5 + sizeof(hw_hypercall_insn)] = 0xc3;
-		if (i == CALL_IRET)
-			page[0] = 0x0f, page[1] = 0x0b; /* UD2 */
-	}
-}
-
-static enum disclose_result msr_write(const struct view *s)
-{
-	const uint64_t *r = s->cpu->regs.r;
-	struct walk_result at;
-
-	if ((uint32_t)r[RCX] == MSR_X2APIC_ICR)
-		startup_note(&s->v->guest->protection.startup, r[RDX] << 32 | (uint32_t)r[RAX]);
-	if ((uint32_t)r[RCX] != MSR_XEN_CALL_PAGE)
-		return DISCLOSE_TELL;
-	if (!walk_gpa(&s->space, GPA((uint32_t)r[RAX] | r[RDX] << 32), 0, &at) &&
-	    !page_offset(at.hpa.a) && is_its(s->v, owner_of(at.hpa)))
-		fill_call_page(phys_at(at.hpa));
-	hw_guest_complete(s->cpu);
-	return DISCLOSE_AGAIN;
 }
 
 static enum disclose_result by_reason(const struct view *s)
@@ -527,13 +427,15 @@ static enum disclose_result by_reason(const struct view *s)
 	case EXIT_PORT:
 		return emulation(s);
 	case EXIT_CR:
-		return control_register(s);
+		return privileged_control(s);
 	case EXIT_HYPERCALL:
 		return call(s);
 	case EXIT_CPUID:
-		return cpuid(s);
+		return privileged_cpuid(s);
+	case EXIT_MSR_READ:
+		return privileged_msr_read(s);
 	case EXIT_MSR_WRITE:
-		return msr_write(s);
+		return privileged_msr_write(s);
 	case EXIT_TASK:
 		guest_end(s->v->guest, STOP_TASK_SWITCH);
 		return DISCLOSE_OVER;
@@ -542,21 +444,63 @@ static enum disclose_result by_reason(const struct view *s)
 	}
 }
 
+/* What L1 sees of the registers. */
+static enum disclose_result expose(const struct view *s, enum disclose_result result)
+{
+	struct disclosure *d = s->v->disclosure;
+	struct exposure *e = &d->exposure;
+	struct regs *regs = &s->cpu->regs;
+	int len;
+
+	e->row = (uint8_t)(d->accept == ACCEPT_RESULT ? EXPOSURE_EMULATED
+						      : exposure_row(s->x->reason, s->x->write));
+	e->bytes = s->x->bytes;
+	e->vector = s->x->vector;
+	e->wide = s->mode == DECODE_64;
+	if (e->row == EXPOSURE_EMULATED)
+		e->len = d->emulated.insn.len;
+	if (!exposure_told(e->row)) {
+		guest_end(s->v->guest, STOP_UNKNOWN_EXIT);
+		return DISCLOSE_OVER;
+	}
+	if (exposure_moves(e->row)) {
+		len = hw_guest_insn_len(s->cpu);
+		if (len <= 0) /* another of its CPUs has changed it */
+			return DISCLOSE_AGAIN;
+		e->len = (uint8_t)len;
+	}
+	d->before = *regs;
+	d->interrupted = s->x->interrupted;
+	exposure_show(e, &d->before, regs);
+	if (d->accept == ACCEPT_OWN)
+		d->accept = ACCEPT_ROW;
+	if (d->accept != ACCEPT_CALL)
+		return result;
+	regs->r[RAX] = d->before.r[RAX];
+	for (unsigned int i = 0; i < GUESTCALL_ARGS; i++)
+		regs->r[guestcall_registers(d->call.wide)[i]] = d->call.arg[i];
+	return result;
+}
+
 enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struct guest_exit *x)
 {
 	struct place last;
 	struct view s = {.cpu = cpu, .v = v, .x = x, .last = &last};
-	enum disclose_result result;
+	enum disclose_result result = DISCLOSE_TELL;
 
 	last.found = false;
 	vcpu_info_exit(v, v->xen_id);
 	v->disclosure->ranges = 0;
-	if (!(1u << x->reason & REASONS) || (x->reason == EXIT_PORT && !x->string))
-		return DISCLOSE_TELL;
-	hw_guest_space(cpu, &s.space);
-	guest_space(v->guest, &s.space);
+	v->disclosure->cr3 = 0;
+	v->disclosure->exposure = (struct exposure){0};
 	s.mode = hw_guest_mode(cpu);
-	result = by_reason(&s);
+	if ((1u << x->reason & REASONS) && (x->reason != EXIT_PORT || x->string)) {
+		hw_guest_space(cpu, &s.space);
+		guest_space(v->guest, &s.space);
+		result = by_reason(&s);
+	}
+	if (result == DISCLOSE_TELL || result == DISCLOSE_BARE)
+		result = expose(&s, result);
 	if (result == DISCLOSE_AGAIN || result == DISCLOSE_OVER)
 		window_close(&v->windows);
 	return result;

@@ -8,18 +8,24 @@
  *                                           the instruction, its operands and the table entries on the
  *                                           way; the registers that the instruction writes come back
  *   hypercall                               what guestcall.h says
- *   CPUID                                   Xen's leaves are hidden from an HVM guest in long mode (R31)
+ *   CPUID, RDMSR                            what manifest.h says; Xen's leaves are hidden from an HVM guest in
+ *                                           long mode (R31)
  *   task switch                             refused: the guest ends
  *   others                                  nothing of its memory
+ *
+ * Of its registers L1 learns, and may change, what exposure.h says.
  */
 #ifndef MONITOR_DISCLOSE_H
 #define MONITOR_DISCLOSE_H
 
 #include "ept/lock.h"
 #include "monitor/emulated.h"
+#include "monitor/exposure.h"
 #include "monitor/guestcall.h"
+#include "monitor/injection.h"
 #include "monitor/reasons.h"
 
+struct cpu;
 struct guest;
 struct guest_vcpu;
 
@@ -28,11 +34,13 @@ struct guest_vcpu;
 /* Why the guest came out, as far as it counts here. */
 struct guest_exit {
 	enum exit_reason reason;
-	gpa_t fault;  /* NESTED_FAULT, APIC */
-	bool write;   /* the same */
-	bool exec;    /* NESTED_FAULT: of a fetch */
-	bool string;  /* PORT: INS or OUTS */
-	bool emulate; /* L1 will emulate the instruction whatever the reason is */
+	gpa_t fault;                  /* NESTED_FAULT, APIC */
+	bool write;                   /* the same; PORT: OUT */
+	bool exec;                    /* NESTED_FAULT: of a fetch */
+	bool string;                  /* PORT: INS or OUTS */
+	uint8_t bytes;                /* PORT: size of the access */
+	uint8_t vector;               /* EXCEPTION */
+	struct injection interrupted; /* the event that was being delivered */
 };
 
 enum disclose_result {
@@ -47,15 +55,21 @@ struct disclosure {
 	struct lock lock; /* over the end of a call, and over looks of other CPUs for its effects */
 	/* What may come back. */
 	enum {
-		ACCEPT_ANY,    /* registers as L1 says */
-		ACCEPT_NONE,   /* none: the guest repeats what it did */
+		ACCEPT_OWN,    /* nothing: L1 has not had the vCPU */
+		ACCEPT_ROW,    /* what the exit's row says */
 		ACCEPT_RESULT, /* what the emulated instruction writes */
 		ACCEPT_CALL,
-		ACCEPT_FEATURES, /* CPUID leaf 1 */
-		ACCEPT_HIDDEN,   /* the same, without a sign of a hypervisor */
 	} accept;
-	struct regs before;
-	unsigned int insn_len; /* CALL */
+	struct exposure exposure;
+	struct regs before; /* the guest's own registers */
+	struct injection interrupted;
+	uint32_t xsave_bytes; /* CPUID, leaf 0Dh: as the CPU answers with the guest's XCR0 in it */
+	uint64_t cr3;         /* that L1 sees; 0: none */
+	/* CR: the register, and its new value. */
+	struct {
+		uint8_t number;
+		uint64_t value;
+	} control;
 	/* How often L1 was told of the last fault at a private page, in a row, and where that was. */
 	struct {
 		gpa_t gpa;
@@ -69,25 +83,30 @@ struct disclosure {
 		uint16_t bytes;
 	} range[DISCLOSE_RANGES];
 	unsigned int ranges;
-	bool met; /* an operand is where the fault was */
+	bool met;  /* an operand is where the fault was */
+	bool done; /* RIP has advanced */
 	struct emulated emulated;
 	struct guestcall call;
 };
 
 /*
- * An isolated guest came out on this CPU. Opens windows over what L1 has to see. May end the guest.
+ * An isolated guest came out on this CPU. Opens windows over what L1 has to see. May end the guest. If L1
+ * gets the exit, cpu->regs are what it sees, and disclosure.before is the guest's.
  */
 enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struct guest_exit *x);
 
 /*
- * The vCPU is about to be entered with cpu->regs as L1 left them: they become what the guest goes on
- * with, and its memory gets what the windows brought. Windows stay open. Returns STOP_NONE, or why the
+ * The vCPU is about to be entered with cpu->regs as L1 left them, if L1 has had it: they become what the guest
+ * goes on with, and so do its other registers; the event that L1 injects is judged; its memory gets what the windows brought. Windows stay open. Returns STOP_NONE, or why the
  * guest must be ended.
  */
 enum stop_reason disclose_accept(struct cpu *cpu, struct guest_vcpu *v);
 
 /* The vCPU's record gets another use: nothing of its last exit counts any more. */
 void disclose_forget(struct guest_vcpu *v);
+
+/* Whether Xen's CPUID leaves are hidden from the guest as it is now (R31). */
+bool disclose_hides_xen(const struct cpu *cpu, const struct guest *g);
 
 /* The registers of a hypercall's arguments, GUESTCALL_ARGS of them. */
 const uint8_t *guestcall_registers(bool wide);

@@ -10,10 +10,14 @@
 #include "monitor/hw.h"
 #include "monitor/hypercall.h"
 #include "monitor/icr.h"
+#include "monitor/irq_devices.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/msr.h"
 #include "monitor/panic.h"
+#include "monitor/pci_config.h"
+#include "monitor/port.h"
+#include "monitor/power.h"
 #include "monitor/reset.h"
 
 #define CPUID_OSXSAVE (1u << 27) /* leaf 1, ECX */
@@ -94,7 +98,9 @@ static void do_fault(struct cpu *cpu, const struct exit *exit)
 		       exit->fault.a);
 		return;
 	}
-	if (exit->write && !exit->in_walk && icr_page_write(cpu, exit->fault))
+	if (exit->write && !exit->in_walk &&
+	    (icr_page_write(cpu, exit->fault) || irq_devices_write(cpu, exit->fault) ||
+	     pci_config_store(cpu, exit->fault) || power_store(cpu, exit->fault)))
 		return;
 	if (protect_touch(cpu, exit->fault, exit->write, exit->in_walk))
 		return;
@@ -126,6 +132,9 @@ void exit_host(struct cpu *cpu, const struct exit *exit)
 		break;
 	case EXIT_NESTED_FAULT:
 		do_fault(cpu, exit);
+		break;
+	case EXIT_PORT:
+		port_access(cpu, exit);
 		break;
 	case EXIT_HYPERCALL:
 		do_hypercall(cpu);

@@ -14,6 +14,10 @@ struct exit {
 	hpa_t fault;  /* NESTED_FAULT of L1: what was touched */
 	bool write;   /* NESTED_FAULT */
 	bool in_walk; /* NESTED_FAULT: by the CPU itself, reading L1's page tables */
+	uint16_t port;
+	uint8_t size; /* PORT: bytes, 1, 2 or 4 */
+	bool in;      /* PORT: IN or INS */
+	bool string;  /* PORT: INS or OUTS */
 };
 
 /* The instruction L1 left for is done; #GP, logged, if it cannot be read any more. */

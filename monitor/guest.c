@@ -236,7 +236,9 @@ static void bind(struct guest_vcpu *v, hpa_t key, struct guest *g)
 	v->entered = false;
 	v->xen_id = UINT8_MAX;
 	v->icr_target = 0;
+	v->apic_id = STARTUP_UNKNOWN;
 	memset(&v->stats, 0, sizeof(v->stats));
+	v->clock = (struct clock){.started = false};
 	g->vcpus++;
 }
 
@@ -375,17 +377,28 @@ static void finish(struct guest *g, enum stop_reason reason)
 	lock_drop(&guests.lock);
 }
 
+/* L1 injects an event before there is anything that could expect one. */
+static bool has_event(const struct cpu *cpu)
+{
+	struct hw_entry entry;
+
+	hw_guest_entry(cpu, &entry);
+	return entry.event.type != INJECTION_NONE;
+}
+
 /* The first vCPU that is ready has its state measured; others wait. */
 static enum guest_entry measure(struct cpu *cpu, struct guest_vcpu *v)
 {
 	struct guest *g = v->guest;
 
-	if (!change(g, GUEST_TAKEN, GUEST_MEASURING))
+	if (!change(g, GUEST_TAKEN, GUEST_MEASURING)) {
 		phys_relax();
-	else if (!protect_measure(cpu, g))
+	} else if (!has_event(cpu) && !protect_measure(cpu, g)) {
+		v->apic_id = 0;
 		v->entered = change(g, GUEST_MEASURING, GUEST_LIVE);
-	else if (change(g, GUEST_MEASURING, GUEST_ENDING))
+	} else if (change(g, GUEST_MEASURING, GUEST_ENDING)) {
 		finish(g, STOP_LAUNCH);
+	}
 	return GUEST_ENTRY_AGAIN;
 }
 
@@ -396,12 +409,14 @@ enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *v)
 
 	if (state == GUEST_TAKEN || state == GUEST_MEASURING)
 		return measure(cpu, v);
-	if (!v->entered && guest_isolated(v->guest)) {
-		if (!startup_allowed(&v->guest->protection.startup, cpu))
-			return GUEST_ENTRY_OVER;
+	if (guest_isolated(v->guest) && startup_begin(cpu, v)) {
 		v->entered = true;
+		disclose_forget(v);
+		why = has_event(cpu) ? STOP_EVENT : STOP_NONE;
+	} else if (!v->entered && guest_isolated(v->guest)) {
+		return GUEST_ENTRY_OVER;
 	}
-	if (state == GUEST_LIVE)
+	if (state == GUEST_LIVE && why == STOP_NONE)
 		why = disclose_accept(cpu, v);
 	if (v->windows.count)
 		window_close(&v->windows);

@@ -9,6 +9,7 @@
 #define MONITOR_GUEST_H
 
 #include "ept/walk.h"
+#include "monitor/clock.h"
 #include "monitor/cpu.h"
 #include "monitor/hypercall.h"
 #include "monitor/disclose.h"
@@ -50,6 +51,8 @@ struct guest_vcpu {
 	struct hw_vcpu *hw;     /* the backend's, one per record, for ever */
 	uint8_t xen_id;         /* Xen's number of the vCPU, if the guest has asked */
 	uint8_t icr_target;     /* APIC id that its next IPI goes to */
+	struct clock clock;     /* if the guest is isolated */
+	uint16_t apic_id;       /* of an isolated guest's; STARTUP_UNKNOWN until it has seen it */
 	struct windows windows; /* open since its last exit */
 	struct disclosure *disclosure; /* one per record, for ever */
 	struct exit_stats stats;

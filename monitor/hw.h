@@ -14,6 +14,7 @@
 #include "monitor/boot/option.h"
 #include "monitor/cpu.h"
 #include "monitor/decode.h"
+#include "monitor/injection.h"
 
 /* Names the backend, at most 7 characters. */
 extern const char hw_name[8];
@@ -35,6 +36,9 @@ int hw_check(const char **why);
  * their memory types have to follow; NULL if the hardware lets MTRRs apply to L1 by itself.
  */
 const struct mtrr *hw_table_types(bool *leaf_1g);
+
+/* Bits of a physical address that say where it is: host_limit(). After hw_check(). */
+unsigned int hw_address_bits(void);
 
 /* Gives cpu its backend state, from boot memory. Any CPU may do it for another. */
 void hw_cpu_prepare(struct cpu *cpu);
@@ -89,6 +93,43 @@ void hw_guest_complete(struct cpu *cpu);
 
 /* Its state in the order of enum digest_state. */
 void hw_guest_state(struct cpu *cpu, uint64_t *state);
+
+/*
+ * The following are of a guest whose registers are hidden from L1 (exposure.h), between L1's request to enter it
+ * and the entry. The general registers, RIP and RFLAGS are cpu->regs; all others the backend keeps.
+ */
+
+/* Whether that is so; if not, only cpu->regs are hidden, and all else is as L1 says. */
+extern const bool hw_keeps_guest;
+
+/* What L1 asks for, and what of the guest it depends on. */
+struct hw_entry {
+	struct injection event;
+	bool shadow; /* the guest takes no interrupt before its next instruction */
+	uint64_t idt_base;
+	uint32_t idt_limit;
+};
+void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry);
+
+/* The state that L1 would have the guest enter with, as far as a start-up IPI decides it. */
+struct hw_offer {
+	uint64_t cs_base, rip, cr0, efer;
+	uint16_t cs_selector;
+};
+void hw_guest_offer(const struct cpu *cpu, struct hw_offer *offer);
+
+/* Its state becomes that after a start-up IPI, cpu->regs too (SDM vol. 3, table 9-1). */
+void hw_guest_reset(struct cpu *cpu, uint8_t vector);
+
+/* RIP has moved on: no interrupt shadow. */
+void hw_guest_moved(struct cpu *cpu);
+
+/* It takes an exception that L1 raises: #PF at the address that L1 says; #DB of a single step. */
+void hw_guest_takes(struct cpu *cpu, const struct injection *event);
+
+/* New control registers, or XCR; false: no processor may have such. */
+bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer);
+bool hw_guest_xsetbv(struct cpu *cpu, uint32_t xcr, uint64_t value);
 
 /* L1's current address space and mode. */
 void hw_host_space(const struct cpu *cpu, struct walk_space *space);

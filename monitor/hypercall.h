@@ -12,14 +12,15 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 3
+#define HYPERCALL_ABI 4
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
 	HYPERCALL_VERSION = 0,
 	/*
 	 * RBX = bytes of RAM the host owns, R8 = bytes the monitor owns, R9 = hpa of the monitor's
-	 * block, R10 = CPUs held, R11 = guest records in the table, R12 = TSC at the monitor's start
+	 * block, R10 = CPUs held, R11 = guest records in the table, R12 = TSC at the monitor's start,
+	 * R13 = IOMMUs that the monitor drives, R14 = DMA_ flags
 	 */
 	HYPERCALL_INFO = 1,
 	/*
@@ -48,7 +49,46 @@ enum hypercall {
 	 * that guest sealed, 0 withdraws that. ERR_PERM: the guest is launched already; ERR_FAULT.
 	 */
 	HYPERCALL_DECLARE = 6,
+	/*
+	 * RDX = enum refusal: RBX = what L1 tried of this kind and was refused, R8 = the last of them,
+	 * an MSR's number or a physical address
+	 */
+	HYPERCALL_REFUSED = 7,
+	/*
+	 * RBX = writes of L1's to ports, PCI configuration space and device registers that were
+	 * refused; R8 = where the last was (1 port, 2 PCI, 3 memory), R9 = its address there (of PCI
+	 * as in memory-mapped space), R10 = its value; R11 = PLATFORM_OPEN_ flags
+	 */
+	HYPERCALL_PLATFORM = 8,
 };
+
+/* What this machine leaves open to L1. */
+#define PLATFORM_OPEN_CHIPSET 1u /* registers of a chipset that the monitor does not know */
+#define PLATFORM_OPEN_CONFIG 2u  /* some of memory-mapped PCI configuration space */
+#define PLATFORM_OPEN_POWER \
+	4u /* sleep and reset registers that ACPI does not name, or out of reach */
+
+/* What the monitor keeps L1 from changing. X(NAME, "text"); append only. */
+#define REFUSALS(X)                                             \
+	X(OTHER, "other MSR")                                   \
+	X(MICROCODE, "microcode")                               \
+	X(MEMORY, "memory map, memory encryption")              \
+	X(SMM, "system management mode")                        \
+	X(TRACE, "tracing and profiling")                       \
+	X(POWER, "voltage and power")                           \
+	X(APIC, "local APIC: base, delivery mode, destination") \
+	X(IRQ, "I/O APIC or HPET: delivery mode, address")
+
+enum refusal {
+#define X(name, text) REFUSAL_##name,
+	REFUSALS(X)
+#undef X
+		REFUSAL_COUNT
+};
+
+#define DMA_OPEN 1u       /* no IOMMU is driven: devices reach all memory */
+#define DMA_BLOCKED 2u    /* before what was loaded was copied; now but the host's memory */
+#define DMA_INTERRUPTS 4u /* and send no other interrupts than ordinary ones */
 
 #define LAUNCH_PROTECTED 1u /* the guest's memory was taken and hashed */
 #define LAUNCH_SEALED 2u
@@ -65,7 +105,9 @@ enum hypercall {
 	X(INSTRUCTION, "an instruction on device memory that the monitor does not know") \
 	X(REGISTERS, "L1 changed registers that the instruction does not write")         \
 	X(TASK_SWITCH, "a task switch by hardware")                                      \
-	X(LAUNCH, "its launch could not be measured")
+	X(LAUNCH, "its launch could not be measured")                                    \
+	X(EVENT, "L1 injected an event that the guest does not expect")                  \
+	X(IDENTITY, "L1 gave a virtual processor another APIC id")
 
 enum stop_reason {
 #define X(name, text) STOP_##name,

@@ -8,10 +8,16 @@
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/msr.h"
+#include "monitor/refusal.h"
 #include "monitor/store.h"
 
 #define PHYSICAL_BROADCAST 0xffu
 #define APIC_FIRST_WRITABLE 0x80 /* TPR: the ID stays, since the monitor sends to it */
+#define APIC_LVT_CMCI 0x2f0
+#define APIC_LVT_FIRST 0x320
+#define APIC_LVT_LAST 0x370
+#define APIC_EXTENDED_LVT 0x500
+#define APIC_EXTENDED_LVT_END 0x540
 #define REGISTER_STRIDE 16
 #define MESSAGE_WINDOW MIB /* 0xfee00000: writes around the page are interrupt messages */
 
@@ -76,6 +82,29 @@ static bool is_ours(uint32_t icr)
 	return (icr & ICR_MODE_MASK) == ICR_MODE_INIT || (icr & ICR_MODE_MASK) == ICR_MODE_SIPI;
 }
 
+/* SMIs are the firmware's; what no manual defines might be anything. */
+static bool is_refused(uint32_t icr)
+{
+	uint32_t mode = icr & ICR_MODE_MASK;
+
+	return mode == ICR_MODE_SMI || mode == ICR_MODE_RESERVED || mode == ICR_MODE_MASK;
+}
+
+/* The local vector table: LVT of the timer to that of errors, CMCI, and AMD's extended one. */
+static bool is_lvt(uint64_t offset)
+{
+	return offset == APIC_LVT_CMCI || (offset >= APIC_LVT_FIRST && offset <= APIC_LVT_LAST) ||
+	       (offset >= APIC_EXTENDED_LVT && offset < APIC_EXTENDED_LVT_END);
+}
+
+/* Whether the register may have this value. */
+static bool may_have(uint64_t offset, uint32_t value)
+{
+	if (offset == APIC_ICR_LOW)
+		return !is_refused(value);
+	return !is_lvt(offset) || apic_lvt_allowed(value);
+}
+
 bool icr_page_write(struct cpu *cpu, hpa_t hpa)
 {
 	struct store store;
@@ -94,7 +123,10 @@ bool icr_page_write(struct cpu *cpu, hpa_t hpa)
 		hw_host_complete(cpu, store.insn_len);
 		return true;
 	}
-	if (page_offset(hpa.a) == APIC_ICR_LOW && is_ours((uint32_t)store.value)) {
+	if (!may_have(page_offset(hpa.a), (uint32_t)store.value)) {
+		refusal_note(REFUSAL_APIC, hpa.a, store.value);
+		hw_host_complete(cpu, store.insn_len);
+	} else if (page_offset(hpa.a) == APIC_ICR_LOW && is_ours((uint32_t)store.value)) {
 		carry_out(cpu, (uint32_t)store.value, apic_read(APIC_ICR_HIGH) >> 24, false);
 		hw_host_complete(cpu, store.insn_len);
 	} else {
@@ -105,8 +137,11 @@ bool icr_page_write(struct cpu *cpu, hpa_t hpa)
 
 int icr_msr_write(struct cpu *cpu, uint64_t value)
 {
-	if (!is_ours((uint32_t)value))
+	if (is_ours((uint32_t)value))
+		carry_out(cpu, (uint32_t)value, (uint32_t)(value >> 32), true);
+	else if (is_refused((uint32_t)value))
+		refusal_note(REFUSAL_APIC, MSR_X2APIC_ICR, value);
+	else
 		return msr_try_write(MSR_X2APIC_ICR, value);
-	carry_out(cpu, (uint32_t)value, (uint32_t)(value >> 32), true);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "monitor/guest.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/manifest.h"
 
 #define DECLARED_MAX 16
 
@@ -104,6 +105,7 @@ int launch_measure(struct guest_table *t, uint64_t id, const struct guest_layout
 {
 	struct launch launch = {.id = id, .sealed = take_declared(t->guest)};
 	struct guest_layout now;
+	uint64_t manifest[MANIFEST_WORDS];
 	struct digest digest;
 	const char *why;
 	int err = layout_find(read_guest, t, &now, &why);
@@ -116,7 +118,8 @@ int launch_measure(struct guest_table *t, uint64_t id, const struct guest_layout
 	if (err)
 		return err;
 	digest_state(&digest, state);
-	digest_manifest(&digest, "", 0);
+	manifest_words(cpu_this(), manifest);
+	digest_manifest(&digest, manifest, sizeof(manifest));
 	digest_end(&digest, launch.digest);
 	lock_take(&launches.lock);
 	launches.launch[t->guest] = launch;

@@ -13,10 +13,14 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/iommu/iommu.h"
+#include "monitor/irq_devices.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
+#include "monitor/platform.h"
+#include "monitor/types.h"
 #include "version.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
@@ -92,6 +96,9 @@ static void build_host_table(void)
 	if (host_init(mem_top(), leaf_1g, mtrr) ||
 	    host_set(HPA(block.start), block.end - block.start, 0) || icr_init())
 		die("no room for L1's nested table: raise BLOCK_RAM_SHARE's part in mem.c");
+	host_limit(hw_address_bits());
+	if (irq_devices_init(&acpi))
+		die("an I/O APIC or HPET that can not be watched: L1 could send INIT with it");
 	for (unsigned int i = 0; i < tboot->kept_count; i++)
 		if (host_set(HPA(tboot->kept[i].start), tboot->kept[i].end - tboot->kept[i].start,
 			     0))
@@ -105,6 +112,9 @@ static void other_cpu(struct cpu *cpu)
 
 	if (hw_check(&why))
 		die_about("a CPU differs from the boot CPU", why);
+	if (types_adopt())
+		log_line("CPU %u: the firmware did not give it the boot CPU's memory types",
+			 cpu->index);
 	hw_cpu_enable(cpu);
 	cpu_started();
 	hw_run(cpu);
@@ -141,6 +151,9 @@ static _Noreturn void start(void)
 		die_about("cryptography", why);
 	find_cpus();
 	build_host_table();
+	iommu_block(&info); /* before what was loaded is copied (R22) */
+	if (platform_init(&info, &why))
+		die_about("platform", why);
 	for (unsigned int i = 0; i < cpu_count(); i++)
 		hw_cpu_prepare(cpu_at(i));
 	guest_init();
@@ -155,6 +168,7 @@ static _Noreturn void start(void)
 	if (l1_load(&info, &taken, &l1, &why))
 		die_about("L1 can not be started", why);
 	mem_seal();
+	iommu_open();
 	bios_call_init(low, &info.map);
 	log_line("holding %u CPU%s; %lu MiB for the monitor at %lx, %lu MiB for the host",
 		 cpu_count(), others ? "s" : "", (block.end - block.start) >> 20, block.start,
@@ -182,7 +196,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	boot_options(boot_string(&info, info.cmdline), hw_options);
 	if (hw_check(&why))
 		die(why);
-	if (mem_init(&info, &why))
+	if (mem_init(&info, iommu_listed(&info), &why))
 		die_about("memory", why);
 	start();
 }

@@ -14,6 +14,8 @@
 #define BLOCK_RAM_MAX (1536 * MIB)
 /* And of RAM: for each page 8 bytes of L1's table, 8 of owners, 1/2 of a record of a sealed page. */
 #define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 33 / 2)
+/* With IOMMUs: AMD-Vi's table of devices, and for each page 8 bytes of the IO table. */
+#define BLOCK_IOMMU(ram) (2 * MIB + (ram) / PAGE_SIZE * 8)
 #define BLOCK_FLOOR (32 * MIB) /* below it the image was loaded and L1 wants to be */
 
 #define PTE_P 0x1u
@@ -21,13 +23,14 @@
 #define PTE_PS 0x80u
 #define PTE_NX (1ull << 63)
 
-extern char image_start[], image_rodata[], image_data[], image_end[];
+extern char image_start[], image_rodata[], image_data[], image_bss[], image_end[];
 void mem_switch(uint64_t cr3, void *to, const void *from, size_t bytes);
 
 static struct {
 	struct lock lock;
 	struct boot_info *info;
 	struct range block;
+	uint64_t tables_end;  /* behind the monitor's own page tables; hpa of what was handed out */
 	uint64_t next;        /* hpa of the first page not handed out */
 	uint64_t free_tables; /* pages given back; each begins with the next one's hpa */
 	uint64_t top;
@@ -154,7 +157,7 @@ static int map_direct(void)
 	return 0;
 }
 
-static int choose_block(const struct boot_info *info, const char **why)
+static int choose_block(const struct boot_info *info, bool iommus, const char **why)
 {
 	uint64_t share = BLOCK_RAM_SHARE(memmap_ram_bytes(&info->map));
 	struct range avoid[BOOT_MODULES_MAX];
@@ -167,6 +170,8 @@ static int choose_block(const struct boot_info *info, const char **why)
 
 	if (share > BLOCK_RAM_MAX)
 		want.size = BLOCK_FIXED + BLOCK_RAM_MAX;
+	if (iommus)
+		want.size += BLOCK_IOMMU(memmap_ram_bytes(&info->map));
 	want.size = ALIGN_UP(want.size, BLOCK_ALIGN);
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;
@@ -202,7 +207,7 @@ void mem_early(struct boot_info *info)
 	mem.info = info;
 }
 
-int mem_init(struct boot_info *info, const char **why)
+int mem_init(struct boot_info *info, bool iommus, const char **why)
 {
 	const struct region *last = &info->map.region[info->map.count - 1];
 	size_t image_size = (size_t)(image_end - image_start);
@@ -216,7 +221,7 @@ int mem_init(struct boot_info *info, const char **why)
 		*why = "more physical memory than 64 TiB";
 		return ERR_2BIG;
 	}
-	err = choose_block(info, why);
+	err = choose_block(info, iommus, why);
 	if (err)
 		return err;
 	mem.next = mem.block.start + image_size;
@@ -229,9 +234,37 @@ int mem_init(struct boot_info *info, const char **why)
 		return err;
 	/* The copy must say the same as this one does after the switch. */
 	phys_direct = DIRECT_BASE;
+	mem.tables_end = mem.next;
 	mem_switch(mem.cr3, (void *)mem.block.start, image_start, image_size);
 	*why = "no room for the table of page owners";
 	return make_owners();
+}
+
+/* Eight bytes at a time, but for those that are kept. */
+static void wipe(char *from, const char *to, const struct mem_kept *kept, unsigned int n)
+{
+	for (volatile uint64_t *p = (void *)from; (const char *)p < to; p++) {
+		bool keep = false;
+
+		for (unsigned int i = 0; i < n && !keep; i++)
+			keep = (const char *)p + sizeof(*p) > (const char *)kept[i].start &&
+			       (const char *)p < (const char *)kept[i].start + kept[i].size;
+		if (!keep)
+			*p = 0;
+	}
+}
+
+void mem_wipe(const struct mem_kept *kept, unsigned int n)
+{
+	char *pool = mem_at(HPA(mem.tables_end)), *end = mem_at(HPA(mem.block.end));
+	struct mem_kept all[2 + MEM_KEPT_MAX] = {{&mem, sizeof(mem)},
+						 {&phys_direct, sizeof(phys_direct)}};
+
+	for (unsigned int i = 0; i < n && i < MEM_KEPT_MAX; i++)
+		all[2 + i] = kept[i];
+	wipe(pool, end, all, ARRAY_SIZE(all));
+	wipe(image_bss, image_end, all, ARRAY_SIZE(all));
+	__asm__ volatile("wbinvd" ::: "memory");
 }
 
 void mem_seal(void)

@@ -17,9 +17,9 @@ void mem_early(struct boot_info *info);
 /*
  * Chooses the block, moves the running image there and switches to the final page tables: after
  * it, addresses below 4 GiB are no longer mapped one to one. Returns 0, or an error with *why set.
- * Keeps info: its memory map decides what phys_host() calls host RAM, from mem_seal() on.
+ * iommus: there are some, so there is to be room for their tables, too. Keeps info: its memory map decides what phys_host() calls host RAM, from mem_seal() on.
  */
-int mem_init(struct boot_info *info, const char **why);
+int mem_init(struct boot_info *info, bool iommus, const char **why);
 
 /*
  * Until this call boot_mem() reaches what the loader left, and phys_host() nothing. After it, the
@@ -29,6 +29,19 @@ void mem_seal(void);
 
 /* n zeroed pages, contiguous, for ever. At boot only: running out stops the machine with a hint. */
 void *mem_pages(size_t n);
+
+/*
+ * The end: zeroes what was ever handed out and all variables, but for n kept pieces (the caller's stack is to
+ * be one of them, of addresses as it has them itself), and writes all caches to memory, which a reset
+ * would otherwise find as it was before. Afterwards mem_at() and mem_cr3() work, and nothing else
+ * that has state.
+ */
+#define MEM_KEPT_MAX 3
+struct mem_kept {
+	const void *start;
+	size_t size;
+};
+void mem_wipe(const struct mem_kept *kept, unsigned int n);
 
 /* The block. */
 struct range mem_block(void);

@@ -4,49 +4,112 @@
 #include "monitor/apic.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
-#include "monitor/log.h"
+#include "monitor/msr_list.h"
+#include "monitor/refusal.h"
+#include "monitor/types.h"
+
+#define BANK_REPORTS 0x6u       /* of four registers: STATUS and ADDR */
+#define BANK_NEW 0xc0002000u    /* from here on a bank has sixteen */
+#define BANK_NEW_REPORTS 0x346u /* STATUS, ADDR, SYND, DESTAT, DEADDR */
 
 /* The APICs stay where they are: the page that is watched, and the monitor's own way to them (R20). */
 static int write_apic_base(uint64_t value)
 {
 	uint64_t now = arch_rdmsr(MSR_APIC_BASE);
 
-	if ((value ^ now) & APIC_BASE_MASK) {
-		log_provoked("refused: moving the local APIC to %lx", value & APIC_BASE_MASK);
-		return ERR_INVAL;
-	}
-	if (!(value & APIC_BASE_ENABLE)) {
-		log_provoked("refused: switching the local APIC off");
+	if (((value ^ now) & APIC_BASE_MASK) || !(value & APIC_BASE_ENABLE)) {
+		refusal_note(REFUSAL_APIC, MSR_APIC_BASE, value);
 		return ERR_INVAL;
 	}
 	return msr_try_write(MSR_APIC_BASE, value);
 }
 
+static int write_icr(struct cpu *cpu, uint64_t value)
+{
+	if (!(arch_rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC))
+		return ERR_INVAL;
+	return icr_msr_write(cpu, value);
+}
+
+static int write_lvt(uint32_t msr, uint64_t value)
+{
+	uint64_t now;
+
+	if (apic_lvt_allowed((uint32_t)value) || msr_try_read(msr, &now))
+		return msr_try_write(msr, value);
+	refusal_note(REFUSAL_APIC, msr, value);
+	return 0;
+}
+
+/* To what the backend keeps for L1, or to the hardware. */
+static int store(struct cpu *cpu, uint32_t msr, uint64_t value)
+{
+	int err = hw_host_msr_write(cpu, msr, value);
+
+	return err == ERR_NOENT ? msr_try_write(msr, value) : err;
+}
+
+/* Whether a change of `changed` to `value` is one the rule says nothing against. */
+static uint64_t allowed(const struct msr_rule *rule, uint32_t msr, uint64_t changed, uint64_t value)
+{
+	unsigned int reports =
+		msr >= BANK_NEW ? BANK_NEW_REPORTS >> msr % 16 : BANK_REPORTS >> msr % 4;
+
+	if (rule->kind == RULE_BANK)
+		return reports & 1 ? changed & ~value : changed;
+	return (changed & value & rule->set) | (changed & ~value & rule->clear);
+}
+
+/* Writes as much of it as the rule leaves to L1. */
+static int write_part(struct cpu *cpu, const struct msr_rule *rule, uint32_t msr, uint64_t value)
+{
+	uint64_t now, change;
+	int err = msr_read(cpu, msr, &now);
+
+	if (err)
+		return err;
+	change = allowed(rule, msr, value ^ now, value);
+	if ((now ^ change) != value)
+		refusal_note(rule->why, msr, value);
+	return change ? store(cpu, msr, now ^ change) : 0;
+}
+
 bool msr_watched(uint32_t msr, bool write)
 {
-	return write && (msr == MSR_APIC_BASE || msr == MSR_X2APIC_ICR);
+	return types_is_mtrr(msr) || (write && msr_rule(msr)->kind != RULE_OPEN);
 }
 
 int msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	int err = hw_host_msr_read(cpu, msr, value);
 
-	return err == ERR_NOENT ? msr_try_read(msr, value) : err;
+	if (err != ERR_NOENT)
+		return err;
+	return types_is_mtrr(msr) ? types_get(msr, value) : msr_try_read(msr, value);
 }
 
 int msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 {
-	int err;
+	const struct msr_rule *rule = msr_rule(msr);
 
-	if (msr == MSR_APIC_BASE)
+	if (types_is_mtrr(msr))
+		return types_set(msr, value);
+	switch (rule->kind) {
+	case RULE_BASE:
 		return write_apic_base(value);
-	if (msr == MSR_X2APIC_ICR) {
-		if (!(arch_rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC))
-			return ERR_INVAL;
-		return icr_msr_write(cpu, value);
+	case RULE_ICR:
+		return write_icr(cpu, value);
+	case RULE_LVT:
+		return write_lvt(msr, value);
+	case RULE_OPEN:
+	case RULE_BACKEND:
+		return store(cpu, msr, value);
+	case RULE_COMMAND:
+		refusal_note(rule->why, msr, value);
+		return 0;
+	default:
+		return write_part(cpu, rule, msr, value);
 	}
-	err = hw_host_msr_write(cpu, msr, value);
-	return err == ERR_NOENT ? msr_try_write(msr, value) : err;
 }
 
 int msr_access(struct cpu *cpu, bool write)

@@ -110,6 +110,12 @@ void trap(struct trap_frame *frame)
 	stop();
 }
 
+const void *trap_table(void)
+{
+	_Static_assert(sizeof(idt) == TRAP_TABLE_SIZE, "32 gates");
+	return idt;
+}
+
 void trap_init(void)
 {
 	struct table_pointer idtr = {sizeof(idt) - 1, (uint64_t)idt};

@@ -24,6 +24,10 @@ _Noreturn void panic(const char *text);
 /* Loads the monitor's exception handlers on this CPU. */
 void trap_init(void);
 
+/* Their table. */
+#define TRAP_TABLE_SIZE 512
+const void *trap_table(void);
+
 /*
  * From the stubs. Returns for an NMI and a redirected INIT, which it notes, and for a #GP of
  * msr_try_read() and msr_try_write(); dumps and stops for anything else.

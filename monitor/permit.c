@@ -3,6 +3,7 @@
 
 #include "ept/phys.h"
 #include "monitor/lib.h"
+#include "monitor/port.h"
 
 void permit_reset(struct permit_map *m)
 {
@@ -67,7 +68,7 @@ bool permit_port(struct permit_map *m, uint16_t port, unsigned int size)
 	uint32_t mask = ((1u << size) - 1) << port % 8;
 	uint16_t byte = port / 8, next = (uint16_t)(byte + 1);
 
-	if (!permit_l1_allows(m, byte, (uint8_t)mask) ||
+	if (port_exits(port, size) || !permit_l1_allows(m, byte, (uint8_t)mask) ||
 	    (mask >> 8 && !permit_l1_allows(m, next, (uint8_t)(mask >> 8))))
 		return false;
 	permit_open(m, byte, (uint8_t)mask);

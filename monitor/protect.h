@@ -9,6 +9,7 @@
 #include "crypto/seal.h"
 #include "ept/guest_table.h"
 #include "monitor/layout.h"
+#include "monitor/manifest.h"
 #include "monitor/startup.h"
 #include "monitor/vcpu_info.h"
 #include "ept/sealed.h"
@@ -24,6 +25,7 @@ struct protection {
 	struct guest_layout layout;
 	struct vcpu_infos infos;
 	struct startup startup;
+	struct manifest manifest;
 };
 
 /* A word of the command line: guests are virtualized, but keep nothing from L1. */

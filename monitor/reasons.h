@@ -24,7 +24,7 @@
 	X(MWAIT, "MONITOR/MWAIT")                \
 	X(INVLPG, "INVLPG")                      \
 	X(CACHE, "INVD/WBINVD")                  \
-	X(TSC, "RDTSC/RDTSCP/RDPMC")             \
+	X(TSC, "RDTSC/RDTSCP")                   \
 	X(MSR_READ, "RDMSR")                     \
 	X(MSR_WRITE, "WRMSR")                    \
 	X(XSETBV, "XSETBV")                      \
@@ -37,7 +37,8 @@
 	X(TLB, "INVLPGA/INVEPT/INVVPID")         \
 	X(INVALID, "invalid guest state")        \
 	X(OTHER, "other instruction")            \
-	X(APIC, "local APIC access")
+	X(APIC, "local APIC access")             \
+	X(PMC, "RDPMC/RDPRU")
 
 enum exit_reason {
 #define X(name, text) EXIT_##name,

@@ -12,6 +12,7 @@
 
 #define TABLE_MAX (1u << 20) /* bytes; a MADT of 256 CPUs has a few KiB */
 #define ENTRIES_MAX 1024     /* tables that the root may list */
+#define HIDDEN 'X'           /* for the first letter of a signature that L1 is not to find */
 
 /* ACPI 6.4: 5.2.5.3 (RSDP), 5.2.6 (table header), 5.2.12 (MADT and its entries). */
 struct rsdp {
@@ -26,16 +27,9 @@ struct rsdp {
 	uint8_t reserved[3];
 } __attribute__((packed));
 
-struct header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision;
-	uint8_t checksum;
-	uint8_t oem[26];
-} __attribute__((packed));
-
 enum madt_type {
 	MADT_LOCAL_APIC = 0,
+	MADT_IO_APIC = 1,
 	MADT_APIC_ADDRESS = 5,
 	MADT_X2APIC = 9,
 };
@@ -49,6 +43,15 @@ struct madt_local_apic {
 	uint8_t uid;
 	uint8_t apic_id;
 	uint32_t flags;
+};
+
+struct madt_io_apic {
+	uint8_t type;
+	uint8_t length;
+	uint8_t id;
+	uint8_t reserved;
+	uint32_t address;
+	uint32_t first_interrupt;
 };
 
 struct madt_x2apic {
@@ -67,16 +70,18 @@ struct madt_apic_address {
 	uint64_t address;
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct rsdp) == RSDP_V2, "RSDP");
-_Static_assert(sizeof(struct header) == 36, "table header");
-_Static_assert(sizeof(struct madt_apic_address) == 12, "MADT entry 5");
+/* IA-PC HPET specification 1.0a, 3.2.4. */
+struct hpet {
+	struct acpi_header header;
+	uint32_t id;
+	uint8_t space; /* 0: memory */
+	uint8_t width, offset, access;
+	uint64_t address;
+} __attribute__((packed));
 
-/* A table in memory whose header was read once and whose bytes add up to 0. */
-struct table {
-	hpa_t at;
-	uint32_t length;
-	char signature[4];
-};
+_Static_assert(sizeof(struct hpet) == 52, "HPET");
+_Static_assert(sizeof(struct rsdp) == RSDP_V2, "RSDP");
+_Static_assert(sizeof(struct madt_apic_address) == 12, "MADT entry 5");
 
 static uint8_t sum(const void *bytes, size_t len)
 {
@@ -128,9 +133,9 @@ static bool rsdp_find(struct rsdp *rsdp, const struct boot_info *info)
 	return rsdp_scan(rsdp, ROM_START, ROM_END);
 }
 
-static int open_table(struct table *table, hpa_t at, const char **why)
+int acpi_open(struct acpi_table *table, hpa_t at, const char **why)
 {
-	struct header header;
+	struct acpi_header header;
 	const void *bytes;
 
 	if (boot_read(&header, at, sizeof(header)))
@@ -148,33 +153,38 @@ static int open_table(struct table *table, hpa_t at, const char **why)
 	return 0;
 }
 
-/* Only the header of each table is looked at until the MADT is found; others may be broken. */
-static int find_madt(struct table *madt, const struct table *root, const char **why)
+/*
+ * Where table number nth with that signature is; ERR_NOENT if there are not so many. Only the signature
+ * of each other table is looked at; others may be broken.
+ */
+static int find_address(const struct acpi_table *root, const char signature[4], unsigned int nth,
+			uint64_t *address, const char **why)
 {
 	const uint32_t width = root->signature[0] == 'X' ? 8 : 4;
-	uint32_t count = (root->length - (uint32_t)sizeof(struct header)) / width;
+	uint32_t count = (root->length - (uint32_t)sizeof(struct acpi_header)) / width;
 
 	if (count > ENTRIES_MAX)
 		return boot_refuse(ERR_2BIG, why, "ACPI's root table lists more than 1024 tables");
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t address = 0;
-		char signature[4];
+		char found[4];
 
-		if (boot_read(&address, HPA(root->at.a + sizeof(struct header) + i * width), width))
+		*address = 0;
+		if (boot_read(address, HPA(root->at.a + sizeof(struct acpi_header) + i * width),
+			      width))
 			return boot_refuse(ERR_FAULT, why, "an ACPI table lies outside of memory");
-		if (boot_read(signature, HPA(address), sizeof(signature)))
+		if (boot_read(found, HPA(*address), sizeof(found)))
 			continue;
-		if (memcmp(signature, "APIC", 4) == 0)
-			return open_table(madt, HPA(address), why);
+		if (memcmp(found, signature, sizeof(found)) == 0 && !nth--)
+			return 0;
 	}
 	return boot_refuse(ERR_NOENT, why,
-			   "ACPI has no MADT: turn ACPI on in the firmware's setup");
+			   "ACPI lacks a table (if no MADT: turn ACPI on in the firmware's setup)");
 }
 
-static int open_root(struct table *root, const struct rsdp *rsdp, const char **why)
+static int open_root(struct acpi_table *root, const struct rsdp *rsdp, const char **why)
 {
 	bool extended = rsdp->revision >= 2 && rsdp->xsdt;
-	int error = open_table(root, HPA(extended ? rsdp->xsdt : rsdp->rsdt), why);
+	int error = acpi_open(root, HPA(extended ? rsdp->xsdt : rsdp->rsdt), why);
 
 	if (!error && memcmp(root->signature, extended ? "XSDT" : "RSDT", 4) != 0)
 		error = boot_refuse(ERR_INVAL, why, "ACPI's root table has a wrong signature");
@@ -200,12 +210,21 @@ static int add_cpu(struct acpi_info *acpi, uint32_t apic_id, uint32_t flags, con
 	return 0;
 }
 
+static int add_io_apic(struct acpi_info *acpi, uint32_t address, const char **why)
+{
+	if (acpi->io_apic_count == ACPI_IO_APICS_MAX)
+		return boot_refuse(ERR_2BIG, why, "more than 64 I/O APICs");
+	acpi->io_apic[acpi->io_apic_count++] = address;
+	return 0;
+}
+
 /* Handles the entry at `at`, which is length bytes long and lies in the MADT. */
 static int read_entry(struct acpi_info *acpi, hpa_t at, uint8_t type, uint8_t length,
 		      const char **why)
 {
 	union {
 		struct madt_local_apic local_apic;
+		struct madt_io_apic io_apic;
 		struct madt_x2apic x2apic;
 		struct madt_apic_address address;
 	} entry;
@@ -214,6 +233,9 @@ static int read_entry(struct acpi_info *acpi, hpa_t at, uint8_t type, uint8_t le
 	switch (type) {
 	case MADT_LOCAL_APIC:
 		wanted = sizeof(entry.local_apic);
+		break;
+	case MADT_IO_APIC:
+		wanted = sizeof(entry.io_apic);
 		break;
 	case MADT_X2APIC:
 		wanted = sizeof(entry.x2apic);
@@ -230,6 +252,8 @@ static int read_entry(struct acpi_info *acpi, hpa_t at, uint8_t type, uint8_t le
 		acpi->local_apic = entry.address.address;
 		return 0;
 	}
+	if (type == MADT_IO_APIC)
+		return add_io_apic(acpi, entry.io_apic.address, why);
 	if (type == MADT_X2APIC)
 		return add_cpu(acpi, entry.x2apic.apic_id, entry.x2apic.flags, why);
 	if (entry.local_apic.apic_id == 0xff) /* broadcast: a placeholder */
@@ -237,9 +261,9 @@ static int read_entry(struct acpi_info *acpi, hpa_t at, uint8_t type, uint8_t le
 	return add_cpu(acpi, entry.local_apic.apic_id, entry.local_apic.flags, why);
 }
 
-static int read_madt(struct acpi_info *acpi, const struct table *madt, const char **why)
+static int read_madt(struct acpi_info *acpi, const struct acpi_table *madt, const char **why)
 {
-	uint32_t pos = sizeof(struct header), address;
+	uint32_t pos = sizeof(struct acpi_header), address;
 
 	if (madt->length < pos + 8 || boot_read(&address, HPA(madt->at.a + pos), sizeof(address)))
 		return boot_refuse(ERR_INVAL, why, "ACPI's MADT is too short");
@@ -261,21 +285,67 @@ static int read_madt(struct acpi_info *acpi, const struct table *madt, const cha
 	return 0;
 }
 
-int acpi_parse(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+static int find_root(struct acpi_table *root, const struct boot_info *info, const char **why)
 {
 	struct rsdp rsdp;
-	struct table root, madt;
-	int error;
 
-	memset(acpi, 0, sizeof(*acpi));
 	if (!rsdp_find(&rsdp, info))
 		return boot_refuse(ERR_NOENT, why,
 				   "no ACPI RSDP: under UEFI load the monitor with multiboot2");
-	error = open_root(&root, &rsdp, why);
+	return open_root(root, &rsdp, why);
+}
+
+/* L1 takes an HPET without a look at the checksum, or refuses it: one too many does no harm. */
+static int find_hpets(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+{
+	struct acpi_table root;
+	uint64_t address;
+	struct hpet hpet;
+	int error = find_root(&root, info, why);
+
+	for (unsigned int i = 0; !error; i++) {
+		error = find_address(&root, "HPET", i, &address, why);
+		if (error || boot_read(&hpet, HPA(address), sizeof(hpet)) ||
+		    hpet.header.length < sizeof(hpet) || hpet.space)
+			continue;
+		if (acpi->hpet_count == ACPI_HPETS_MAX)
+			return boot_refuse(ERR_2BIG, why, "more than 8 HPETs");
+		acpi->hpet[acpi->hpet_count++] = hpet.address;
+	}
+	return error == ERR_NOENT ? 0 : error;
+}
+
+int acpi_find(struct acpi_table *table, const struct boot_info *info, const char signature[4],
+	      const char **why)
+{
+	struct acpi_table root;
+	uint64_t address;
+	int error = find_root(&root, info, why);
+
 	if (!error)
-		error = find_madt(&madt, &root, why);
+		error = find_address(&root, signature, 0, &address, why);
+	return error ? error : acpi_open(table, HPA(address), why);
+}
+
+void acpi_hide(const struct acpi_table *table)
+{
+	struct acpi_header *header = boot_mem(table->at, sizeof(*header));
+
+	header->checksum = (uint8_t)(header->checksum + header->signature[0] - HIDDEN);
+	header->signature[0] = HIDDEN;
+}
+
+int acpi_parse(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+{
+	struct acpi_table madt;
+	int error;
+
+	memset(acpi, 0, sizeof(*acpi));
+	error = acpi_find(&madt, info, "APIC", why);
 	if (!error)
 		error = read_madt(acpi, &madt, why);
+	if (!error)
+		error = find_hpets(acpi, info, why);
 	if (!error && !acpi->cpu_count)
 		error = boot_refuse(ERR_NOENT, why, "ACPI's MADT lists no CPU");
 	return error;

@@ -95,6 +95,22 @@ int ask_info(struct monitor_info *info)
 		.cpus = a.r[2],
 		.records = a.r[3],
 		.tsc_start = a.r[4],
+		.iommus = a.r[5],
+		.dma = a.r[6],
+	};
+	return (int)a.status;
+}
+
+int ask_platform(struct monitor_platform *p)
+{
+	struct answer a = call(HYPERCALL_PLATFORM, 0, 0);
+
+	*p = (struct monitor_platform){
+		.refused = a.rbx,
+		.space = a.r[0],
+		.address = a.r[1],
+		.value = a.r[2],
+		.open = a.r[3],
 	};
 	return (int)a.status;
 }
@@ -119,6 +135,14 @@ int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e)
 	struct answer a = call(HYPERCALL_EXITS, index, reason);
 
 	*e = (struct monitor_exits){.count = a.rbx, .cycles = a.r[0]};
+	return (int)a.status;
+}
+
+int ask_refused(unsigned int what, struct monitor_refused *r)
+{
+	struct answer a = call(HYPERCALL_REFUSED, what, 0);
+
+	*r = (struct monitor_refused){.count = a.rbx, .last = a.r[0]};
 	return (int)a.status;
 }
 

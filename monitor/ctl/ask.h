@@ -25,6 +25,8 @@ struct monitor_info {
 	uint64_t cpus;
 	uint64_t records; /* of guests, the host's included */
 	uint64_t tsc_start;
+	uint64_t iommus; /* that the monitor drives */
+	uint64_t dma;    /* DMA_ flags */
 };
 
 struct monitor_guest {
@@ -48,6 +50,14 @@ struct monitor_exits {
 	uint64_t cycles;
 };
 
+struct monitor_platform {
+	uint64_t refused;
+	uint64_t space; /* of the last: 1 port, 2 PCI, 3 memory */
+	uint64_t address;
+	uint64_t value;
+	uint64_t open; /* PLATFORM_OPEN_ */
+};
+
 /*
  * Must come first. 0, ASK_NO_MONITOR or ASK_ABI; in the last case v is filled and only
  * v->abi and v->text can be relied on.
@@ -56,8 +66,16 @@ int ask_version(struct monitor_version *v);
 
 /* The rest return 0 or the monitor's negative error (ept/base.h). */
 int ask_info(struct monitor_info *info);
+int ask_platform(struct monitor_platform *p);
 int ask_guest(uint64_t index, struct monitor_guest *g);
 int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e);
+
+/* Of an enum refusal: what L1 was refused, and an MSR's number or an address: the last one's. */
+struct monitor_refused {
+	uint64_t count;
+	uint64_t last;
+};
+int ask_refused(unsigned int what, struct monitor_refused *r);
 
 /* Of a record, or (_of) of the guest whose page is mapped here: ERR_NOENT if it is no guest's. */
 int ask_launch(uint64_t index, struct monitor_launch *launch);

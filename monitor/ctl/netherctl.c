@@ -31,9 +31,11 @@ struct guest {
 struct snapshot {
 	struct monitor_version version;
 	struct monitor_info info;
+	struct monitor_platform platform;
 	uint64_t tsc;
 	size_t count;
 	struct guest *guests; /* [0] is the host */
+	struct monitor_refused refused[REFUSAL_COUNT];
 };
 
 static const char *const reason_name[] = {
@@ -45,6 +47,18 @@ static const char *const reason_name[] = {
 static const char *const reason_text[] = {
 #define X(name, text) [EXIT_##name] = text,
 	EXIT_REASONS(X)
+#undef X
+};
+
+static const char *const refusal_name[] = {
+#define X(name, text) [REFUSAL_##name] = #name,
+	REFUSALS(X)
+#undef X
+};
+
+static const char *const refusal_text[] = {
+#define X(name, text) [REFUSAL_##name] = text,
+	REFUSALS(X)
 #undef X
 };
 
@@ -97,7 +111,8 @@ static int read_guest(uint64_t index, struct guest *guest)
 /* Fills everything but the version, which says whether asking is safe at all. */
 static int snapshot_take(struct snapshot *s)
 {
-	if (ask_info(&s->info) || s->info.records == 0 || s->info.records > RECORDS_MAX) {
+	if (ask_info(&s->info) || ask_platform(&s->platform) || s->info.records == 0 ||
+	    s->info.records > RECORDS_MAX) {
 		fprintf(stderr, "netherctl: the monitor's answer makes no sense\n");
 		return STATUS_ERROR;
 	}
@@ -109,6 +124,9 @@ static int snapshot_take(struct snapshot *s)
 	}
 	for (size_t i = 0; i < s->count; i++)
 		read_guest(i, &s->guests[i]);
+	for (unsigned int i = 0; i < REFUSAL_COUNT; i++)
+		if (ask_refused(i, &s->refused[i]))
+			s->refused[i].count = 0;
 	s->tsc = rdtsc();
 	return STATUS_OK;
 }
@@ -140,6 +158,55 @@ static void print_title(size_t index, const struct guest *guest)
 	printf("%" PRIu64 " exits\n", g->exits);
 }
 
+static void print_dma(const struct monitor_info *info)
+{
+	if (info->dma & DMA_OPEN) {
+		printf("DMA: open, devices reach all memory\n");
+		return;
+	}
+	printf("DMA: %" PRIu64 " IOMMU%s, devices reach the host's memory%s%s\n", info->iommus,
+	       info->iommus == 1 ? "" : "s",
+	       info->dma & DMA_BLOCKED ? ", and none before it was measured" : "",
+	       info->dma & DMA_INTERRUPTS ? "; interrupts are filtered" : "");
+}
+
+static void print_refused(const struct snapshot *s)
+{
+	const char *title = "\nrefused to the host: (MSR or address of the last)\n";
+
+	for (unsigned int i = 0; i < REFUSAL_COUNT; i++) {
+		const struct monitor_refused *r = &s->refused[i];
+
+		if (!r->count)
+			continue;
+		printf("%s  %12" PRIu64 " %16" PRIx64 "  %s\n", title, r->count, r->last,
+		       refusal_text[i]);
+		title = "";
+	}
+}
+
+static const char *space_text(uint64_t space)
+{
+	static const char *const text[] = {"nowhere", "port", "PCI", "memory"};
+
+	return space < sizeof(text) / sizeof(text[0]) ? text[space] : "?";
+}
+
+static void print_platform(const struct monitor_platform *p)
+{
+	printf("platform: %" PRIu64 " writes refused", p->refused);
+	if (p->refused)
+		printf(", the last of 0x%" PRIx64 " to %s 0x%" PRIx64, p->value,
+		       space_text(p->space), p->address);
+	printf("\n");
+	if (p->open & PLATFORM_OPEN_CHIPSET)
+		printf("open to the host: registers of a chipset that the monitor does not know\n");
+	if (p->open & PLATFORM_OPEN_CONFIG)
+		printf("open to the host: some of PCI configuration space\n");
+	if (p->open & PLATFORM_OPEN_POWER)
+		printf("open to the host: sleep or reset registers\n");
+}
+
 static void print_stat(const struct snapshot *s)
 {
 	const struct monitor_info *info = &s->info;
@@ -148,6 +215,8 @@ static void print_stat(const struct snapshot *s)
 	       s->version.backend, info->cpus, info->cpus == 1 ? "" : "s");
 	printf("memory: host %.1f MiB, monitor %.1f MiB at 0x%" PRIx64 "\n", mib(info->host_bytes),
 	       mib(info->monitor_bytes), info->monitor_hpa);
+	print_dma(info);
+	print_platform(&s->platform);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct guest *g = &s->guests[i];
 
@@ -163,6 +232,7 @@ static void print_stat(const struct snapshot *s)
 				       e->cycles, ratio(e->cycles, e->count), reason_text[r]);
 		}
 	}
+	print_refused(s);
 }
 
 /* --- JSON ------------------------------------------------------------------------------- */
@@ -206,6 +276,23 @@ static void json_guest(const struct guest *guest)
 	printf("}}");
 }
 
+static void json_refused(const struct snapshot *s)
+{
+	const char *comma = "";
+
+	printf("{");
+	for (unsigned int i = 0; i < REFUSAL_COUNT; i++) {
+		const struct monitor_refused *r = &s->refused[i];
+
+		if (!r->count)
+			continue;
+		printf("%s\"%s\": {\"count\": %" PRIu64 ", \"last\": %" PRIu64 "}", comma,
+		       refusal_name[i], r->count, r->last);
+		comma = ", ";
+	}
+	printf("}");
+}
+
 static void print_json(const struct snapshot *s)
 {
 	const struct monitor_info *info = &s->info;
@@ -219,9 +306,20 @@ static void print_json(const struct snapshot *s)
 	printf(" \"host_bytes\": %" PRIu64 ", \"monitor_bytes\": %" PRIu64
 	       ", \"monitor_hpa\": %" PRIu64 ",\n",
 	       info->host_bytes, info->monitor_bytes, info->monitor_hpa);
+	printf(" \"iommus\": %" PRIu64 ", \"dma_open\": %s, \"dma_blocked_at_boot\": %s, "
+	       "\"interrupts_filtered\": %s,\n",
+	       info->iommus, info->dma & DMA_OPEN ? "true" : "false",
+	       info->dma & DMA_BLOCKED ? "true" : "false",
+	       info->dma & DMA_INTERRUPTS ? "true" : "false");
+	printf(" \"platform\": {\"refused\": %" PRIu64 ", \"space\": \"%s\", \"address\": %" PRIu64
+	       ", \"value\": %" PRIu64 ", \"open\": %" PRIu64 "},\n",
+	       s->platform.refused, space_text(s->platform.space), s->platform.address,
+	       s->platform.value, s->platform.open);
 	printf(" \"tsc_start\": %" PRIu64 ", \"tsc\": %" PRIu64 ",\n \"host\": ", info->tsc_start,
 	       s->tsc);
 	json_guest(&s->guests[0]);
+	printf(",\n \"refused\": ");
+	json_refused(s);
 	printf(",\n \"guests\": [");
 	for (size_t i = 1; i < s->count; i++) {
 		if (!s->guests[i].there)

@@ -8,6 +8,7 @@
 #include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/digest.h"
+#include "monitor/iommu/iommu.h"
 #include "monitor/panic.h"
 #include "monitor/reset.h"
 
@@ -29,6 +30,8 @@ static struct {
 	unsigned int cpuid_count;
 	bool (*next)(struct cpu *cpu, struct exit *exit);
 	const char *panic_text;
+	struct last_write last[LAST_WRITES_MAX];
+	unsigned int last_count;
 	bool running;
 	jmp_buf end;
 } m;
@@ -109,6 +112,12 @@ const char *fake_panic_text(void)
 	return m.panic_text;
 }
 
+const struct last_write *fake_last_writes(unsigned int *n)
+{
+	*n = m.last_count;
+	return m.last;
+}
+
 void fake_set_cpuid(uint32_t leaf, struct cpuid value)
 {
 	ASSERT(m.cpuid_count < CPUID_LEAVES);
@@ -131,6 +140,14 @@ _Noreturn void die(const char *text)
 _Noreturn void reset_machine(void)
 {
 	stop(FAKE_RESET, NULL);
+}
+
+_Noreturn void power_off(const struct last_write *last, unsigned int n)
+{
+	ASSERT(n <= LAST_WRITES_MAX);
+	memcpy(m.last, last, n * sizeof(*last));
+	m.last_count = n;
+	stop(FAKE_OFF, NULL);
 }
 
 /* --- monitor/cpu.h --------------------------------------------------------------------------- */
@@ -172,6 +189,7 @@ void phys_flush(void)
 {
 	uint32_t retired = host_retired();
 
+	iommu_flush();
 	for (unsigned int i = 0; i < m.count; i++) {
 		hw_flush(&m.cpu[i]);
 		cpu_forgets(&m.cpu[i]);
@@ -195,6 +213,11 @@ int hw_check(const char **why)
 {
 	*why = "";
 	return 0;
+}
+
+unsigned int hw_address_bits(void)
+{
+	return 40;
 }
 
 void hw_cpu_prepare(struct cpu *cpu)
@@ -314,6 +337,63 @@ void hw_guest_state(struct cpu *cpu, uint64_t *state)
 	memcpy(state, cpu->regs.r, sizeof(cpu->regs.r));
 	state[DIGEST_RIP] = cpu->regs.rip;
 	state[DIGEST_RFLAGS] = cpu->regs.rflags;
+}
+
+const bool hw_keeps_guest = true;
+
+void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry)
+{
+	*entry = cpu->hw->entry;
+}
+
+void hw_guest_offer(const struct cpu *cpu, struct hw_offer *offer)
+{
+	const uint64_t *state = cpu->hw->guest_state;
+	const uint64_t *cs = &state[DIGEST_SEGMENT + 4 * SEG_CS];
+
+	*offer = (struct hw_offer){.cs_base = cs[1],
+				   .cs_selector = (uint16_t)cs[0],
+				   .rip = cpu->regs.rip,
+				   .cr0 = state[DIGEST_CR0],
+				   .efer = state[DIGEST_EFER]};
+}
+
+void hw_guest_reset(struct cpu *cpu, uint8_t vector)
+{
+	cpu->hw->began++;
+	cpu->hw->sipi_vector = vector;
+	cpu->regs = (struct regs){.rflags = RFLAGS_FIXED};
+}
+
+void hw_guest_moved(struct cpu *cpu)
+{
+	cpu->hw->moved++;
+	cpu->hw->entry.shadow = false;
+}
+
+void hw_guest_takes(struct cpu *cpu, const struct injection *event)
+{
+	cpu->hw->took++;
+	cpu->hw->vector = event->vector;
+}
+
+/* As far as no processor may have such. */
+bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+	if ((cr0 & CR0_PG) && !(cr0 & CR0_PE))
+		return false;
+	cpu->hw->space.cr0 = cr0;
+	cpu->hw->space.cr4 = cr4;
+	cpu->hw->space.efer = efer;
+	return true;
+}
+
+bool hw_guest_xsetbv(struct cpu *cpu, uint32_t xcr, uint64_t value)
+{
+	if (xcr || !(value & 1))
+		return false;
+	cpu->hw->xcr0 = value;
+	return true;
 }
 
 void hw_host_complete(struct cpu *cpu, unsigned int len)

@@ -11,6 +11,7 @@
 #include "monitor/exit.h"
 #include "monitor/fake/msr.h"
 #include "monitor/hw.h"
+#include "monitor/reset.h"
 
 #define FAKE_CPUS_MAX 8
 #define FAKE_APIC_ID(index) (3 * (index) + 1) /* so that nobody takes one for the other */
@@ -29,6 +30,9 @@ struct hw_cpu {
 	unsigned int resets, started, sipi_vector;
 	bool blocks_init;                    /* set by tests: hw_host_blocks_init() */
 	uint64_t guest_state[DIGEST_STATES]; /* set by tests: hw_guest_state(), but for cpu->regs */
+	struct hw_entry entry;               /* set by tests: hw_guest_entry() */
+	unsigned int moved, began, took;     /* hw_guest_moved(), _reset(), _takes() */
+	uint64_t xcr0;
 };
 
 struct hw_vcpu {
@@ -48,6 +52,7 @@ void fake_forget(struct cpu *cpu);
 enum fake_end {
 	FAKE_RETURNED,
 	FAKE_RESET,   /* reset_machine() */
+	FAKE_OFF,     /* power_off(): fake_last_writes() */
 	FAKE_PANIC,   /* panic() or die(): fake_panic_text() */
 	FAKE_NO_MORE, /* hw_run(), and fake_next_exit had nothing more to do */
 };
@@ -59,6 +64,9 @@ enum fake_end fake_exit(struct cpu *cpu, const struct exit *exit);
 enum fake_end fake_run(struct cpu *cpu, bool (*next)(struct cpu *cpu, struct exit *exit));
 
 const char *fake_panic_text(void);
+
+/* What power_off() was told; *n of them. */
+const struct last_write *fake_last_writes(unsigned int *n);
 
 /* What CPUID answers: the values set for this leaf (any subleaf), otherwise zeros. */
 void fake_set_cpuid(uint32_t leaf, struct cpuid value);

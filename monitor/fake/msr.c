@@ -9,9 +9,10 @@
 #include <ucontext.h>
 
 #include "monitor/fake/msr.h"
+#include "monitor/fake/port.h"
 #include "monitor/msr.h"
 
-#define MSRS_MAX 32
+#define MSRS_MAX 64
 
 static struct {
 	struct {
@@ -52,13 +53,19 @@ int msr_try_write(uint32_t msr, uint64_t value)
 	return 0;
 }
 
-/* One of the three instructions at RIP, all two bytes long, on MSRs that exist. */
+/* IN or OUT, or one of the three instructions at RIP, all two bytes long, on MSRs that exist. */
 static bool execute(greg_t *regs)
 {
 	const uint8_t *insn = (const uint8_t *)regs[REG_RIP];
 	uint32_t msr = (uint32_t)regs[REG_RCX];
 	uint64_t value = (uint32_t)regs[REG_RAX] | (uint64_t)regs[REG_RDX] << 32;
+	uint64_t rax = (uint64_t)regs[REG_RAX];
+	unsigned int len = fake_port_insn(insn, (uint16_t)regs[REG_RDX], &rax);
 
+	regs[REG_RAX] = (greg_t)rax;
+	regs[REG_RIP] += len;
+	if (len)
+		return true;
 	if (insn[0] != 0x0f)
 		return false;
 	switch (insn[1]) {

@@ -6,7 +6,7 @@
 
 /*
  * The MSRs, the same ones on every CPU: those set exist, and keep what is written; any other raises
- * #GP. RDMSR, WRMSR and WBINVD are executed as they stand in the monitor's code: the kernel answers
+ * #GP. RDMSR, WRMSR, WBINVD, and IN and OUT (port.h) are executed as they stand in the monitor's code: the kernel answers
  * with a signal, behind which the software machine carries them out.
  */
 void fake_set_msr(uint32_t msr, uint64_t value);

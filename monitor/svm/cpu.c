@@ -3,7 +3,9 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/port.h"
 #include "monitor/svm/svm.h"
+#include "monitor/types.h"
 
 #include "ept/host.h"
 
@@ -17,6 +19,8 @@
 
 #define CPUID_SVM_ECX (1u << 2)    /* CPUID 80000001h */
 #define CPUID_1GB_PAGES (1u << 26) /* CPUID 80000001h, EDX */
+#define CPUID_ENCRYPTION 0x8000001fu
+#define MSR_SYSCFG 0xc0010010u
 #define DR6_INIT 0xffff0ff0
 #define DR7_INIT 0x400
 
@@ -50,20 +54,32 @@ int hw_check(const char **why)
 const struct mtrr *hw_table_types(bool *leaf_1g)
 {
 	*leaf_1g = arch_cpuid(0x80000001, 0).d & CPUID_1GB_PAGES;
+	types_read(svm_features.phys_bits, false);
 	return NULL;
+}
+
+unsigned int hw_address_bits(void)
+{
+	struct cpuid encryption = {0, 0, 0, 0};
+
+	if (arch_cpuid(0x80000000, 0).a >= CPUID_ENCRYPTION)
+		encryption = arch_cpuid(CPUID_ENCRYPTION, 0);
+	return svm_address_bits(svm_features.phys_bits, encryption,
+				encryption.a & 1 ? arch_rdmsr(MSR_SYSCFG) : 0);
 }
 
 struct hw_vcpu *hw_vcpu_create(void)
 {
 	struct hw_vcpu *v;
-	uint8_t *page = mem_pages(7);
+	uint8_t *page = mem_pages(8);
 
-	/* One page each: record, VMCB; two for the MSR map, three for the port map. */
+	/* One page each: record, VMCB; two for the MSR map, three for the port map; one for XSAVE. */
 	v = (struct hw_vcpu *)page;
 	v->vmcb = (struct vmcb *)(page + PAGE_SIZE);
 	v->vmcb_hpa = mem_hpa(v->vmcb).a;
 	v->msr = (struct permit_map){.bits = page + 2 * PAGE_SIZE, .size = MSRPM_BYTES};
 	v->io = (struct permit_map){.bits = page + 4 * PAGE_SIZE, .size = IOPM_BYTES};
+	v->fpu = page + 7 * PAGE_SIZE;
 	return v;
 }
 
@@ -71,12 +87,13 @@ static void init_controls(struct vmcb_control *c)
 {
 	c->intercept1 = INTERCEPT1(VMEXIT_NMI) | INTERCEPT1(VMEXIT_INIT) |
 			INTERCEPT1(VMEXIT_CPUID) | INTERCEPT1(VMEXIT_INVD) |
-			INTERCEPT1(VMEXIT_INVLPGA) | INTERCEPT1(VMEXIT_MSR) |
-			INTERCEPT1(VMEXIT_SHUTDOWN);
+			INTERCEPT1(VMEXIT_INVLPGA) | INTERCEPT1(VMEXIT_IOIO) |
+			INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_SHUTDOWN);
 	c->intercept2 = INTERCEPT2(VMEXIT_VMRUN) | INTERCEPT2(VMEXIT_VMMCALL) |
 			INTERCEPT2(VMEXIT_VMLOAD) | INTERCEPT2(VMEXIT_VMSAVE) |
 			INTERCEPT2(VMEXIT_SKINIT);
 	c->msrpm_base = mem_hpa(host_msrpm).a;
+	c->iopm_base = port_map().a;
 	c->asid = ASID_HOST;
 	c->nested_ctl = NESTED_CTL_NP;
 	c->nested_cr3 = host_root().a;
@@ -89,8 +106,10 @@ void hw_cpu_prepare(struct cpu *cpu)
 	if (!host_msrpm) {
 		host_msrpm = mem_pages(2);
 		svm_maps_host(host_msrpm);
+		svm_fpu_init();
 	}
 	cpu->hw = hw;
+	hw->shown = mem_pages(1);
 	hw->vmcb = mem_pages(1);
 	hw->vmcb_hpa = mem_hpa(hw->vmcb).a;
 	hw->host_save = mem_hpa(mem_pages(1)).a;
@@ -108,6 +127,7 @@ void hw_cpu_enable(struct cpu *cpu)
 			 cpu->index);
 	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
 	arch_wrmsr(MSR_VM_HSAVE_PA, hw->host_save);
+	svm_fpu_enable();
 	__asm__ volatile("clgi");
 	init_controls(&hw->vmcb->c);
 	hw->vmcb->s.pat = arch_rdmsr(MSR_PAT);
@@ -125,12 +145,33 @@ static struct vmcb_seg real_segment(uint16_t selector, uint64_t base, uint16_t a
 	return (struct vmcb_seg){selector, attrib, 0xffff, base};
 }
 
+void svm_reset_state(struct vmcb_save *s)
+{
+	s->cs = real_segment(0xf000, 0xffff0000, ATTR_REAL_CODE);
+	s->ds = s->es = s->ss = s->fs = s->gs = real_segment(0, 0, ATTR_REAL_DATA);
+	s->ldtr = real_segment(0, 0, ATTR_LDT);
+	s->tr = real_segment(0, 0, ATTR_TSS);
+	s->gdtr = s->idtr = real_segment(0, 0, 0);
+	s->cpl = 0;
+	s->efer = EFER_SVME;
+	s->cr0 = CR0_ET;
+	s->cr2 = s->cr3 = s->cr4 = 0;
+	s->dr6 = DR6_INIT;
+	s->dr7 = DR7_INIT;
+	s->rflags = RFLAGS_FIXED;
+	s->rip = 0xfff0;
+	s->rsp = s->rax = 0;
+	s->dbgctl = 0;
+}
+
 void hw_host_reset(struct cpu *cpu)
 {
 	struct hw_cpu *hw = cpu->hw;
 	struct vmcb_save *s = &hw->vmcb->s;
+	uint64_t cache = s->cr0 & (CR0_CD | CR0_NW);
 
 	ASSERT(!hw->running);
+	svm_fpu_give(cpu);
 	svm_gif_reset(cpu);
 	hw->svme = false;
 	hw->nmi_masked = false;
@@ -139,21 +180,8 @@ void hw_host_reset(struct cpu *cpu)
 	hw->vmcb->c.event_inj = 0;
 	hw->vmcb->c.exit_int_info = 0;
 	hw->vmcb->c.intercept1 &= ~(INTERCEPT1(VMEXIT_IRET) | INTERCEPT1(VMEXIT_VINTR));
-	s->cs = real_segment(0xf000, 0xffff0000, ATTR_REAL_CODE);
-	s->ds = s->es = s->ss = s->fs = s->gs = real_segment(0, 0, ATTR_REAL_DATA);
-	s->ldtr = real_segment(0, 0, ATTR_LDT);
-	s->tr = real_segment(0, 0, ATTR_TSS);
-	s->gdtr = s->idtr = real_segment(0, 0, 0);
-	s->cpl = 0;
-	s->efer = EFER_SVME;
-	s->cr0 = CR0_ET | (s->cr0 & (CR0_CD | CR0_NW));
-	s->cr2 = s->cr3 = s->cr4 = 0;
-	s->dr6 = DR6_INIT;
-	s->dr7 = DR7_INIT;
-	s->rflags = RFLAGS_FIXED;
-	s->rip = 0xfff0;
-	s->rsp = s->rax = 0;
-	s->dbgctl = 0;
+	svm_reset_state(s);
+	s->cr0 |= cache;
 	memset(&cpu->regs, 0, sizeof(cpu->regs));
 	svm_load_regs(cpu);
 	cpu->regs.r[RDX] = arch_cpuid(1, 0).a;

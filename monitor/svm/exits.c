@@ -11,7 +11,7 @@ static const uint8_t reason_of[] = {
 	[VMEXIT_CR0_SEL_WRITE] = EXIT_CR,
 	[VMEXIT_IDTR_READ... VMEXIT_TR_WRITE] = EXIT_DESCRIPTOR,
 	[VMEXIT_RDTSC] = EXIT_TSC,
-	[VMEXIT_RDPMC] = EXIT_TSC,
+	[VMEXIT_RDPMC] = EXIT_PMC,
 	[VMEXIT_PUSHF] = EXIT_OTHER,
 	[VMEXIT_POPF] = EXIT_OTHER,
 	[VMEXIT_CPUID] = EXIT_CPUID,
@@ -39,7 +39,7 @@ static const uint8_t reason_of[] = {
 	[VMEXIT_WBINVD] = EXIT_CACHE,
 	[VMEXIT_MONITOR... VMEXIT_MWAIT_CONDITIONAL] = EXIT_MWAIT,
 	[VMEXIT_XSETBV] = EXIT_XSETBV,
-	[VMEXIT_RDPRU] = EXIT_TSC,
+	[VMEXIT_RDPRU] = EXIT_PMC,
 };
 
 /* EXIT_UNKNOWN for a code that is not in the manual, or that needs a feature L1 is not offered. */

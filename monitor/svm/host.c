@@ -7,18 +7,11 @@
 #include "monitor/svm/svm.h"
 
 #define CPUID_EXTENDED 0x80000001u
-#define CPUID_SKINIT_ECX (1u << 12)
 #define CPUID_FFXSR_EDX (1u << 25)
 #define CPUID_TCE_ECX (1u << 17)
 #define CPUID_NX_EDX (1u << 20)
 #define EFER_FFXSR (1u << 14)
 #define EFER_TCE (1u << 15)
-/* Offered to L1 where the hardware has it; everything else in 8000000Ah is hidden (R16, R18). */
-#define SVM_FEATURES_PASSED                                             \
-	(SVM_FEATURE_NP | SVM_FEATURE_LBRV | 1u << 5 /* clean bits */ | \
-	 1u << 6 /* flush by ASID */ | 1u << 10 /* pause filter */ |    \
-	 1u << 12 /* its threshold */ | SVM_FEATURE_VGIF | 1u << 28 /* VMRUN address check */)
-
 /* #UD unless L1 has switched SVM on: APM volume 3, at each of the instructions. */
 static bool require_svme(struct cpu *cpu)
 {
@@ -119,11 +112,20 @@ void svm_host_exit(struct cpu *cpu)
 		.fault = HPA(c->exit_info2),
 		.write = c->exit_info1 & NPF_WRITE,
 		.in_walk = !(c->exit_info1 & NPF_FINAL),
+		.port = IOIO_PORT(c->exit_info1),
+		.size = IOIO_SIZE(c->exit_info1),
+		.in = c->exit_info1 & IOIO_IN,
+		.string = c->exit_info1 & IOIO_STRING,
 	};
 
 	switch (c->exit_code) {
 	case VMEXIT_INVALID:
 		invalid_state(cpu);
+		break;
+	case VMEXIT_CR_READ:
+	case VMEXIT_CR_WRITE:
+	case VMEXIT_EXCEPTION + VECTOR_NM:
+		svm_fpu_give(cpu); /* it does it again */
 		break;
 	case VMEXIT_INTR:
 		svm_gif_want_exit(cpu);
@@ -157,6 +159,12 @@ void hw_host_no_hypercall(struct cpu *cpu)
 	hw_host_inject(cpu, VECTOR_UD, 0);
 }
 
+/* L2 with the branch records of its VMCB: DEBUGCTL is there, and the CPU's is L1's. */
+static bool own_branches(const struct cpu *cpu)
+{
+	return svm_current(cpu)->c.virt_ext & VIRT_EXT_LBR;
+}
+
 int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 {
 	const struct hw_cpu *hw = cpu->hw;
@@ -170,6 +178,11 @@ int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 		return 0;
 	case MSR_VM_HSAVE_PA:
 		*value = hw->hsave_pa;
+		return 0;
+	case MSR_DEBUGCTL:
+		if (!own_branches(cpu))
+			return ERR_NOENT;
+		*value = svm_current(cpu)->s.dbgctl;
 		return 0;
 	default:
 		return ERR_NOENT;
@@ -230,6 +243,13 @@ int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 			return ERR_INVAL;
 		hw->hsave_pa = value;
 		return 0;
+	case MSR_DEBUGCTL:
+		if (!own_branches(cpu))
+			return ERR_NOENT;
+		svm_current(cpu)->s.dbgctl = value;
+		return 0;
+	case MSR_XSS: /* no state that the monitor switches: hw_host_cpuid() */
+		return value ? ERR_INVAL : ERR_NOENT;
 	default:
 		return ERR_NOENT;
 	}
@@ -239,9 +259,5 @@ void hw_host_cpuid(struct cpu *cpu, uint32_t leaf, uint32_t subleaf, struct cpui
 {
 	(void)cpu;
 	*out = arch_cpuid(leaf, subleaf);
-	if (leaf == CPUID_EXTENDED)
-		out->c &= ~CPUID_SKINIT_ECX;
-	if (leaf == CPUID_SVM)
-		out->d = (out->d & SVM_FEATURES_PASSED) | SVM_FEATURE_NRIPS |
-			 SVM_FEATURE_DECODE_ASSISTS;
+	svm_hide_cpuid(leaf, subleaf, out);
 }

@@ -19,7 +19,7 @@ static int msr_bit(uint32_t msr, bool write)
 static bool msr_reserved(uint32_t msr, bool write)
 {
 	return (msr == MSR_EFER && write) || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA ||
-	       msr_watched(msr, write);
+	       (msr == MSR_XSS && write) || msr_watched(msr, write);
 }
 
 void svm_maps_host(uint8_t *msrpm)
@@ -32,10 +32,21 @@ void svm_maps_host(uint8_t *msrpm)
 	}
 }
 
-void svm_maps_reset(struct hw_vcpu *v)
+/* An isolated guest's own, which the monitor keeps for it: FS to KERNEL_GS, SYSCALL, SYSENTER, PAT. */
+static const struct {
+	uint32_t first, count;
+} own_msr[] = {{0xc0000100, 3}, {0xc0000081, 4}, {0x174, 3}, {MSR_PAT, 1}};
+
+void svm_maps_reset(struct hw_vcpu *v, bool isolated)
 {
 	permit_reset(&v->msr);
 	permit_reset(&v->io);
+	for (size_t i = 0; isolated && i < ARRAY_SIZE(own_msr); i++)
+		for (uint32_t n = 0; n < 2 * own_msr[i].count; n++) {
+			int bit = msr_bit(own_msr[i].first + n / 2, n % 2);
+
+			v->msr.bits[bit / 8] &= (uint8_t) ~(1u << bit % 8);
+		}
 }
 
 static void sync(struct permit_map *m, bool intercepted, uint64_t l1_map)

@@ -38,11 +38,12 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 {
 	struct vmcb_control *c = &v->vmcb->c;
 	bool nested = from->nested_ctl & NESTED_CTL_NP;
+	uint64_t shadow = v->hidden ? c->int_state & INT_STATE_SHADOW : 0;
 
 	c->cr_read = from->cr_read;
 	c->cr_write = from->cr_write;
-	c->dr_read = from->dr_read;
-	c->dr_write = from->dr_write;
+	c->dr_read = v->hidden && !v->dr_used ? UINT16_MAX : from->dr_read;
+	c->dr_write = v->hidden && !v->dr_used ? UINT16_MAX : from->dr_write;
 	c->exceptions = from->exceptions;
 	c->intercept1 = from->intercept1 | L2_INTERCEPT1;
 	c->intercept2 = from->intercept2 | L2_INTERCEPT2 | (has_vgif(from) ? 0 : L2_GIF);
@@ -56,7 +57,7 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	c->int_ctl = from->int_ctl & INT_CTL_PASSED;
 	if (has_vgif(from))
 		c->int_ctl |= from->int_ctl & (V_GIF_ENABLE | V_GIF);
-	c->int_state = from->int_state & INT_STATE_SHADOW;
+	c->int_state = shadow | (from->int_state & INT_STATE_SHADOW);
 	c->exit_int_info = 0;
 	c->nested_ctl = NESTED_CTL_NP;
 	c->nested_cr3 = nested ? from->nested_cr3 & PAGE_MASK : host_root().a;
@@ -66,34 +67,19 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	cpu->hw->guest_gif = true;
 }
 
-/*
- * L2 executes CLGI that neither L1 intercepts nor virtual GIF covers: physical interrupts are held
- * back as for L1 (gif.c), virtual ones by the virtual GIF that L1 did not ask for.
- */
-static void clear_guest_gif(struct cpu *cpu)
+/* Whether the counter is read by L1's grace is as it was at first (clock.h). */
+static void merge_clock(struct guest_vcpu *v)
 {
-	struct vmcb_control *c = &svm_current(cpu)->c;
+	struct vmcb_control *c = &v->hw->vmcb->c;
 
-	cpu->hw->guest_gif = false;
-	c->int_ctl = (c->int_ctl & ~V_GIF) | V_INTR_MASKING | V_GIF_ENABLE;
-}
-
-static void set_guest_gif(struct cpu *cpu)
-{
-	struct vmcb_control *c = &svm_current(cpu)->c;
-
-	cpu->hw->guest_gif = true;
-	c->int_ctl &= ~(V_INTR_MASKING | V_GIF_ENABLE | V_GIF);
-	c->int_ctl |= cpu->hw->request.int_ctl & V_INTR_MASKING;
-}
-
-/*
- * QEMU's emulated CPU loses the host's CR0 at a #VMEXIT from a guest with EFER.LME set and paging and
- * PAE off. PAE means nothing while paging is off, so such a guest gets it.
- */
-static bool pae_quirk(const struct vmcb_save *s)
-{
-	return (s->efer & EFER_LME) && !(s->cr0 & CR0_PG) && !(s->cr4 & CR4_PAE);
+	c->tsc_offset =
+		clock_enter(&v->clock, c->tsc_offset, c->intercept1 & INTERCEPT1(VMEXIT_RDTSC));
+	c->intercept1 &= ~INTERCEPT1(VMEXIT_RDTSC);
+	c->intercept2 &= ~INTERCEPT2(VMEXIT_RDTSCP);
+	if (v->clock.exits) {
+		c->intercept1 |= INTERCEPT1(VMEXIT_RDTSC);
+		c->intercept2 |= INTERCEPT2(VMEXIT_RDTSCP);
+	}
 }
 
 /*
@@ -154,7 +140,7 @@ static void adjust_state(struct hw_cpu *hw, struct vmcb_save *s)
 	move_to_next_rip(hw, s);
 	if (!(hw->request.nested_ctl & NESTED_CTL_NP))
 		s->pat = hw->vmcb->s.pat;
-	hw->pae_forced = pae_quirk(s);
+	hw->pae_forced = svm_pae_quirk(s);
 	if (hw->pae_forced)
 		s->cr4 |= CR4_PAE;
 }
@@ -183,29 +169,59 @@ static void refuse_entry(struct cpu *cpu, struct vmcb *l1, const char *why)
 	return_to_host(cpu, cpu->hw->vmcb->s.cr2, false);
 }
 
+/*
+ * The state that the guest goes on with. Of an isolated one L1 gives the first; later accept.c decides what
+ * counts of what L1 says.
+ */
+static const char *take_state(struct cpu *cpu, struct guest_vcpu *v, const struct vmcb *l1)
+{
+	struct hw_cpu *hw = cpu->hw;
+	struct vmcb_save *state = &v->hw->vmcb->s;
+
+	if (v->guest->isolated && v->entered) {
+		svm_hide_request(&hw->request);
+		svm_hide_offer(cpu, &l1->s);
+		hw->int_rip = 0;
+		hw->pae_forced = svm_pae_quirk(state);
+		if (hw->pae_forced)
+			state->cr4 |= CR4_PAE;
+		return NULL;
+	}
+	copy_state(state, &l1->s);
+	if (v->guest->isolated)
+		svm_hide_request(&hw->request);
+	adjust_state(hw, state);
+	return svm_check_state(state, &svm_features);
+}
+
 /* NULL, or why the guest can't be entered. */
 static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const struct vmcb *l1)
 {
 	struct hw_cpu *hw = cpu->hw;
 	const struct vmcb_control *request = &hw->request;
-	struct vmcb_save *state = &v->hw->vmcb->s;
 	const char *wrong;
 
-	copy_state(state, &l1->s);
-	adjust_state(hw, state);
-	wrong = svm_check_state(state, &svm_features);
+	wrong = take_state(cpu, v, l1);
 	if (wrong)
 		return wrong;
 	if ((uint8_t)request->tlb_control)
 		tags_forget(&hw->asids);
 	tags_assign(&hw->asids, &v->hw->asid, cpu->index, request->asid, v->fresh);
 	if (v->fresh)
-		svm_maps_reset(v->hw);
+		svm_maps_reset(v->hw, v->guest->isolated);
 	v->fresh = false;
 	svm_maps_sync(v->hw, request);
-	merge_controls(cpu, v->hw, request);
 	hw->running = v;
-	svm_load_regs(cpu);
+	if (!v->guest->isolated) {
+		v->hw->hidden = false;
+		svm_fpu_give(cpu);
+		svm_load_regs(cpu);
+	} else if (!v->entered) {
+		svm_hide_begin(cpu, v);
+	}
+	merge_controls(cpu, v->hw, request);
+	if (v->guest->isolated)
+		merge_clock(v);
 	return NULL;
 }
 
@@ -288,19 +304,43 @@ static void leave_guest(struct cpu *cpu)
 {
 	struct guest_vcpu *v = cpu->hw->running;
 	const struct vmcb *vmcb = v->hw->vmcb;
+	uint64_t cr2 = v->guest->isolated ? cpu->hw->vmcb->s.cr2 : vmcb->s.cr2;
 
 	cpu->hw->gif = true; /* L2's */
-	return_to_host(cpu, vmcb->s.cr2, vmcb->c.exit_code == VMEXIT_INTR);
+	return_to_host(cpu, cr2, vmcb->c.exit_code == VMEXIT_INTR);
 	account_end(cpu);
 	guest_vcpu_drop(v);
 }
 
-/* Of the bytes at an isolated guest's RIP, which decode assists read ahead, L1 gets `shown`. */
-static void reflect(struct cpu *cpu, uint8_t shown)
+/* L1 gets an exit of an isolated guest's, or (INVALID) the news that it is over. */
+static void reflect_hidden(struct cpu *cpu, struct vmcb *l1, uint8_t shown)
+{
+	const struct vmcb *vmcb = svm_current(cpu);
+
+	if (vmcb->c.exit_code == VMEXIT_INVALID) {
+		/* The hardware may have left anything in the state area: none of it is L1's to see. */
+		if (!cpu->hw->running->hw->hidden)
+			memset(cpu->regs.r, 0, sizeof(cpu->regs.r));
+		if (l1)
+			l1->c.exit_code = VMEXIT_INVALID;
+	} else if (l1) {
+		svm_hide_exit(cpu, l1, shown);
+	}
+	svm_hide(cpu);
+	leave_guest(cpu);
+}
+
+void svm_reflect(struct cpu *cpu)
 {
 	struct vmcb *vmcb = svm_current(cpu);
 	struct vmcb *l1 = phys_host_rw(cpu->hw->request_hpa, sizeof(*l1));
 
+	if (!l1)
+		log_provoked("the VMCB at %lx was given to a guest", cpu->hw->request_hpa.a);
+	if (cpu->hw->running->guest->isolated) {
+		reflect_hidden(cpu, l1, 0);
+		return;
+	}
 	/* Its delivery was cut short: RIP is at the INT again. */
 	if (cpu->hw->int_rip && (vmcb->c.exit_int_info & EVENT_VALID) &&
 	    vmcb->c.exit_int_info == cpu->hw->injected) {
@@ -308,25 +348,13 @@ static void reflect(struct cpu *cpu, uint8_t shown)
 		vmcb->c.next_rip = 0;
 	}
 	svm_store_regs(cpu);
-	if (!l1) {
-		log_provoked("the VMCB at %lx was given to a guest", cpu->hw->request_hpa.a);
-	} else if (vmcb->c.exit_code == VMEXIT_INVALID) {
-		/* The hardware may have left anything in the state area: none of it is L1's to see. */
+	if (l1 && vmcb->c.exit_code == VMEXIT_INVALID) {
 		l1->c.exit_code = VMEXIT_INVALID;
-	} else {
+	} else if (l1) {
 		svm_assist(cpu, vmcb);
-		if (cpu->hw->running->guest->isolated) {
-			vmcb->c.insn_len = vmcb->c.insn_len < shown ? vmcb->c.insn_len : shown;
-			memset(vmcb->c.insn_bytes + shown, 0, DECODE_MAX - shown);
-		}
 		write_back(cpu->hw, l1, vmcb);
 	}
 	leave_guest(cpu);
-}
-
-void svm_reflect(struct cpu *cpu)
-{
-	reflect(cpu, 0);
 }
 
 /* The guest that is running is over: to L1 its VMCB has become invalid. */
@@ -334,6 +362,67 @@ void svm_end_run(struct cpu *cpu)
 {
 	svm_current(cpu)->c.exit_code = VMEXIT_INVALID;
 	svm_reflect(cpu);
+}
+
+/* L1 gets the exit of an isolated guest, after what it has to see was shown to it. */
+static void tell_hidden(struct cpu *cpu)
+{
+	struct vmcb *vmcb = svm_current(cpu);
+	const struct disclosure *d = cpu->hw->running->disclosure;
+	bool port = vmcb->c.exit_code == VMEXIT_IOIO;
+	struct guest_exit x = {
+		.reason = svm_reason(vmcb),
+		.fault = GPA(vmcb->c.exit_info2),
+		.write = port ? !(vmcb->c.exit_info1 & IOIO_IN) : vmcb->c.exit_info1 & NPF_WRITE,
+		.exec = vmcb->c.exit_info1 & NPF_FETCH,
+		.string = vmcb->c.exit_info1 & IOIO_STRING,
+		.bytes = (uint8_t)IOIO_SIZE(vmcb->c.exit_info1),
+		.vector = (uint8_t)(vmcb->c.exit_code - VMEXIT_EXCEPTION),
+		.interrupted = svm_injection(vmcb->c.exit_int_info),
+	};
+
+	svm_assist(cpu, vmcb);
+	switch (disclose(cpu, cpu->hw->running, &x)) {
+	case DISCLOSE_TELL:
+		reflect_hidden(cpu, phys_host_rw(cpu->hw->request_hpa, sizeof(struct vmcb)),
+			       d->exposure.row == EXPOSURE_EMULATED ? d->exposure.len : 0);
+		break;
+	case DISCLOSE_BARE:
+		svm_reflect(cpu);
+		break;
+	case DISCLOSE_OVER:
+		svm_end_run(cpu);
+		break;
+	case DISCLOSE_AGAIN:
+		break;
+	}
+}
+
+static void tell(struct cpu *cpu)
+{
+	if (cpu->hw->running->guest->isolated)
+		tell_hidden(cpu);
+	else
+		svm_reflect(cpu);
+}
+
+/*
+ * An isolated guest is not entered after all, before anything of what L1 says has been accepted: it
+ * stands, and L1 gets its event back.
+ */
+static void bounce(struct cpu *cpu, uint64_t code)
+{
+	struct vmcb *l1 = phys_host_rw(cpu->hw->request_hpa, sizeof(*l1));
+	struct vmcb *vmcb = svm_current(cpu);
+
+	vmcb->c.exit_code = code;
+	if (l1) {
+		l1->c.exit_code = code;
+		l1->c.exit_info1 = l1->c.exit_info2 = 0;
+		l1->c.exit_int_info = vmcb->c.event_inj & EVENT_VALID ? vmcb->c.event_inj : 0;
+		l1->c.event_inj = 0;
+	}
+	leave_guest(cpu);
 }
 
 /* INIT or NMI for this CPU while L2 runs: L1 gets the exit if it asked for it, the event then. */
@@ -353,6 +442,10 @@ void svm_interrupt_guest(struct cpu *cpu)
 		}
 		return;
 	}
+	if (cpu->hw->running->hw->hidden) {
+		bounce(cpu, code);
+		return;
+	}
 	/* An event that was to be injected and now waits goes back as interrupted. */
 	vmcb->c.exit_int_info =
 		vmcb->c.event_inj & EVENT_VALID ? vmcb->c.event_inj : vmcb->c.exit_int_info;
@@ -360,7 +453,7 @@ void svm_interrupt_guest(struct cpu *cpu)
 	vmcb->c.exit_code = code;
 	vmcb->c.exit_info1 = 0;
 	vmcb->c.exit_info2 = 0;
-	svm_reflect(cpu);
+	tell(cpu);
 }
 
 /* Whether L1 asked for the exit that just happened in its guest. */
@@ -385,130 +478,6 @@ static bool l1_wants(const struct vmcb_control *c, uint64_t code)
 	return code == VMEXIT_NPF ? c->nested_ctl & NESTED_CTL_NP : code == VMEXIT_INVALID;
 }
 
-/* L2 raises an exception, which exits to L1 if L1 intercepts it. */
-static void raise_in_guest(struct cpu *cpu, unsigned int vector)
-{
-	struct vmcb_control *c = &svm_current(cpu)->c;
-
-	if (cpu->hw->request.exceptions >> vector & 1) {
-		c->exit_code = VMEXIT_EXCEPTION + vector;
-		c->exit_info1 = 0;
-		c->exit_info2 = 0;
-		svm_reflect(cpu);
-		return;
-	}
-	c->event_inj = EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | vector;
-	if (vector == VECTOR_GP)
-		c->event_inj |= EVENT_ERROR_VALID;
-}
-
-void hw_guest_complete(struct cpu *cpu)
-{
-	struct vmcb *vmcb = svm_current(cpu);
-	int len = svm_insn_len(cpu, vmcb);
-
-	if (len <= 0) {
-		raise_in_guest(cpu, VECTOR_GP);
-		return;
-	}
-	cpu->regs.rip += (unsigned int)len;
-	vmcb->c.int_state &= ~INT_STATE_SHADOW;
-}
-
-/* L2 without EFER.SVME is undefined (APM volume 2, 3.1.7): refused, whatever L1 leaves open. */
-static void guest_efer(struct cpu *cpu)
-{
-	struct vmcb_save *s = &svm_current(cpu)->s;
-	uint64_t value = (uint32_t)cpu->regs.r[RAX] | cpu->regs.r[RDX] << 32;
-	bool lme_changes = (value ^ s->efer) & EFER_LME;
-
-	if (!(value & EFER_SVME) || (value & ~(uint64_t)SVM_EFER_DEFINED) ||
-	    (lme_changes && (s->cr0 & CR0_PG))) {
-		raise_in_guest(cpu, VECTOR_GP);
-		return;
-	}
-	s->efer = (value & ~(uint64_t)EFER_LMA) | (s->efer & EFER_LMA);
-	hw_guest_complete(cpu);
-}
-
-/* An MSR that L1 leaves to its guest, but the monitor does not leave to the hardware. */
-static void guest_msr(struct cpu *cpu, bool write)
-{
-	if (write && (uint32_t)cpu->regs.r[RCX] == MSR_EFER)
-		guest_efer(cpu);
-	else if (msr_access(cpu, write))
-		raise_in_guest(cpu, VECTOR_GP);
-	else
-		hw_guest_complete(cpu);
-}
-
-/* L2's VMLOAD or VMSAVE, which L1 left to it: like L1's own, on L1's memory. */
-static void guest_vmload_vmsave(struct cpu *cpu, bool save)
-{
-	if (svm_load_save(cpu->regs.r[RAX], save))
-		raise_in_guest(cpu, VECTOR_GP);
-	else
-		hw_guest_complete(cpu);
-}
-
-/* Exits that only the monitor wanted: as if L1's own setting were in force. */
-static void monitor_exit(struct cpu *cpu)
-{
-	struct vmcb *vmcb = svm_current(cpu);
-
-	switch (vmcb->c.exit_code) {
-	case VMEXIT_NMI:
-	case VMEXIT_INIT:
-		svm_nmi_exit(cpu);
-		break;
-	case VMEXIT_INVD:
-		__asm__ volatile("wbinvd" ::: "memory");
-		hw_guest_complete(cpu);
-		break;
-	case VMEXIT_INVLPGA:
-		tags_forget(&cpu->hw->asids);
-		hw_guest_complete(cpu);
-		break;
-	case VMEXIT_MSR:
-		guest_msr(cpu, vmcb->c.exit_info1 & 1);
-		break;
-	case VMEXIT_VMLOAD:
-		guest_vmload_vmsave(cpu, false);
-		break;
-	case VMEXIT_VMSAVE:
-		guest_vmload_vmsave(cpu, true);
-		break;
-	case VMEXIT_STGI:
-		set_guest_gif(cpu);
-		hw_guest_complete(cpu);
-		break;
-	case VMEXIT_SKINIT:
-		raise_in_guest(cpu, VECTOR_UD);
-		break;
-	case VMEXIT_NPF:
-		/* Of a guest without nested paging, which runs on L1's own table. */
-		if (!exit_may_repeat(cpu, HPA(vmcb->c.exit_info2)))
-			raise_in_guest(cpu, VECTOR_GP);
-		break;
-	case VMEXIT_SHUTDOWN:
-		/* Without L1's intercept a guest's triple fault is the processor's: L1 is gone. */
-		log_provoked("guest %lu shut the processor down", cpu->hw->running->guest->id);
-		vmcb->c.exit_code = VMEXIT_SHUTDOWN;
-		svm_reflect(cpu);
-		break;
-	case VMEXIT_CLGI:
-		if (svm_has(SVM_FEATURE_VGIF)) {
-			clear_guest_gif(cpu);
-			hw_guest_complete(cpu);
-			break;
-		}
-		/* fall through */
-	default:
-		guest_end(cpu->hw->running->guest, STOP_UNKNOWN_EXIT);
-		svm_end_run(cpu);
-	}
-}
-
 /* Permissions that L1 leaves open: opened now if that is new, else done for the guest. */
 static bool permitted(struct cpu *cpu)
 {
@@ -521,44 +490,8 @@ static bool permitted(struct cpu *cpu)
 	if (!svm_maps_open_msr(v, (uint32_t)cpu->regs.r[RCX], c->exit_info1 & 1, &opened))
 		return false;
 	if (!opened)
-		monitor_exit(cpu);
+		svm_own_exit(cpu);
 	return true;
-}
-
-/* L1 gets the exit, after what it has to see of an isolated guest was shown to it. */
-static void tell(struct cpu *cpu)
-{
-	const struct vmcb *vmcb = svm_current(cpu);
-	const struct disclosure *d = cpu->hw->running->disclosure;
-	struct decode_insn insn;
-	struct guest_exit x = {
-		.reason = svm_reason(vmcb),
-		.fault = GPA(vmcb->c.exit_info2),
-		.write = vmcb->c.exit_info1 & NPF_WRITE,
-		.exec = vmcb->c.exit_info1 & NPF_FETCH,
-		.string = vmcb->c.exit_info1 & IOIO_STRING,
-	};
-
-	if (!guest_isolated(cpu->hw->running->guest)) {
-		svm_reflect(cpu);
-		return;
-	}
-	if (x.reason == EXIT_CR)
-		x.emulate = svm_decode(cpu, vmcb, &insn) ||
-			    (insn.op != OP_MOV_TO_CR && insn.op != OP_MOV_FROM_CR);
-	switch (disclose(cpu, cpu->hw->running, &x)) {
-	case DISCLOSE_TELL:
-		reflect(cpu, x.reason == EXIT_NESTED_FAULT ? d->emulated.insn.len : 0);
-		break;
-	case DISCLOSE_BARE:
-		svm_reflect(cpu);
-		break;
-	case DISCLOSE_OVER:
-		svm_end_run(cpu);
-		break;
-	case DISCLOSE_AGAIN:
-		break;
-	}
 }
 
 void svm_guest_exit(struct cpu *cpu)
@@ -568,14 +501,16 @@ void svm_guest_exit(struct cpu *cpu)
 
 	if (code == VMEXIT_NMI || code == VMEXIT_INIT) {
 		/* Taken here; svm_deliver() tells L1 if it is L1's. */
-		monitor_exit(cpu);
+		svm_own_exit(cpu);
 		return;
 	}
+	if (cpu->hw->running->guest->isolated && svm_hidden_exit(cpu))
+		return;
 	if ((code == VMEXIT_MSR || code == VMEXIT_IOIO) && permitted(cpu))
 		return;
 	if (l1_wants(&cpu->hw->request, code) &&
 	    (svm_reason(vmcb) != EXIT_UNKNOWN || !guest_isolated(cpu->hw->running->guest)))
 		tell(cpu);
 	else
-		monitor_exit(cpu);
+		svm_own_exit(cpu);
 }

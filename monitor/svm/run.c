@@ -80,6 +80,7 @@ static bool ready(struct cpu *cpu)
 {
 	switch (guest_enter(cpu, cpu->hw->running)) {
 	case GUEST_ENTRY_OK:
+		svm_unhide(cpu);
 		return true;
 	case GUEST_ENTRY_OVER:
 		svm_end_run(cpu);

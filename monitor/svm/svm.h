@@ -11,6 +11,8 @@
 #include "monitor/tags.h"
 
 #define ASID_HOST 1 /* L1's own; L2's follow */
+#define MSR_DEBUGCTL 0x1d9u
+#define MSR_XSS 0xda0u
 #define MSRPM_BYTES 8192u
 #define IOPM_BYTES 12288u
 
@@ -40,8 +42,18 @@ struct hw_cpu {
 	uint64_t int_rip;
 	uint64_t invalid_rip; /* where L1 was when its state was refused last */
 	uint64_t injected;    /* event_inj of the last entry */
+	/* What L1's VMCB for an isolated guest says, as far as it may count (hide.c). */
+	struct hw_offer offer;
+	uint64_t offer_cr2;
+	/* The guest whose x87 and SSE state is still in the registers while L1 runs, or NULL. */
+	const struct guest_vcpu *fpu;
+	bool fpu_armed;   /* L1 runs with CR0.TS set, and exits when it touches that */
+	uint64_t host_ts; /* L1's own CR0.TS then */
+	uint64_t host_xcr0;
+	struct vmcb *shown; /* what VMLOAD gives L1 after an exit: FS and GS, or zeros */
 	struct tag_pool asids;
 };
+_Static_assert(sizeof(struct hw_cpu) <= PAGE_SIZE, "one page: hw_cpu_prepare()");
 
 /* State of one vCPU record. */
 struct hw_vcpu {
@@ -49,7 +61,15 @@ struct hw_vcpu {
 	uint64_t vmcb_hpa;
 	struct permit_map msr, io;
 	struct tag asid;
+	/* Of an isolated guest: all its state is here or in the VMCB while L1 has the CPU. */
+	bool hidden;
+	bool dr_used; /* DR0-3 were touched; before, they are 0 */
+	uint64_t dr[4];
+	uint64_t xcr0;
+	void *fpu;                 /* a page: XSAVE's or FXSAVE's area, as of the last exit to L1 */
+	const struct cpu *fpu_cpu; /* where it ran last */
 };
+_Static_assert(sizeof(struct hw_vcpu) <= PAGE_SIZE, "one page: hw_vcpu_create()");
 
 /* cpu.c: what the hardware has */
 struct svm_features {
@@ -84,7 +104,7 @@ int svm_decode(const struct cpu *cpu, const struct vmcb *vmcb, struct decode_ins
 void svm_assist(struct cpu *cpu, struct vmcb *vmcb);
 
 /* maps.c */
-void svm_maps_reset(struct hw_vcpu *v);
+void svm_maps_reset(struct hw_vcpu *v, bool isolated);
 void svm_maps_sync(struct hw_vcpu *v, const struct vmcb_control *request);
 /* Whether L1 leaves this MSR open to its guest. *opened: run it again, it will pass now. */
 bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened);
@@ -97,6 +117,10 @@ const char *svm_check_controls(const struct vmcb_control *c);
 #define SVM_EFER_DEFINED \
 	0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */
 const char *svm_check_state(const struct vmcb_save *s, const struct svm_features *features);
+
+/* hidden.c: what L1 does not see of the hardware; bits of an address, given CPUID 8000001Fh and SYSCFG */
+void svm_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
+unsigned int svm_address_bits(unsigned int phys_bits, struct cpuid encryption, uint64_t syscfg);
 
 /* exits.c: an exit code in neutral words. */
 enum exit_reason svm_reason(const struct vmcb *vmcb);
@@ -114,12 +138,51 @@ void svm_iret_exit(struct cpu *cpu);
 void svm_window_exit(struct cpu *cpu);
 void svm_deliver(struct cpu *cpu);
 
-/* nested.c */
+/*
+ * nested.c. QEMU's emulated CPU loses the host's CR0 at a #VMEXIT from a guest with EFER.LME set and paging and
+ * PAE off. PAE means nothing while paging is off, so such a guest gets it.
+ */
+static inline bool svm_pae_quirk(const struct vmcb_save *s)
+{
+	return (s->efer & EFER_LME) && !(s->cr0 & CR0_PG) && !(s->cr4 & CR4_PAE);
+}
 void svm_vmrun(struct cpu *cpu);
 void svm_reflect(struct cpu *cpu);
 void svm_guest_exit(struct cpu *cpu);
 void svm_end_run(struct cpu *cpu);
 void svm_interrupt_guest(struct cpu *cpu);
+
+/* own.c: as if L1's own setting were in force; false: L1 may want this exit of an isolated guest */
+void svm_own_exit(struct cpu *cpu);
+bool svm_hidden_exit(struct cpu *cpu);
+
+/* hide.c: the registers of isolated guests */
+/* Takes out of L1's request what it must not ask for, and puts in what the monitor needs. */
+void svm_hide_request(struct vmcb_control *request);
+/* The vCPU's first entry, with the state that L1 gives it: what L1 has not put into the VMCB is as after reset. */
+void svm_hide_begin(struct cpu *cpu, struct guest_vcpu *v);
+/* A later one: of L1's VMCB only what may count is looked at. */
+void svm_hide_offer(struct cpu *cpu, const struct vmcb_save *s);
+/* Before L1 goes on, and, once L1's part is accepted, before the guest does. */
+void svm_hide(struct cpu *cpu);
+void svm_unhide(struct cpu *cpu);
+/* What L1 reads in its VMCB after an exit; `shown` bytes of the instruction are its to see. */
+void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1, uint8_t shown);
+/* The guest has touched a debug register for the first time. */
+void svm_hide_debug(struct cpu *cpu);
+struct injection svm_injection(uint64_t event);
+
+/* fpu.c: x87, SSE and AVX state of isolated guests, and XCR0 */
+void svm_fpu_init(void);
+void svm_fpu_enable(void); /* on each CPU */
+void svm_fpu_begin(struct hw_vcpu *v);
+void svm_fpu_save(struct cpu *cpu, struct guest_vcpu *v);
+void svm_fpu_load(struct cpu *cpu, const struct guest_vcpu *v);
+/* L1 gets the registers, without the guest's state in them. */
+void svm_fpu_give(struct cpu *cpu);
+
+/* cpu.c: the state after INIT */
+void svm_reset_state(struct vmcb_save *s);
 
 /* host.c: L1's exits; VMLOAD or VMSAVE at an address of L1's, or ERR_INVAL */
 int svm_load_save(uint64_t hpa, bool save);

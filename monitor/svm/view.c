@@ -8,6 +8,9 @@
 void hw_guest_space(const struct cpu *cpu, struct walk_space *space)
 {
 	svm_space(cpu, svm_current(cpu), space);
+	space->efer &= ~(uint64_t)EFER_SVME;
+	if (cpu->hw->pae_forced)
+		space->cr4 &= ~(uint64_t)CR4_PAE;
 }
 
 enum decode_mode hw_guest_mode(const struct cpu *cpu)
@@ -42,7 +45,8 @@ void hw_guest_state(struct cpu *cpu, uint64_t *state)
 	const struct vmcb_seg *const seg[] = {&s->es, &s->cs, &s->ss,   &s->ds,
 					      &s->fs, &s->gs, &s->ldtr, &s->tr};
 
-	__asm__ volatile("vmsave %0" ::"a"(v->vmcb_hpa) : "memory"); /* FS, GS, LDTR and TR */
+	if (!v->hidden) /* FS, GS, LDTR and TR */
+		__asm__ volatile("vmsave %0" ::"a"(v->vmcb_hpa) : "memory");
 	for (unsigned int i = 0; i < 16; i++)
 		state[DIGEST_GPR + i] = cpu->regs.r[i];
 	state[DIGEST_RIP] = cpu->regs.rip;

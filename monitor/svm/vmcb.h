@@ -184,6 +184,7 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "APM table B-2");
 #define EVENT_VALID (1ul << 31)
 
 /* exit_info1 of IOIO: APM volume 2, 15.10.2 */
+#define IOIO_IN (1u << 0)
 #define IOIO_STRING (1u << 2)
 #define IOIO_SIZE(i) (((i) >> 4) & 7) /* bytes */
 #define IOIO_ADDRESS_SHIFT 6          /* bits 9:7 are the size in bytes, 2, 4 or 8, shifted */

@@ -6,6 +6,8 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/types.h"
+#include "monitor/port.h"
 #include "monitor/vmx/vmx.h"
 
 /* Segment access rights (SDM vol. 3, table 25-2). */
@@ -62,7 +64,15 @@ const struct mtrr *hw_table_types(bool *leaf_1g)
 {
 	*leaf_1g = hw_caps.ept_vpid & CAP_1G;
 	ept_limits(hw_caps.ept_vpid & CAP_EXEC_ONLY, *leaf_1g);
-	return types_read();
+	return types_read((uint8_t)hw_caps.phys_bits, true);
+}
+
+unsigned int hw_address_bits(void)
+{
+	bool encrypts = arch_cpuid(7, 0).c & CPUID_TME;
+
+	return caps_address_bits((unsigned int)hw_caps.phys_bits,
+				 encrypts ? arch_rdmsr(MSR_TME_ACTIVATE) : 0);
 }
 
 struct hw_vcpu *hw_vcpu_create(void)
@@ -173,13 +183,18 @@ static void init_l1_controls(void)
 {
 	vmx_write_neutral_controls();
 	vmx_write(VMCS_PIN_CONTROLS, hw_caps.pin.must | PIN_NMI | PIN_VIRTUAL_NMI);
-	vmx_write(VMCS_CPU_CONTROLS, hw_caps.cpu.must | CPU_MSR_BITMAPS | CPU_SECONDARY);
+	vmx_write(VMCS_CPU_CONTROLS,
+		  hw_caps.cpu.must | CPU_MSR_BITMAPS | CPU_IO_BITMAPS | CPU_SECONDARY);
 	vmx_write(VMCS_CPU2_CONTROLS, hw_caps.cpu2.must | CPU2_EPT | CPU2_VPID | CPU2_UNRESTRICTED |
-					      (hw_caps.cpu2.may & CPU2_ALLOW));
+					      (hw_caps.cpu2.may & (CPU2_ALLOW | CPU2_ENCLS)));
 	vmx_write(VMCS_MSR_BITMAP, host_bitmap);
+	vmx_write(VMCS_IO_BITMAP_A, port_map().a);
+	vmx_write(VMCS_IO_BITMAP_B, port_map().a + PAGE_SIZE);
 	vmx_write(VMCS_EPT_POINTER, host_root().a | EPTP_WB | EPTP_LEVELS_4);
 	vmx_write(VMCS_VPID, VPID_HOST);
 	vmx_write(VMCS_CR4_MASK, hw_caps.cr4_must | ~l1_caps.cr4_may);
+	if (hw_caps.cpu2.may & CPU2_ENCLS)
+		vmx_write(VMCS_ENCLS_EXITING, UINT64_MAX);
 	if (field_exists(F_XSS_EXITING))
 		vmx_write(VMCS_XSS_EXITING, 0);
 }

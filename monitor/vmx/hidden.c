@@ -15,9 +15,11 @@
 #define POWER_A (1u << 19 /* hardware feedback */ | 1u << 23 /* by thread */)
 #define LEAF_EXTENDED 7
 #define EXTENDED_B (1u << 2 /* SGX */ | 1u << 25 /* Processor Trace */)
-#define EXTENDED_C                                                                       \
-	(1u << 7 /* shadow stacks */ | 1u << 16 /* LA57 */ | 1u << 23 /* key locker */ | \
-	 1u << 30 /* SGX launch control */ | 1u << 31 /* PKS */)
+#define EXTENDED_C                                                       \
+	(1u << 7 /* shadow stacks */ | CPUID_TME | 1u << 16 /* LA57 */ | \
+	 1u << 23 /* key locker */ | 1u << 30 /* SGX launch control */ | 1u << 31 /* PKS */)
+#define TME_ON ((uint64_t)1 << 1)
+#define TME_KEY_BITS(activate) ((unsigned int)((activate) >> 32) & 0xf)
 #define EXTENDED_C_WAIT (1u << 5)
 #define EXTENDED_D (1u << 5 /* user interrupts */ | 1u << 18 /* PCONFIG */ | 1u << 20 /* IBT */)
 #define EXTENDED1_A (1u << 17 /* FRED */ | 1u << 6 /* LASS */ | 1u << 26 /* LAM */)
@@ -72,4 +74,10 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r)
 	} else if (leaf == LEAF_SGX || leaf == LEAF_TRACE) {
 		*r = (struct cpuid){0, 0, 0, 0};
 	}
+}
+
+/* With memory encryption on, the topmost bits of each address may be a key's number. */
+unsigned int caps_address_bits(unsigned int phys_bits, uint64_t tme_activate)
+{
+	return tme_activate & TME_ON ? phys_bits - TME_KEY_BITS(tme_activate) : phys_bits;
 }

@@ -15,6 +15,12 @@ static void host_exit(struct cpu *cpu, uint32_t reason)
 		exit.write = q & VIOLATION_WRITE;
 		exit.in_walk = (q & VIOLATION_LINEAR) && !(q & VIOLATION_FINAL);
 	}
+	if (reason == REASON_PORT) {
+		exit.port = PORT_NUMBER(q);
+		exit.size = PORT_SIZE(q);
+		exit.in = q & PORT_IN;
+		exit.string = q & PORT_STRING;
+	}
 	exit_host(cpu, &exit);
 }
 
@@ -57,6 +63,7 @@ void vmx_host_exit(struct cpu *cpu)
 	case REASON_XSETBV:
 		host_xsetbv(cpu);
 		break;
+	case REASON_ENCLS: /* no SGX: hidden.c */
 	case REASON_GETSEC:
 	case REASON_SEAMCALL:
 	case REASON_TDCALL:
@@ -100,10 +107,12 @@ int hw_host_msr_read(struct cpu *cpu, uint32_t msr, uint64_t *value)
 	(void)cpu;
 	if (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST)
 		return caps_msr(msr, value);
-	if (types_is_mtrr(msr))
-		return types_get(msr, value);
 	if (caps_hides_msr(msr))
 		return ERR_INVAL;
+	if (msr == MSR_DEBUGCTL) { /* L1's, or its guest's: whose VMCS is current */
+		*value = vmx_read(VMCS_GUEST_DEBUGCTL);
+		return 0;
+	}
 	if (msr == MSR_FEATURE_CONTROL) {
 		*value = FEATURE_LOCKED | FEATURE_VMXON;
 		return 0;
@@ -117,8 +126,10 @@ int hw_host_msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 	if (msr == MSR_FEATURE_CONTROL || (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) ||
 	    caps_hides_msr(msr) || (msr == MSR_XSS && !caps_xss_ok(value)))
 		return ERR_INVAL;
-	if (types_is_mtrr(msr))
-		return types_set(msr, value);
+	if (msr == MSR_DEBUGCTL) {
+		vmx_write(VMCS_GUEST_DEBUGCTL, value);
+		return 0;
+	}
 	return ERR_NOENT;
 }
 

@@ -29,8 +29,7 @@ static bool msr_place(uint32_t msr, bool write, uint16_t *byte, uint8_t *mask)
 static bool reserved(uint32_t msr, bool write)
 {
 	return caps_hides_msr(msr) || msr == MSR_XSS || msr == MSR_FEATURE_CONTROL ||
-	       (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) || types_is_mtrr(msr) ||
-	       msr_watched(msr, write);
+	       (msr >= MSR_VMX_BASIC && msr <= MSR_VMX_LAST) || msr_watched(msr, write);
 }
 
 void maps_host(uint8_t *bitmap)
@@ -38,10 +37,13 @@ void maps_host(uint8_t *bitmap)
 	uint16_t byte;
 	uint8_t mask;
 
-	for (uint32_t msr = 0; msr < MSR_LOW_END; msr++)
+	for (uint32_t i = 0; i < 2 * MSR_LOW_END; i++) {
+		uint32_t msr = i < MSR_LOW_END ? i : MSR_HIGH + i - MSR_LOW_END;
+
 		for (int write = 0; write < 2; write++)
 			if (reserved(msr, write) && msr_place(msr, write, &byte, &mask))
 				bitmap[byte] |= mask;
+	}
 }
 
 void maps_prepare(struct hw_vcpu *v, const uint64_t *f)

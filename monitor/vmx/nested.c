@@ -16,9 +16,6 @@
 #define BAD_STATE_OTHER 0 /* exit qualifications of a failed entry: SDM vol. 3, 27.8 */
 #define BAD_STATE_PDPTE 2
 #define BAD_STATE_LINK 4
-#define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
-#define PORT_SIZE(q) (((q)&7) + 1)
-#define PORT_STRING (1u << 4)
 #define APIC_PAGE 0xfee00000u /* of a guest: disclose.c */
 
 static uint64_t cpu2_of(const uint64_t *f)
@@ -112,6 +109,16 @@ static void write_event(const uint64_t *f)
 	vmx_write(VMCS_ENTRY_INSN_LEN, f[F_ENTRY_INSN_LEN]);
 }
 
+/* Whether the counter is read by L1's grace is as it was at first (clock.h). */
+static void write_clock(struct guest_vcpu *v, const uint64_t *f)
+{
+	uint64_t cpu = vmx_read(VMCS_CPU_CONTROLS) & ~(uint64_t)CPU_RDTSC;
+	uint64_t wanted = f[F_CPU_CONTROLS] & CPU_TSC_OFFSET ? f[F_TSC_OFFSET] : 0;
+
+	vmx_write(VMCS_TSC_OFFSET, clock_enter(&v->clock, wanted, f[F_CPU_CONTROLS] & CPU_RDTSC));
+	vmx_write(VMCS_CPU_CONTROLS, cpu | CPU_TSC_OFFSET | (v->clock.exits ? CPU_RDTSC : 0));
+}
+
 /* A VMCS that never ran for this vCPU; leaves it current. */
 static void prepare_vmcs(struct guest_vcpu *v)
 {
@@ -188,6 +195,9 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	if (set_meets(&current->dirty, &fields_of[MERGE]))
 		merge_controls(v->hw, f);
 	write_choices(f, &l1);
+	if (v->guest->isolated && (v->clock.set || set_has(&current->dirty, F_TSC_OFFSET) ||
+				   set_meets(&current->dirty, &fields_of[MERGE])))
+		write_clock(v, f);
 	maps_prepare(v->hw, f);
 	assign_vpid(cpu, v, fresh);
 	memset(&current->dirty, 0, sizeof(current->dirty));
@@ -329,6 +339,7 @@ static void raise(struct cpu *cpu, unsigned int vector)
 		event |= EVENT_HAS_ERROR;
 	if (cpu->hw->current.f[F_EXCEPTION_BITMAP] >> vector & 1) {
 		vmx_redeliver();
+		vmx_hide(cpu, EXIT_EXCEPTION, (uint8_t)vector);
 		vmx_reflect_event(cpu, REASON_EXCEPTION, event, 0);
 		return;
 	}
@@ -343,10 +354,12 @@ static void tell(struct cpu *cpu)
 	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
 	struct guest_exit x = {.reason = vmx_reason(reason, 0)};
 
-	if (!guest_isolated(cpu->hw->running->guest) || reason == REASON_TPR) {
+	if (!cpu->hw->running->guest->isolated) {
 		vmx_reflect(cpu);
 		return;
 	}
+	if (reason == REASON_TPR) /* the guest can take an interrupt */
+		x.reason = EXIT_VINTR;
 	if (x.reason == EXIT_NESTED_FAULT)
 		x.fault = GPA(vmx_read(VMCS_GUEST_PHYSICAL));
 	x.write = reason == REASON_EPT_VIOLATION && (q & VIOLATION_WRITE);
@@ -356,6 +369,13 @@ static void tell(struct cpu *cpu)
 	}
 	x.exec = reason == REASON_EPT_VIOLATION && (q & VIOLATION_EXEC);
 	x.string = q & PORT_STRING;
+	if (x.reason == EXIT_PORT) {
+		x.write = !(q & PORT_IN);
+		x.bytes = (uint8_t)PORT_SIZE(q);
+	}
+	x.vector = EVENT_VECTOR(vmx_read(VMCS_EXIT_EVENT));
+	x.interrupted = vmx_injection((uint32_t)vmx_read(VMCS_VECTORING_EVENT),
+				      (uint32_t)vmx_read(VMCS_VECTORING_ERROR_CODE));
 	switch (disclose(cpu, cpu->hw->running, &x)) {
 	case DISCLOSE_TELL:
 	case DISCLOSE_BARE: /* no bytes in a VMCS */
@@ -417,6 +437,7 @@ bool vmx_pages_ok(struct cpu *cpu)
 
 void vmx_end_run(struct cpu *cpu)
 {
+	vmx_hide(cpu, EXIT_INVALID, 0);
 	vmx_reflect_failure(cpu, REASON_BAD_STATE, BAD_STATE_OTHER);
 }
 

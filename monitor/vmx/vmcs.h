@@ -29,6 +29,7 @@ enum vmcs_field {
 
 #define CPU_INTR_WINDOW (1u << 2)
 #define CPU_TSC_OFFSET (1u << 3)
+#define CPU_RDTSC (1u << 12)
 #define CPU_TPR_SHADOW (1u << 21)
 #define CPU_NMI_WINDOW (1u << 22)
 #define CPU_PORTS (1u << 24)
@@ -45,6 +46,8 @@ enum vmcs_field {
 #define CPU2_UNRESTRICTED (1u << 7)
 #define CPU2_INVPCID (1u << 12)
 #define CPU2_SHADOWING (1u << 14)
+#define CPU2_ENCLS (1u << 15)
+#define VMCS_ENCLS_EXITING 0x202eu
 #define CPU2_XSAVES (1u << 20)
 #define CPU2_USER_WAIT (1u << 26)
 
@@ -148,6 +151,7 @@ enum vmcs_field {
 #define REASON_WBINVD 54
 #define REASON_XSETBV 55
 #define REASON_INVPCID 58
+#define REASON_ENCLS 60
 #define REASON_SEAMCALL 76
 #define REASON_TDCALL 77
 #define REASON_COUNT 78
@@ -158,6 +162,12 @@ enum vmcs_field {
 #define APIC_ACCESS_OFFSET 0xfffu
 #define APIC_ACCESS_TYPE(q) ((q) >> 12 & 15)
 #define APIC_ACCESS_LINEAR_WRITE 1
+
+/* Qualification of an I/O instruction: SDM vol. 3, table 28-5. */
+#define PORT_SIZE(q) (((q)&7) + 1)
+#define PORT_IN (1u << 3)
+#define PORT_STRING (1u << 4)
+#define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
 
 /* Qualification of an EPT violation: SDM vol. 3, table 28-7. */
 #define VIOLATION_WRITE (1u << 1)

@@ -217,6 +217,7 @@ int caps_msr(uint32_t msr, uint64_t *value);
 /* hidden.c: features with which L1 would have hardware write where it likes, and others not nested */
 bool caps_hides_msr(uint32_t msr);
 bool caps_xss_ok(uint64_t value);
+unsigned int caps_address_bits(unsigned int phys_bits, uint64_t tme_activate);
 void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 
 #define VMX_REVISION 0x4e560001u /* of L1's regions: our layout */
@@ -228,6 +229,9 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 #define MSR_VMX_LAST 0x493u
 #define MSR_XSS 0xda0u
 #define MSR_FS_BASE 0xc0000100u
+#define MSR_DEBUGCTL 0x1d9u
+#define MSR_TME_ACTIVATE 0x982u
+#define CPUID_TME (1u << 13) /* leaf 7, ECX */
 
 /* --- check.c: what VM entry refuses before it looks at the guest; NULL, or what is wrong -------- */
 
@@ -297,12 +301,6 @@ bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened);
 uint32_t msrs_load(struct cpu *cpu, uint64_t list, uint64_t count);
 uint32_t msrs_store(struct cpu *cpu, uint64_t list, uint64_t count);
 
-/* types.c: MTRRs, as L1 set them */
-const struct mtrr *types_read(void); /* at boot: the hardware's */
-bool types_is_mtrr(uint32_t msr);
-int types_get(uint32_t msr, uint64_t *value);
-int types_set(uint32_t msr, uint64_t value);
-
 /* nested.c */
 void vmx_launch(struct cpu *cpu, bool launch);
 void vmx_guest_refused(struct cpu *cpu); /* VMfail at the hardware's own entry */
@@ -329,6 +327,10 @@ void vmx_close_window(struct cpu *cpu); /* of whoever is running */
 void vmx_load_regs(struct cpu *cpu);
 /* An event whose delivery the exit cut short is to be delivered again, at the next entry. */
 void vmx_redeliver(void);
+
+/* hide.c: L1 is to get an exit of an isolated guest's that the hardware did not make, or (INVALID) its end */
+void vmx_hide(struct cpu *cpu, enum exit_reason reason, uint8_t vector);
+struct injection vmx_injection(uint32_t event, uint32_t error);
 
 /* exits.c */
 enum exit_reason vmx_reason(uint32_t reason, uint32_t event);

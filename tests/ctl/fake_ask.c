@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A monitor to test netherctl with. FAKE in the environment names what is odd about it: none, abi,
- * records, refuse, late, unprotected. Counters grow with each reading, so that `top` has something
+ * records, refuse, late, unprotected, open. Counters grow with each reading, so that `top` has something
  * to show.
  */
 #include <stdio.h>
@@ -46,8 +46,19 @@ int ask_info(struct monitor_info *info)
 		.cpus = 2,
 		.records = odd("records") ? UINT64_MAX : 4,
 		.tsc_start = 5,
+		.iommus = odd("open") ? 0 : 2,
+		.dma = odd("open") ? DMA_OPEN : DMA_BLOCKED | DMA_INTERRUPTS,
 	};
 	return odd("refuse") ? ERR_NOSYS : 0;
+}
+
+int ask_platform(struct monitor_platform *p)
+{
+	*p = (struct monitor_platform){
+		.refused = 2, .space = 1, .address = 0x64, .value = 0xdd, .open = 1};
+	if (odd("unprotected"))
+		*p = (struct monitor_platform){.open = 6};
+	return 0;
 }
 
 /* The host, a hole, a running guest, one stopped for a reason that is newer than netherctl. */
@@ -74,6 +85,14 @@ int ask_exits(uint64_t index, unsigned int reason, struct monitor_exits *e)
 	if (reason == EXIT_HYPERCALL && index == 0)
 		*e = (struct monitor_exits){.count = 3, .cycles = 10};
 	return reason < EXIT_REASON_COUNT ? 0 : ERR_INVAL;
+}
+
+int ask_refused(unsigned int what, struct monitor_refused *r)
+{
+	*r = (struct monitor_refused){0};
+	if (what == REFUSAL_MICROCODE)
+		*r = (struct monitor_refused){.count = 2, .last = 0x79};
+	return what < REFUSAL_COUNT ? 0 : ERR_INVAL;
 }
 
 /* Guest 7 was declared sealed, 9 not; digests count up. */

@@ -17,3 +17,8 @@ s/^\(XEN\) Detected [0-9.]+ MHz processor/(XEN) Detected ... MHz processor/
 /^\(XEN\)  - (APIC Register Virtualization|Virtual Interrupt Delivery|Posted Interrupt Processing)$/ d
 /^\(XEN\)  - (VMCS shadowing|VM Functions|Virtualisation Exceptions|Page Modification Logging)$/ d
 /^\(XEN\)  - (TSC Scaling|Bus Lock Detection|Notify VM Exit|Virtualize SPEC_CTRL)$/ d
+
+# Memory types: the monitor gives all CPUs the boot CPU's (docs/msr.md), so that Xen has none to correct.
+/^\(XEN\) mtrr: (your CPUs had inconsistent|probably your BIOS|corrected configuration)/ d
+/^\(XEN\) MTRR (default type|fixed ranges|variable ranges)/ d
+/^\(XEN\)   ([0-9a-f]{5}-[0-9a-f]{5}|[0-9] base [0-9a-f]+ mask [0-9a-f]+|[0-9] disabled)( [a-z-]+)?$/ d

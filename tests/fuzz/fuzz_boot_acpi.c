@@ -59,7 +59,8 @@ static void put_tables(const uint8_t *data, size_t size, bool extended)
 
 static void check(const struct acpi_info *acpi)
 {
-	if (!acpi->cpu_count || acpi->cpu_count > ACPI_CPUS_MAX)
+	if (!acpi->cpu_count || acpi->cpu_count > ACPI_CPUS_MAX ||
+	    acpi->io_apic_count > ACPI_IO_APICS_MAX || acpi->hpet_count > ACPI_HPETS_MAX)
 		abort();
 	for (unsigned int i = 0; i < acpi->cpu_count; i++)
 		for (unsigned int j = 0; j < i; j++)

@@ -210,7 +210,7 @@ static enum disclose_result comes_out(const struct step *s)
 			       .fault = GPA(s->flags & 1 ? SMALL : DEVICE),
 			       .write = s->flags & 2,
 			       .string = s->flags & 4,
-			       .emulate = s->flags & 8};
+			       .bytes = 4};
 
 	cpu->regs.rip = AT(4 + s->rip_page % (GUEST_PAGES - 4)) + s->rip_offset % PAGE_SIZE;
 	for (unsigned int i = 0; i < sizeof(s->insn); i++) {
@@ -237,8 +237,8 @@ static void goes_in(const struct step *s, const struct regs *regs)
 		set_registers(s->l1);
 	if (s->back & 2)
 		cpu->regs.r[RAX] = s->result & 1 ? 0 : (uint64_t) - (int64_t)s->result;
-	cpu->regs.rip = regs->rip + (s->back & 4 ? v->disclosure->emulated.insn.len : 0) +
-			(s->back & 8 ? 3 : 0);
+	cpu->regs.rip =
+		regs->rip + (s->back & 4 ? v->disclosure->exposure.len : 0) + (s->back & 8 ? 3 : 0);
 	enter();
 }
 
@@ -257,8 +257,6 @@ static void do_step(const struct step *s)
 		allow_call();
 	else /* what was tried: anything on the way to something that was not shown in the end */
 		memset(may_mark, 1, sizeof(may_mark) / GUEST_PAGES * 4);
-	if (v->disclosure->accept == ACCEPT_ANY && result == DISCLOSE_TELL)
-		allow(regs.rip, DECODE_MAX, true, false); /* CLTS and the like */
 	ASSERT(result != DISCLOSE_BARE || !v->windows.count);
 	check_memory();
 	look_and_scribble();

@@ -27,7 +27,7 @@
 #define BLOCK_SIZE (ALIGN_UP(GUEST_VCPU_MAX * sizeof(struct disclosure), PAGE_SIZE) + 2 * PAGE_SIZE)
 #define APIC_AT 0xfee00000u
 #define ADDRESS_MASK 0x000ffffffffff000u
-#define MSR_SOME 0x123u
+#define MSR_SOME 0x48u
 #define STEPS_MAX 32
 #define SECRET 0x5ec4e75ec4e75ec4u
 

@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&f, data, sizeof(f));
 	fill(&vmcb, &f);
 	check_vmcb(&vmcb);
-	svm_maps_reset(&v);
+	svm_maps_reset(&v, false);
 	svm_maps_sync(&v, &vmcb.c);
 	for (data += sizeof(f), size -= sizeof(f); size >= sizeof(s); size -= sizeof(s)) {
 		memcpy(&s, data, sizeof(s));

@@ -8,16 +8,17 @@
 HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/panic.c \
 	monitor/console.c monitor/lib.c ept/ept.c crypto/freestanding.c
 # The parts of a backend that execute nothing.
-HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c) \
+HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c hidden.c) \
 	$(addprefix monitor/vmx/,caps.c check.c exits.c fields.c hidden.c insn.c maps.c msrs.c \
-		nested.c operand.c reflect.c region.c shadow.c space.c types.c)
+		nested.c operand.c reflect.c region.c shadow.c space.c)
 
 FAKE_CC := clang
 # -Wcast-align: clang warns on every cast from bytes; the sanitizer sees the real misalignments.
 FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
 	-fsanitize=address,undefined \
 	-fno-sanitize-recover=all
-FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c monitor/*.c monitor/boot/*.c)) \
+FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c monitor/*.c monitor/boot/*.c \
+	monitor/iommu/*.c)) \
 	$(wildcard monitor/fake/*.c) $(HW_POLICY)
 FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o $(CRYPTO_THIRD)
 FAKE_LIB := $(B)/fake/machine.a
@@ -28,7 +29,8 @@ FAKE_EPT := $(B)/fake/ept/ept.c.o
 FORMAT_EPT = -DFORMAT_EPT
 EPT_ONLY := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_ept*.c))
 EPT_TOO := $(patsubst %,$(B)/unit/test_%_ept,walk_nested walk_private host_table host_merge \
-	guest_table guest_table_share launch protect protect_pages disclose disclose_call vcpu_info)
+	guest_table guest_table_share launch protect protect_pages disclose disclose_call disclose_control \
+	vcpu_info)
 
 # The image's own objects of crypto/, with all that they call, as one in which only the room's names and
 # what the test plays with are visible, so that the C library keeps its memcpy(). fs.S is apart, since

@@ -36,7 +36,7 @@ def pages_stream(pages):
 
 
 def stream(guest):
-    yield b"nether-launch v1"
+    yield b"nether-launch v2"
     yield words(1, guest["sealed"])
     yield words(2, len(guest["shared"]))
     for start, end, reason in sorted(guest["shared"]):

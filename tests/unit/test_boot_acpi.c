@@ -13,6 +13,7 @@
 #define ROOT_AT 0x3e00000u
 #define MADT_AT 0x3e02000u
 #define OTHER_AT 0x3e0a000u
+#define HPET_AT 0x3e0c000u
 #define HEADER 36u
 
 static struct boot_info info;
@@ -89,6 +90,15 @@ static void add_x2apic(uint32_t id, uint32_t flags)
 	madt_add(entry, 16);
 }
 
+static void put_hpet(uint64_t at, uint64_t address, uint8_t space, uint32_t len)
+{
+	memset(&ram[at], 0, 56);
+	ram_put(at, "HPET", 4);
+	ram_put32(at + 4, len);
+	ram[at + 40] = space;
+	ram_put(at + 44, &address, 8);
+}
+
 /* Two CPUs, an I/O APIC and an override, as SeaBIOS has them: ACPI 1.0, RSDT. */
 static int setup(void **state)
 {
@@ -139,6 +149,61 @@ static void reads_seabios(void **state)
 	expect_cpus(2, two);
 	assert_true(acpi.cpu[0].enabled && acpi.cpu[1].enabled);
 	assert_int_equal(acpi.local_apic, 0xfee00000);
+}
+
+static void finds_interrupt_devices(void **state)
+{
+	static const uint64_t tables[] = {HPET_AT, OTHER_AT, MADT_AT, HPET_AT + 0x100};
+	uint8_t io_apic[12] = {1, 12, 1, 0, 0, 0x10, 0xc0, 0xfe};
+
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.io_apic_count, 1);
+	assert_int_equal(acpi.io_apic[0], 0xfec00000);
+	assert_int_equal(acpi.hpet_count, 0);
+	madt_add(io_apic, sizeof(io_apic));
+	put_root("RSDT", tables, 4);
+	put_hpet(HPET_AT, 0xfed00000, 0, 56);
+	put_hpet(HPET_AT + 0x100, 0x1234567000, 1, 56); /* in port space: none that L1 could use */
+	expect_cpus(2, two);
+	assert_int_equal(acpi.io_apic_count, 2);
+	assert_int_equal(acpi.io_apic[1], 0xfec01000);
+	assert_int_equal(acpi.hpet_count, 1);
+	assert_int_equal(acpi.hpet[0], 0xfed00000);
+	put_hpet(HPET_AT + 0x100, 0x1234567000, 0, 56);
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.hpet_count, 2);
+	assert_int_equal(acpi.hpet[1], 0x1234567000);
+	put_hpet(HPET_AT + 0x100, 0x1234567000, 0, 51); /* too short */
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.hpet_count, 1);
+}
+
+static void counts_interrupt_devices(void **state)
+{
+	uint8_t io_apic[12] = {1, 12, 1, 0, 0, 0x10, 0xc0, 0xfe};
+	uint64_t tables[10] = {MADT_AT};
+
+	for (unsigned int i = 1; i < 64; i++)
+		madt_add(io_apic, sizeof(io_apic));
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.io_apic_count, 64);
+	madt_add(io_apic, sizeof(io_apic));
+	refused(ERR_2BIG, "64 I/O APICs");
+	io_apic[1] = 8;
+	madt_start();
+	add_apic(0, 1);
+	madt_add(io_apic, 8);
+	refused(ERR_INVAL, "too short");
+	madt_start();
+	add_apic(0, 1);
+	put_hpet(HPET_AT, 0xfed00000, 0, 56);
+	for (unsigned int i = 1; i < 10; i++)
+		tables[i] = HPET_AT;
+	put_root("RSDT", tables, 9);
+	assert_int_equal(parse(), 0);
+	assert_int_equal(acpi.hpet_count, 8);
+	put_root("RSDT", tables, 10);
+	refused(ERR_2BIG, "8 HPETs");
 }
 
 static void prefers_the_xsdt(void **state)
@@ -304,6 +369,22 @@ static void survives_loops(void **state)
 	refused(ERR_INVAL, "signature");
 }
 
+static void finds_and_hides_a_table(void **state)
+{
+	struct acpi_table table;
+
+	ram_all(false); /* hiding writes */
+	assert_int_equal(acpi_find(&table, &info, "APIC", &why), 0);
+	assert_int_equal(table.at.a, MADT_AT);
+	assert_int_equal(table.length, madt_len);
+	assert_int_equal(acpi_find(&table, &info, "DMAR", &why), ERR_NOENT);
+	assert_int_equal(acpi_find(&table, &info, "APIC", &why), 0);
+	acpi_hide(&table);
+	assert_memory_equal(&ram[MADT_AT], "XPIC", 4);
+	assert_int_equal(sum(MADT_AT, madt_len), 0);
+	assert_int_equal(acpi_find(&table, &info, "APIC", &why), ERR_NOENT);
+}
+
 static void refuses_too_many(void **state)
 {
 	static uint64_t many[1025];
@@ -328,6 +409,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(reads_seabios, setup),
+		cmocka_unit_test_setup(finds_interrupt_devices, setup),
+		cmocka_unit_test_setup(counts_interrupt_devices, setup),
 		cmocka_unit_test_setup(prefers_the_xsdt, setup),
 		cmocka_unit_test_setup(finds_the_rsdp_in_the_ebda, setup),
 		cmocka_unit_test_setup(takes_the_loaders_rsdp, setup),
@@ -338,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup(refuses_bad_entries, setup),
 		cmocka_unit_test_setup(refuses_tables_outside_of_memory, setup),
 		cmocka_unit_test_setup(survives_loops, setup),
+		cmocka_unit_test_setup(finds_and_hides_a_table, setup),
 		cmocka_unit_test_setup(refuses_too_many, setup),
 	};
 

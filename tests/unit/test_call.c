@@ -2,6 +2,8 @@
 /* Hypercalls: registers in, registers out. */
 #include "monitor/call.h"
 #include "monitor/launch.h"
+#include "monitor/refusal.h"
+#include "monitor/platform.h"
 #include "tests/unit/test_machine.h"
 #include "version.h"
 
@@ -78,8 +80,10 @@ static void info(void **state)
 	assert_int_equal(r[R9], BLOCK);
 	assert_int_equal(r[R10], CPUS);
 	assert_int_equal(r[R11], GUEST_MAX + 1);
+	assert_int_equal(r[R13], 0); /* no IOMMU */
+	assert_int_equal(r[R14], DMA_OPEN);
 	assert_true(r[R12] > early && r[R12] < arch_rdtsc());
-	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12));
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12) | R(R13) | R(R14));
 }
 
 static void the_host_itself(void **state)
@@ -139,6 +143,31 @@ static void a_guest(void **state)
 	assert_int_equal(r[R11], STOP_BAD_EVENT);
 }
 
+static void what_was_refused(void **state)
+{
+	const uint64_t *r;
+
+	machine(CPUS);
+	r = call(HYPERCALL_REFUSED, REFUSAL_MICROCODE, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	refusal_note(REFUSAL_MICROCODE, 0x79, 1);
+	refusal_note(REFUSAL_MICROCODE, 0xc0010020, 1);
+	refusal_note(REFUSAL_COUNT - 1, 0xfec00010, 1);
+	r = call(HYPERCALL_REFUSED, REFUSAL_MICROCODE, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 2);
+	assert_int_equal(r[R8], 0xc0010020);
+	expect_unchanged_but(R(RBX) | R(R8));
+	r = call(HYPERCALL_REFUSED, REFUSAL_COUNT - 1, 0);
+	assert_int_equal(r[RBX], 1);
+	assert_int_equal(r[R8], 0xfec00010);
+	call(HYPERCALL_REFUSED, REFUSAL_COUNT, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_REFUSED, UINT64_MAX, 0);
+	expect_error(ERR_INVAL);
+}
+
 static void bad_arguments(void **state)
 {
 	machine(CPUS);
@@ -165,9 +194,29 @@ static void bad_arguments(void **state)
 	expect_error(ERR_INVAL);
 }
 
+static void the_platform(void **state)
+{
+	const uint64_t *r;
+
+	machine(CPUS);
+	r = call(HYPERCALL_PLATFORM, 0, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	platform_refused("a port", PLATFORM_PORT, 0x64, 0xdd);
+	platform_refused("a register", PLATFORM_PCI, 0xf8040, 0x701);
+	platform_open(PLATFORM_OPEN_CONFIG);
+	r = call(HYPERCALL_PLATFORM, 0, 0);
+	assert_int_equal(r[RBX], 2);
+	assert_int_equal(r[R8], PLATFORM_PCI);
+	assert_int_equal(r[R9], 0xf8040);
+	assert_int_equal(r[R10], 0x701);
+	assert_int_equal(r[R11], PLATFORM_OPEN_CONFIG);
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11));
+}
+
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_DECLARE + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_PLATFORM + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {
@@ -450,7 +499,9 @@ int main(void)
 		cmocka_unit_test(info),
 		cmocka_unit_test(the_host_itself),
 		cmocka_unit_test(a_guest),
+		cmocka_unit_test(what_was_refused),
 		cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(the_platform),
 		cmocka_unit_test(unknown_functions),
 		cmocka_unit_test(without_the_magic_it_is_undefined),
 		cmocka_unit_test(a_launch),

@@ -16,7 +16,7 @@
 
 #define PAGES 64u /* of RAM, and so at most in a guest */
 #define REFERENCE "tests/unit/launch_digest.py"
-#define EXAMPLE "409ff3d5cb3b7f84088aa6e56a48006a04200b55af052ccaa5709f84f8371219"
+#define EXAMPLE "247fb899f975a7e67559885548de197679730f472afee3de0940502ace15cf3b"
 
 struct page {
 	uint64_t gpa, hpa;

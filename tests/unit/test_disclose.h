@@ -134,6 +134,7 @@ static inline void fill_registers(void)
 	cpu->regs.rip = GUEST_CODE;
 	cpu->regs.rflags = RFLAGS_FIXED;
 	fake_forget(cpu);
+	cpu->hw->guest_insn_len = 2;
 	allowed_count = 0;
 }
 

@@ -12,7 +12,8 @@ static void expect_nothing_taken(void)
 	assert_int_equal(table.pages, 0);
 	assert_int_equal(table.tables, 0);
 	for (uint64_t at = 0; at < RAM; at += PAGE_SIZE)
-		if (owner_kind(owner_of(HPA(at))) != OWNER_HOST || !host_allows(HPA(at), TABLE_RWX))
+		if (owner_kind(owner_of(HPA(at))) != OWNER_HOST ||
+		    !host_allows(HPA(at), TABLE_RWX) || !io_reaches(HPA(at)))
 			fail_msg("page %lx", at);
 }
 
@@ -31,6 +32,7 @@ static void a_launch(void **state)
 		expect_private(PAGES + 2 * MIB + at, 4 * MIB + at);
 	expect_owner(PAGES + PAGE_SIZE, OWNER_SHARED, DEVICES + PAGE_SIZE);
 	assert_true(host_allows(HPA(PAGES + PAGE_SIZE), TABLE_RWX));
+	assert_true(io_reaches(HPA(PAGES + PAGE_SIZE)));
 	expect_table(ROOT, 0, 4);
 	expect_table(ROOT + PAGE_SIZE, 0, 3);
 	expect_table(entry_for(4 * MIB, 2).a, 0, 2);

@@ -4,6 +4,7 @@
 #define TESTS_TEST_GUEST_TABLE_H
 
 #include "ept/guest_table.h"
+#include "ept/io.h"
 #include "ept/mtrr.h"
 #include "tests/unit/test_host_leaf.h"
 
@@ -50,6 +51,20 @@ static inline bool share(struct guest_table *t, gpa_t gpa)
 	return asked && gpa.a == asked;
 }
 
+/* An IO table of three levels, that all of L1's RAM is in. */
+static inline void start_io(void)
+{
+	const struct io_format format = {
+		.levels = 3,
+		.leaf_max = 3,
+		.leaf = {0, 3, 0x83, 0x83},
+		.table = {0, 0, 3, 3},
+	};
+
+	assert_int_equal(io_init(&format, TOP), 0);
+	assert_int_equal(io_set(HPA(0), RAM, true), 0);
+}
+
 static inline void begin(void)
 {
 	fake_reset();
@@ -57,6 +72,7 @@ static inline void begin(void)
 	fake_cpus(2);
 	types = pc_types();
 	assert_int_equal(start_table(TOP, true), 0);
+	start_io();
 	next_table = ROOT + PAGE_SIZE;
 	table = (struct guest_table){.guest = GUEST,
 				     .root = HPA(ROOT),
@@ -115,12 +131,14 @@ static inline void expect_private(uint64_t hpa, uint64_t gpa)
 {
 	expect_owner(hpa, OWNER_GUEST, gpa);
 	assert_false(host_allows(HPA(hpa), TABLE_R));
+	assert_false(io_reaches(HPA(hpa)));
 }
 
 static inline void expect_host(uint64_t hpa)
 {
 	expect_owner(hpa, OWNER_HOST, 0);
 	assert_true(host_allows(HPA(hpa), TABLE_RWX));
+	assert_true(io_reaches(HPA(hpa)));
 }
 
 static inline void expect_table(uint64_t hpa, uint64_t gpa, unsigned int level)
@@ -129,6 +147,7 @@ static inline void expect_table(uint64_t hpa, uint64_t gpa, unsigned int level)
 	assert_int_equal(owner_level(owner_of(HPA(hpa))), level);
 	assert_true(host_allows(HPA(hpa), TABLE_R));
 	assert_false(host_allows(HPA(hpa), TABLE_W));
+	assert_false(io_reaches(HPA(hpa)));
 }
 
 /* Two pages at 1 MiB, 2 MiB at 4 MiB, a device's page. */

@@ -166,6 +166,19 @@ static void no_pages_at_all(void **state)
 	assert_int_equal(start_table(TOP, true), ERR_NOMEM);
 }
 
+/* Addresses that only differ in the key of the same memory. */
+static void aliases(void **state)
+{
+	set_up(true);
+	host_limit(43);
+	assert_int_equal(host_map_device(HPA((uint64_t)1 << 43)), ERR_FAULT);
+	assert_int_equal(host_map_device(HPA((uint64_t)1 << 47)), ERR_FAULT);
+	expect_absent((uint64_t)1 << 43);
+	assert_int_equal(host_map_device(HPA(((uint64_t)1 << 43) - 1)), 0);
+	host_limit(52); /* more than the table has */
+	assert_int_equal(host_map_device(HPA((uint64_t)1 << 48)), ERR_FAULT);
+}
+
 static void devices(void **state)
 {
 	const uint64_t last = ((uint64_t)1 << TABLE_GPA_BITS) - 1;
@@ -203,6 +216,7 @@ int main(void)
 		cmocka_unit_test(running_out_leaves_a_prefix),
 		cmocka_unit_test(no_pages_at_all),
 		cmocka_unit_test(devices),
+		cmocka_unit_test(aliases),
 	};
 
 	return RUN_APART(tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* L1's inter-processor interrupts: what is carried out, what is sent, what is refused. */
+#include "monitor/refusal.h"
 #include "tests/unit/test_machine.h"
 
 #define CPUS 4u
@@ -127,7 +128,7 @@ static void the_de_assert_init_does_nothing(void **state)
 
 static void other_ipis_are_sent_as_they_are(void **state)
 {
-	const uint32_t modes[] = {0, 1, 2, 3, 4, 7};
+	const uint32_t modes[] = {0, 1, 4};
 
 	set_up();
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -139,6 +140,47 @@ static void other_ipis_are_sent_as_they_are(void **state)
 		*reg(APIC_ICR_LOW) = UNTOUCHED;
 		expect_requests(0, 0, 0);
 	}
+}
+
+/* SMIs, and what the manuals leave undefined. */
+static void odd_ipis_are_not_sent(void **state)
+{
+	const uint32_t modes[] = {2, 3, 7};
+	uint64_t last;
+
+	set_up();
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		send(FAKE_APIC_ID(1), modes[i] << 8 | ICR_ASSERT | 0xfd);
+		expect_requests(0, 0, 0); /* and the register is as it was */
+	}
+	assert_int_equal(refusal_count(REFUSAL_APIC, &last), ARRAY_SIZE(modes));
+	assert_int_equal(last, APIC_AT + APIC_ICR_LOW);
+}
+
+static void local_vectors(void **state)
+{
+	static const uint16_t lvt[] = {0x2f0, 0x320, 0x330, 0x340, 0x350,
+				       0x360, 0x370, 0x500, 0x530};
+	static const uint32_t fine[] = {0x31, 0x10431, 0x400, 0x700, 0x10200, 0x10500, 0x1a031};
+	static const uint32_t bad[] = {0x200, 0x500, 0x5ff, 0x300, 0x600, 0x20200};
+	uint64_t last;
+
+	set_up();
+	for (size_t i = 0; i < ARRAY_SIZE(lvt); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(fine); j++) {
+			store_eax(APIC_AT + lvt[i], fine[j]);
+			expect_done(5);
+			assert_int_equal(*reg(lvt[i]), fine[j]);
+		}
+		for (size_t j = 0; j < ARRAY_SIZE(bad); j++) {
+			*reg(lvt[i]) = UNTOUCHED;
+			store_eax(APIC_AT + lvt[i], bad[j]);
+			expect_done(5);
+			assert_int_equal(*reg(lvt[i]), UNTOUCHED);
+		}
+	}
+	assert_int_equal(refusal_count(REFUSAL_APIC, &last), ARRAY_SIZE(lvt) * ARRAY_SIZE(bad));
+	assert_int_equal(last, APIC_AT + 0x530);
 }
 
 static void other_registers_are_written(void **state)
@@ -285,6 +327,20 @@ static void x2apic_sends_the_others(void **state)
 	assert_int_equal(fake_msr(MSR_X2APIC_ICR), 0x12345000008fdu);
 }
 
+static void x2apic_refuses_odd_ones(void **state)
+{
+	uint64_t last;
+
+	x2apic_set_up();
+	for (uint32_t mode = 0x200; mode <= 0x300; mode += 0x100) {
+		x2apic_send(FAKE_APIC_ID(1), mode);
+		expect_done(2);
+	}
+	assert_int_equal(fake_msr(MSR_X2APIC_ICR), UNTOUCHED);
+	assert_int_equal(refusal_count(REFUSAL_APIC, &last), 2);
+	assert_int_equal(last, MSR_X2APIC_ICR);
+}
+
 static void no_x2apic_register_in_xapic_mode(void **state)
 {
 	set_up();
@@ -307,6 +363,8 @@ int main(void)
 		cmocka_unit_test(logical_destinations_are_refused),
 		cmocka_unit_test(the_de_assert_init_does_nothing),
 		cmocka_unit_test(other_ipis_are_sent_as_they_are),
+		cmocka_unit_test(odd_ipis_are_not_sent),
+		cmocka_unit_test(local_vectors),
 		cmocka_unit_test(other_registers_are_written),
 		cmocka_unit_test(other_stores_fault),
 		cmocka_unit_test(a_64_bit_store_faults),
@@ -314,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_sipi_is_lost_while_its_init_waits),
 		cmocka_unit_test(x2apic_init_and_sipi),
 		cmocka_unit_test(x2apic_sends_the_others),
+		cmocka_unit_test(x2apic_refuses_odd_ones),
 		cmocka_unit_test(no_x2apic_register_in_xapic_mode),
 	};
 

@@ -139,6 +139,7 @@ static void page(struct digest *d, uint64_t gpa, uint64_t hpa)
 /* What the guest of build_hvm() must give. */
 static void expect_digest(const struct launch *l, uint64_t at)
 {
+	uint64_t manifest[MANIFEST_WORDS];
 	uint8_t want[DIGEST_BYTES];
 	struct digest d;
 
@@ -151,7 +152,8 @@ static void expect_digest(const struct launch *l, uint64_t at)
 		page(&d, 2 * MIB + i * PAGE_SIZE, at + 2 * MIB + i * PAGE_SIZE);
 	page(&d, IDENT_PT, at + 0x3000);
 	digest_state(&d, state);
-	digest_manifest(&d, "", 0);
+	manifest_words(cpu_this(), manifest);
+	digest_manifest(&d, manifest, sizeof(manifest));
 	digest_end(&d, want);
 	assert_memory_equal(want, l->digest, sizeof(want));
 }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which vCPUs a guest lets in by start-up IPIs. The machine's guest state: CS base 0x9000, RIP 0, real mode. */
-#include "monitor/startup.h"
+#include "monitor/apic.h"
+#include "monitor/guest.h"
 #include "tests/unit/test_machine.h"
 
+#define INIT ((uint64_t)ICR_MODE_INIT | ICR_ASSERT)
 #define SIPI ((uint64_t)ICR_MODE_SIPI)
 #define TO(id) ((uint64_t)(id) << 32)
+#define OTHERS ((uint64_t)ICR_SHORTHAND_OTHERS << 18)
 #define VECTOR 9
 
-static struct startup s;
+static struct guest g;
+static struct startup *const s = &g.protection.startup;
+static struct guest_vcpu vcpu[4];
 
 static void begin(void)
 {
@@ -18,48 +23,107 @@ static void begin(void)
 	cs = &cpu->hw->guest_state[DIGEST_SEGMENT + 4 * SEG_CS];
 	cs[0] = VECTOR << 8;
 	cs[1] = VECTOR << 12;
-	s = (struct startup){.started = 0};
+	memset(&g, 0, sizeof(g));
+	for (unsigned int i = 0; i < ARRAY_SIZE(vcpu); i++)
+		vcpu[i] = (struct guest_vcpu){.guest = &g, .apic_id = STARTUP_UNKNOWN};
+}
+
+static bool begins(unsigned int i)
+{
+	unsigned int began = cpu->hw->began;
+	bool is = startup_begin(cpu, &vcpu[i]);
+
+	assert_int_equal(cpu->hw->began, began + is);
+	return is;
 }
 
 static void each_once(void **state)
 {
 	begin();
-	assert_false(startup_allowed(&s, cpu));
-	startup_note(&s, TO(2) | SIPI | VECTOR);
-	startup_note(&s, TO(2) | SIPI | VECTOR); /* the second one of two */
-	assert_true(startup_allowed(&s, cpu));
-	assert_false(startup_allowed(&s, cpu)); /* a vCPU that nobody has started */
-	startup_note(&s, TO(2) | SIPI | VECTOR);
-	assert_false(startup_allowed(&s, cpu));
-	startup_note(&s, TO(4) | SIPI | VECTOR);
-	startup_note(&s, TO(6) | SIPI | VECTOR);
-	assert_true(startup_allowed(&s, cpu));
-	assert_true(startup_allowed(&s, cpu));
-	assert_false(startup_allowed(&s, cpu));
+	assert_false(begins(0));
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	startup_note(s, 0, TO(2) | SIPI | VECTOR); /* the second one of two */
+	assert_true(begins(0));
+	assert_int_equal(cpu->hw->sipi_vector, VECTOR);
+	assert_false(begins(1)); /* a vCPU that nobody has started */
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	assert_false(begins(1)); /* it runs */
+	startup_note(s, 0, TO(4) | SIPI | VECTOR);
+	startup_note(s, 0, TO(6) | SIPI | VECTOR);
+	assert_true(begins(1));
+	assert_true(begins(2));
+	assert_false(begins(3));
+}
+
+static void again_after_init(void **state)
+{
+	begin();
+	startup_note(s, 0, TO(2) | INIT);
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	assert_true(begins(0));
+	assert_true(startup_is(&vcpu[0], 2));
+	assert_false(begins(0));
+	startup_note(s, 0, TO(2) | ICR_MODE_INIT | ICR_LEVEL); /* de-assert */
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	assert_false(begins(0));
+	startup_note(s, 0, TO(4) | INIT);
+	startup_note(s, 0, TO(4) | SIPI | VECTOR);
+	assert_false(begins(0)); /* another one's */
+	startup_note(s, 0, TO(2) | INIT);
+	assert_false(begins(0));
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	assert_true(begins(0));
 }
 
 static void other_ipis(void **state)
 {
 	begin();
-	startup_note(&s, TO(2) | ICR_MODE_INIT | VECTOR);
-	startup_note(&s, TO(2) | VECTOR);
-	startup_note(&s, TO(2) | SIPI | (VECTOR + 1)); /* another place */
-	assert_false(startup_allowed(&s, cpu));
+	startup_note(s, 0, TO(2) | INIT | VECTOR);
+	startup_note(s, 0, TO(2) | VECTOR);
+	startup_note(s, 0, TO(2) | SIPI | (VECTOR + 1)); /* another place */
+	assert_false(begins(0));
+	assert_false(s->nmi);
+	startup_note(s, 0, TO(2) | ICR_MODE_NMI);
+	assert_true(s->nmi);
 }
 
+static void local_vectors(void **state)
+{
+	begin();
+	startup_lvt(s, ICR_MODE_NMI | LVT_MASKED);
+	startup_lvt(s, 0xec);
+	assert_false(s->nmi);
+	startup_lvt(s, ICR_MODE_NMI);
+	assert_true(s->nmi);
+}
+
+/* The sender is not one of the others, nor is the boot processor started again. */
 static void to_all(void **state)
 {
-	const uint64_t icr[] = {SIPI | VECTOR | (uint64_t)ICR_SHORTHAND_OTHERS << 18,
-				TO(0xff) | SIPI | VECTOR, TO(UINT32_MAX) | SIPI | VECTOR,
+	const uint64_t icr[] = {SIPI | VECTOR | OTHERS, TO(0xff) | SIPI | VECTOR,
+				TO(UINT32_MAX) | SIPI | VECTOR,
 				TO(1) | SIPI | VECTOR | ICR_LOGICAL};
 
 	for (size_t i = 0; i < ARRAY_SIZE(icr); i++) {
 		begin();
-		startup_note(&s, icr[i]);
-		startup_note(&s, TO(2) | SIPI | VECTOR);
-		for (unsigned int n = 0; n < 300; n++)
-			assert_true(startup_allowed(&s, cpu));
+		vcpu[3].apic_id = 0;
+		startup_note(s, 0, icr[i]);
+		for (unsigned int n = 0; n < 3; n++)
+			assert_true(begins(n));
+		assert_false(begins(3));
+		assert_true(startup_is(&vcpu[0], 100));
+		assert_false(begins(0)); /* what was meant for it is used up */
 	}
+}
+
+static void identity(void **state)
+{
+	begin();
+	assert_true(startup_is(&vcpu[0], 6));
+	assert_true(startup_is(&vcpu[0], 6));
+	assert_false(startup_is(&vcpu[0], 4));
+	assert_false(startup_is(&vcpu[1], STARTUP_IDS));
+	assert_false(startup_is(&vcpu[1], UINT32_MAX));
 }
 
 static void other_states(void **state)
@@ -73,7 +137,6 @@ static void other_states(void **state)
 		{DIGEST_CR0, CR0_PG},
 		{DIGEST_EFER, EFER_LME},
 		{DIGEST_EFER, EFER_LMA},
-		{DIGEST_CR3, 0x1000},
 		{DIGEST_SEGMENT + 4 * SEG_CS, VECTOR << 4},
 		{DIGEST_SEGMENT + 4 * SEG_CS + 1, (VECTOR << 12) + 16},
 		{DIGEST_SEGMENT + 4 * SEG_CS + 1, (uint64_t)VECTOR << 24},
@@ -81,22 +144,22 @@ static void other_states(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
 		begin();
-		startup_note(&s, TO(2) | SIPI | VECTOR);
+		startup_note(s, 0, TO(2) | SIPI | VECTOR);
 		cpu->hw->guest_state[other[i].where] = other[i].value;
 		cpu->regs.rip = cpu->hw->guest_state[DIGEST_RIP];
-		assert_false(startup_allowed(&s, cpu));
+		assert_false(begins(0));
 		begin();
-		startup_note(&s, TO(2) | SIPI | VECTOR);
-		assert_true(startup_allowed(&s, cpu)); /* the refusal used nothing up */
+		startup_note(s, 0, TO(2) | SIPI | VECTOR);
+		assert_true(begins(0)); /* the refusal used nothing up */
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_once),
-		cmocka_unit_test(other_ipis),
-		cmocka_unit_test(to_all),
+		cmocka_unit_test(each_once),    cmocka_unit_test(again_after_init),
+		cmocka_unit_test(other_ipis),   cmocka_unit_test(local_vectors),
+		cmocka_unit_test(to_all),       cmocka_unit_test(identity),
 		cmocka_unit_test(other_states),
 	};
 

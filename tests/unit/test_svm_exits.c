@@ -27,7 +27,8 @@ static const struct {
 	{0x64, 0x64, EXIT_VINTR},
 	{0x65, 0x65, EXIT_CR},
 	{0x66, 0x6d, EXIT_DESCRIPTOR},
-	{0x6e, 0x6f, EXIT_TSC},   /* RDTSC, RDPMC */
+	{0x6e, 0x6e, EXIT_TSC},
+	{0x6f, 0x6f, EXIT_PMC},
 	{0x70, 0x71, EXIT_OTHER}, /* PUSHF, POPF */
 	{0x72, 0x72, EXIT_CPUID},
 	{0x73, 0x75, EXIT_OTHER}, /* RSM, IRET, INT */
@@ -51,7 +52,7 @@ static const struct {
 	{0x89, 0x89, EXIT_CACHE},
 	{0x8a, 0x8c, EXIT_MWAIT},
 	{0x8d, 0x8d, EXIT_XSETBV},
-	{0x8e, 0x8e, EXIT_TSC}, /* RDPRU */
+	{0x8e, 0x8e, EXIT_PMC}, /* RDPRU */
 	{0x400, 0x400, EXIT_NESTED_FAULT},
 	{UINT64_MAX, UINT64_MAX, EXIT_INVALID},
 };

@@ -8,11 +8,13 @@
 
 #include "monitor/apic.h"
 #include "monitor/fake/machine.h"
+#include "monitor/msr_list.h"
 #include "monitor/svm/svm.h"
 #include "tests/unit/test_maps.h"
 
 #define MSRPM 0x10000u
 #define IOPM 0x20000u
+#define DEF_TYPE 0x2ffu      /* the one MTRR of a machine without any */
 #define HIGH_MSR 0xc0000102u /* in the second range */
 
 static uint8_t msrpm[MSRPM_BYTES], iopm[IOPM_BYTES];
@@ -31,7 +33,7 @@ static int set_up(void **state)
 	request.intercept1 = INTERCEPT1(VMEXIT_MSR) | INTERCEPT1(VMEXIT_IOIO);
 	request.msrpm_base = MSRPM | 0xabc; /* the low bits do not count */
 	request.iopm_base = IOPM | 0xabc;
-	svm_maps_reset(&v);
+	svm_maps_reset(&v, false);
 	svm_maps_sync(&v, &request);
 	return 0;
 }
@@ -69,6 +71,12 @@ static const uint32_t ranges[] = {0,          0x10,       0x1b,      0x1fff,
 				  0xc0000000, 0xc0000080, HIGH_MSR,  0xc0001fff,
 				  0xc0010000, 0xc0010015, 0xc0011fff};
 
+/* Whether the list leaves it open, and the backend. */
+static bool may_open(uint32_t msr, bool write)
+{
+	return !write || (msr != MSR_EFER && msr_rule(msr)->kind == RULE_OPEN);
+}
+
 static void an_open_msr_is_opened_alone(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
@@ -76,10 +84,12 @@ static void an_open_msr_is_opened_alone(void **state)
 			bool opened;
 
 			set_up(NULL);
-			if ((ranges[i] == MSR_APIC_BASE || ranges[i] == MSR_EFER) && write)
-				continue;
 			assert_true(open_msr(ranges[i], write, &opened));
-			assert_true(opened);
+			assert_int_equal(opened, may_open(ranges[i], write));
+			if (!opened) {
+				assert_int_equal(open_in(msrpm, sizeof(msrpm)), 0);
+				continue;
+			}
 			assert_false(get_bit(msrpm, msr_bit(ranges[i], write)));
 			assert_int_equal(open_in(msrpm, sizeof(msrpm)), 1);
 			assert_int_equal(open_in(iopm, sizeof(iopm)), 0);
@@ -125,10 +135,9 @@ static void some_msrs_are_never_opened(void **state)
 		uint32_t msr;
 		bool read;
 	} row[] = {
-		{MSR_VM_CR, false},
-		{MSR_VM_HSAVE_PA, false},
-		{MSR_APIC_BASE, true},
-		{MSR_X2APIC_ICR, true},
+		{MSR_VM_CR, false},     {MSR_VM_HSAVE_PA, false}, {MSR_APIC_BASE, true},
+		{MSR_X2APIC_ICR, true}, {MSR_XSS, true},          {0x79, true},
+		{DEF_TYPE, false},      {0xc0010010, true},
 	};
 	bool opened;
 
@@ -149,7 +158,7 @@ static void some_msrs_are_never_opened(void **state)
 /* All pages of both maps follow L1's, and each its own intercept. */
 static void what_l1_closes_is_closed(void **state)
 {
-	const uint32_t msr[] = {0x10, 0x11, HIGH_MSR, 0xc0010015};
+	const uint32_t msr[] = {0x10, 0x48, HIGH_MSR, 0xc0010004};
 	bool opened;
 
 	for (size_t i = 0; i < ARRAY_SIZE(msr); i++) {
@@ -162,16 +171,16 @@ static void what_l1_closes_is_closed(void **state)
 	enter(true);
 	assert_int_equal(open_in(msrpm, sizeof(msrpm)), 8);
 	assert_int_equal(open_in(iopm, sizeof(iopm)), 4);
-	set_bit(MSRPM, msr_bit(0x11, true), true);
-	set_bit(MSRPM, msr_bit(0xc0010015, true), true);
+	set_bit(MSRPM, msr_bit(0x48, true), true);
+	set_bit(MSRPM, msr_bit(0xc0010004, true), true);
 	set_bit(IOPM, 0x8080, true);
 	set_bit(IOPM, 0x10000, true);
 	enter(false);
 	assert_int_equal(open_in(msrpm, sizeof(msrpm)), 8);
 	assert_int_equal(open_in(iopm, sizeof(iopm)), 4);
 	enter(true);
-	assert_true(get_bit(msrpm, msr_bit(0x11, true)));
-	assert_true(get_bit(msrpm, msr_bit(0xc0010015, true)));
+	assert_true(get_bit(msrpm, msr_bit(0x48, true)));
+	assert_true(get_bit(msrpm, msr_bit(0xc0010004, true)));
 	assert_int_equal(open_in(msrpm, sizeof(msrpm)), 6);
 	assert_true(get_bit(iopm, 0x8080) && get_bit(iopm, 0x10000));
 	assert_int_equal(open_in(iopm, sizeof(iopm)), 2);
@@ -194,25 +203,49 @@ static void a_map_that_is_gone_is_closed(void **state)
 	assert_false(permit_port(&v.io, 0x81, 1));
 }
 
+/* Each bit says what the list says, or what is the backend's own. */
 static void the_hosts_own_map(void **state)
 {
+	static const uint32_t start[] = {0, 0xc0000000, 0xc0010000};
 	uint8_t map[MSRPM_BYTES] = {0};
-	const uint32_t both[] = {MSR_EFER, MSR_VM_CR, MSR_VM_HSAVE_PA};
-	const uint32_t writes[] = {MSR_APIC_BASE, MSR_X2APIC_ICR};
+	unsigned int closed = 0;
 
 	svm_maps_host(map);
-	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-		assert_true(get_bit(map, msr_bit(both[i], false)));
-		assert_true(get_bit(map, msr_bit(both[i], true)));
+	for (uint32_t i = 0; i < ARRAY_SIZE(start) * 0x2000; i++) {
+		uint32_t msr = start[i / 0x2000] + i % 0x2000;
+		bool kept = msr == MSR_EFER || msr == MSR_VM_CR || msr == MSR_VM_HSAVE_PA;
+		bool exits = kept || msr == MSR_XSS || msr_rule(msr)->kind != RULE_OPEN;
+
+		assert_int_equal(get_bit(map, msr_bit(msr, false)), kept || msr == DEF_TYPE);
+		assert_int_equal(get_bit(map, msr_bit(msr, true)), exits);
+		closed += kept + (msr == DEF_TYPE) + exits;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
-		assert_false(get_bit(map, msr_bit(writes[i], false)));
-		assert_true(get_bit(map, msr_bit(writes[i], true)));
-	}
-	assert_int_equal(open_in(map, sizeof(map)), MSRPM_BYTES * 8 - 8);
+	assert_int_equal(open_in(map, sizeof(map)), MSRPM_BYTES * 8 - closed);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+/* Those that the monitor keeps for an isolated guest exit to nobody, whatever L1 says; no others. */
+static void an_isolated_guests_own(void **state)
+{
+	static const uint32_t own[] = {0x174,      0x175,      0x176,      0x277,
+				       0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
+				       0xc0000100, 0xc0000101, 0xc0000102};
+	unsigned int open = 0;
+
+	svm_maps_reset(&v, true);
+	memset(fake_at(HPA(MSRPM), MSRPM_BYTES), 0xff, MSRPM_BYTES);
+	svm_maps_sync(&v, &request);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		for (unsigned int write = 0; write < 2; write++) {
+			unsigned int bit = msr_bit(own[i], write);
+
+			assert_false(msrpm[bit / 8] >> bit % 8 & 1);
+		}
+	for (size_t i = 0; i < 8 * sizeof(msrpm); i++)
+		open += !(msrpm[i / 8] >> i % 8 & 1);
+	assert_int_equal(open, 2 * ARRAY_SIZE(own));
+}
 
 int main(void)
 {
@@ -221,6 +254,7 @@ int main(void)
 		T(a_closed_msr_stays_closed),    T(msrs_outside_the_map),
 		T(some_msrs_are_never_opened),   T(what_l1_closes_is_closed),
 		T(a_map_that_is_gone_is_closed), T(the_hosts_own_map),
+		T(an_isolated_guests_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #pragma clang diagnostic ignored "-Wimplicit-fallthrough" /* its comment is GCC's */
 /* Itself: monitor/fake has a function of one of its names. */
 #include "monitor/svm/nested.c" /* NOLINT(bugprone-suspicious-include) */
+#include "monitor/svm/own.c"    /* NOLINT(bugprone-suspicious-include) */
 
 #define L1_VMCB 0x9000u
 #define SHOWN 3 /* bytes of the instruction that L1 emulates */
@@ -67,6 +68,30 @@ int svm_decode(const struct cpu *c, const struct vmcb *vmcb, struct decode_insn 
 	return ERR_NOSYS;
 }
 
+/* hide.c is a matter of real registers. */
+static unsigned int hidden, shown_bytes;
+
+void svm_hide(struct cpu *c)
+{
+	hidden++;
+}
+
+void svm_hide_exit(const struct cpu *c, struct vmcb *to, uint8_t n)
+{
+	to->c.exit_code = runs.c.exit_code;
+	shown_bytes = n;
+}
+
+struct injection svm_injection(uint64_t event)
+{
+	return (struct injection){0};
+}
+
+void svm_hide_debug(struct cpu *c)
+{
+	hw.running = NULL;
+}
+
 void svm_load_regs(struct cpu *c)
 {
 }
@@ -106,6 +131,10 @@ NOT_CALLED(enum decode_mode, hw_host_mode, const struct cpu *c)
 NOT_CALLED(int, msr_access, struct cpu *c, bool write)
 NOT_CALLED(bool, msr_watched, uint32_t msr, bool write)
 NOT_CALLED(void, svm_gif_set, struct cpu *c)
+NOT_CALLED(void, svm_hide_request, struct vmcb_control *r)
+NOT_CALLED(void, svm_hide_begin, struct cpu *c, struct guest_vcpu *v)
+NOT_CALLED(void, svm_hide_offer, struct cpu *c, const struct vmcb_save *s)
+NOT_CALLED(void, svm_fpu_give, struct cpu *c)
 NOT_CALLED(int, svm_insn_len, const struct cpu *c, struct vmcb *vmcb)
 NOT_CALLED(int, svm_load_save, uint64_t hpa, bool save)
 NOT_CALLED(void, svm_nmi_exit, struct cpu *c)
@@ -123,9 +152,11 @@ static void comes_out(bool isolated, uint64_t code, enum disclose_result result)
 	fake_reset();
 	fake_add_ram(HPA(0), MIB);
 	guest = (struct guest){.isolated = isolated, .protection.table.live = isolated};
-	disclosure.emulated.insn.len = SHOWN;
+	disclosure.exposure = (struct exposure){.row = EXPOSURE_EMULATED, .len = SHOWN};
 	hw = (struct hw_cpu){.vmcb = &own, .running = &vcpu, .request_hpa = HPA(L1_VMCB)};
 	memset(&hw.request, 0xff, sizeof(hw.request));
+	if (isolated) /* as svm_hide_request() has it */
+		hw.request.exceptions = ~(1u << VECTOR_UD);
 	cpu = (struct cpu){.hw = &hw};
 	memset(&runs, 0, sizeof(runs));
 	runs.c.exit_code = code;
@@ -134,8 +165,8 @@ static void comes_out(bool isolated, uint64_t code, enum disclose_result result)
 	disclosed = result;
 	asked = 0;
 	ended = STOP_NONE;
+	hidden = shown_bytes = 0;
 	svm_guest_exit(&cpu);
-	assert_null(hw.running);
 }
 
 static void expect_bytes(unsigned int n)
@@ -147,25 +178,51 @@ static void expect_bytes(unsigned int n)
 	assert_memory_equal(l1()->c.insn_bytes, want, DECODE_MAX);
 }
 
+/* Exits that L1 has no part in, if the guest is isolated: SVM's instructions, debug registers, INVALID. */
+static bool has_no_part(uint64_t code)
+{
+	return (code >= VMEXIT_VMRUN && code <= VMEXIT_SKINIT && code != VMEXIT_VMMCALL) ||
+	       code == VMEXIT_INVLPGA || (code >= VMEXIT_DR_READ && code < VMEXIT_EXCEPTION);
+}
+
 /* APM volume 2, 15.8.4: what the hardware has read at RIP. */
 static void code_of_the_guest(void **state)
 {
 	for (uint64_t code = 0; code <= VMEXIT_NPF; code++) {
 		bool of_monitor = code == VMEXIT_NMI || code == VMEXIT_INIT;
 
-		if (of_monitor || code == VMEXIT_MSR || code == VMEXIT_IOIO)
+		if (of_monitor || code == VMEXIT_MSR || code == VMEXIT_IOIO ||
+		    code == VMEXIT_EXCEPTION + VECTOR_UD)
 			continue;
 		runs.c.exit_code = code;
 		if (svm_reason(&runs) == EXIT_UNKNOWN)
 			continue;
 		comes_out(true, code, DISCLOSE_TELL);
-		assert_int_equal(l1()->c.exit_code, code);
-		expect_bytes(code == VMEXIT_NPF ? SHOWN : 0);
-		comes_out(true, code, DISCLOSE_BARE);
-		expect_bytes(0);
+		assert_int_equal(asked, !has_no_part(code));
+		assert_int_equal(hidden, !has_no_part(code));
+		if (!has_no_part(code)) {
+			assert_int_equal(l1()->c.exit_code, code);
+			assert_int_equal(shown_bytes, SHOWN);
+			comes_out(true, code, DISCLOSE_BARE);
+			assert_int_equal(shown_bytes, 0);
+		}
 		comes_out(false, code, DISCLOSE_TELL);
+		assert_null(hw.running);
 		expect_bytes(DECODE_MAX);
-		assert_int_equal(asked, 0);
+		assert_int_equal(asked + hidden, 0);
+	}
+}
+
+/* They raise #UD, as if there were no SVM. */
+static void no_virtualization(void **state)
+{
+	for (uint64_t code = VMEXIT_VMRUN; code <= VMEXIT_SKINIT; code++) {
+		if (!has_no_part(code))
+			continue;
+		fake_reset();
+		comes_out(true, code, DISCLOSE_TELL);
+		assert_int_equal(runs.c.event_inj,
+				 EVENT_VALID | EVENT_TYPE_EXCEPTION << 8 | VECTOR_UD);
 	}
 }
 
@@ -187,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(code_of_the_guest),
+		cmocka_unit_test(no_virtualization),
 		cmocka_unit_test(unknown_exits),
 	};
 

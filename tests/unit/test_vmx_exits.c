@@ -19,28 +19,23 @@ static const struct {
 	uint32_t first, last;
 	enum exit_reason reason;
 } table[] = {
-	{0, 0, EXIT_EXCEPTION},      {1, 1, EXIT_INTR},
-	{2, 2, EXIT_SHUTDOWN},       {3, 4, EXIT_INIT},
-	{7, 8, EXIT_VINTR},          {9, 9, EXIT_TASK},
-	{10, 10, EXIT_CPUID},        {11, 11, EXIT_OTHER}, /* GETSEC */
-	{12, 12, EXIT_HLT},          {13, 13, EXIT_CACHE},
-	{14, 14, EXIT_INVLPG},       {15, 16, EXIT_TSC},
-	{18, 18, EXIT_HYPERCALL},    {19, 19, EXIT_STATE},
-	{20, 20, EXIT_ENTER},        {21, 23, EXIT_STATE},
-	{24, 24, EXIT_ENTER},        {25, 27, EXIT_STATE},
-	{28, 28, EXIT_CR},           {29, 29, EXIT_DR},
-	{30, 30, EXIT_PORT},         {31, 31, EXIT_MSR_READ},
-	{32, 32, EXIT_MSR_WRITE},    {33, 34, EXIT_INVALID},
-	{36, 36, EXIT_MWAIT},        {37, 37, EXIT_OTHER}, /* trap flag */
-	{39, 39, EXIT_MWAIT},        {40, 40, EXIT_PAUSE},
-	{43, 44, EXIT_APIC},         {46, 47, EXIT_DESCRIPTOR},
-	{48, 49, EXIT_NESTED_FAULT}, {50, 50, EXIT_TLB},
-	{51, 51, EXIT_TSC},          {53, 53, EXIT_TLB},
-	{54, 54, EXIT_CACHE},        {55, 55, EXIT_XSETBV},
-	{57, 57, EXIT_OTHER},                              /* RDRAND */
-	{58, 58, EXIT_INVLPG},       {61, 61, EXIT_OTHER}, /* RDSEED */
-	{63, 64, EXIT_OTHER},                              /* XSAVES, XRSTORS */
-	{76, 77, EXIT_OTHER},                              /* SEAMCALL, TDCALL */
+	{0, 0, EXIT_EXCEPTION},    {1, 1, EXIT_INTR},           {2, 2, EXIT_SHUTDOWN},
+	{3, 4, EXIT_INIT},         {7, 8, EXIT_VINTR},          {9, 9, EXIT_TASK},
+	{10, 10, EXIT_CPUID},      {11, 11, EXIT_OTHER}, /* GETSEC */
+	{12, 12, EXIT_HLT},        {13, 13, EXIT_CACHE},        {14, 14, EXIT_INVLPG},
+	{15, 15, EXIT_PMC},        {16, 16, EXIT_TSC},          {18, 18, EXIT_HYPERCALL},
+	{19, 19, EXIT_STATE},      {20, 20, EXIT_ENTER},        {21, 23, EXIT_STATE},
+	{24, 24, EXIT_ENTER},      {25, 27, EXIT_STATE},        {28, 28, EXIT_CR},
+	{29, 29, EXIT_DR},         {30, 30, EXIT_PORT},         {31, 31, EXIT_MSR_READ},
+	{32, 32, EXIT_MSR_WRITE},  {33, 34, EXIT_INVALID},      {36, 36, EXIT_MWAIT},
+	{37, 37, EXIT_OTHER}, /* trap flag */
+	{39, 39, EXIT_MWAIT},      {40, 40, EXIT_PAUSE},        {43, 44, EXIT_APIC},
+	{46, 47, EXIT_DESCRIPTOR}, {48, 49, EXIT_NESTED_FAULT}, {50, 50, EXIT_TLB},
+	{51, 51, EXIT_TSC},        {53, 53, EXIT_TLB},          {54, 54, EXIT_CACHE},
+	{55, 55, EXIT_XSETBV},     {57, 57, EXIT_OTHER}, /* RDRAND */
+	{58, 58, EXIT_INVLPG},     {61, 61, EXIT_OTHER}, /* RDSEED */
+	{63, 64, EXIT_OTHER},                            /* XSAVES, XRSTORS */
+	{76, 77, EXIT_OTHER},                            /* SEAMCALL, TDCALL */
 };
 
 static enum exit_reason expected(uint32_t reason)

@@ -74,7 +74,7 @@ static void leaves(void **state)
 		{7,
 		 0,
 		 {0, 1u << 2 | 1u << 25,
-		  1u << 5 | 1u << 7 | 1u << 16 | 1u << 23 | 1u << 30 | 1u << 31,
+		  1u << 5 | 1u << 7 | 1u << 13 | 1u << 16 | 1u << 23 | 1u << 30 | 1u << 31,
 		  1u << 5 | 1u << 18 | 1u << 20}},
 		{7, 1, {.a = 1u << 6 | 1u << 17 | 1u << 26}},
 		{7, 2, {0}},
@@ -103,19 +103,26 @@ static void user_waits(void **state)
 
 	hw_caps.cpu2.may = CPU2_USER_WAIT;
 	caps_hide_cpuid(7, 0, &r);
-	assert_int_equal(~r.c, 1u << 7 | 1u << 16 | 1u << 23 | 1u << 30 | 1u << 31);
+	assert_int_equal(~r.c, 1u << 7 | 1u << 13 | 1u << 16 | 1u << 23 | 1u << 30 | 1u << 31);
 	hw_caps.cpu2.may = ~CPU2_USER_WAIT;
 	caps_hide_cpuid(7, 0, &r);
 	assert_false(r.c & 1u << 5);
 }
 
+static void address_bits(void **state)
+{
+	assert_int_equal(caps_address_bits(46, 0), 46);
+	assert_int_equal(caps_address_bits(46, 6ull << 32 | 1), 46); /* locked, and off */
+	assert_int_equal(caps_address_bits(46, 6ull << 32 | 3), 40);
+	assert_int_equal(caps_address_bits(52, 0xf0ull << 32 | 2), 52);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(msrs),
-		cmocka_unit_test(xss),
-		cmocka_unit_test(leaves),
-		cmocka_unit_test(user_waits),
+		cmocka_unit_test(msrs),         cmocka_unit_test(xss),
+		cmocka_unit_test(leaves),       cmocka_unit_test(user_waits),
+		cmocka_unit_test(address_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include "monitor/arch.h"
 #include "monitor/fake/machine.h"
 #include "monitor/fake/msr.h"
+#include "monitor/msr_list.h"
+#include "monitor/types.h"
 #include "monitor/vmx/vmx.h"
 #include "tests/unit/test_maps.h"
 
@@ -37,9 +39,8 @@ static void set_mtrrs(void)
 		fake_set_msr(fixed[i], 0);
 	for (uint32_t i = 0; i < 2 * VARIABLE_RANGES; i++)
 		fake_set_msr(0x200 + i, 0);
-	hw_caps.phys_bits = 40;
 	fake_catch();
-	types_read();
+	types_read(40, true);
 }
 
 /* L1's bitmaps leave everything open, and are in use. */
@@ -90,7 +91,7 @@ static bool kept(uint32_t msr, bool write)
 		return true;
 	if (msr == 0x250 || msr == 0x258 || msr == 0x259 || (msr >= 0x268 && msr <= 0x26f))
 		return true;
-	return write && (msr == 0x1b || msr == 0x830);
+	return write && (msr == 0xda0 || msr_rule(msr)->kind != RULE_OPEN);
 }
 
 static void nothing_is_open_at_first(void **state)
@@ -138,7 +139,7 @@ static void every_msr(void **state)
 
 static void an_open_msr_is_opened_alone(void **state)
 {
-	const uint32_t msr[] = {0, 0x10, 0x1fff, 0xc0000000, 0xc0000102, 0xc0001fff};
+	const uint32_t msr[] = {0x10, 0x3b, 0xddf, 0xc0000080, 0xc0000102, 0xc0000303};
 
 	for (size_t i = 0; i < ARRAY_SIZE(msr); i++) {
 		for (int write = 0; write < 2; write++) {
@@ -236,7 +237,7 @@ static void both_port_bitmaps(void **state)
 
 static void what_l1_closes_is_closed(void **state)
 {
-	const uint32_t msr[] = {0x10, 0x11, 0xc0000102};
+	const uint32_t msr[] = {0x10, 0x48, 0xc0000102};
 	bool opened;
 
 	for (size_t i = 0; i < ARRAY_SIZE(msr); i++) {
@@ -245,14 +246,14 @@ static void what_l1_closes_is_closed(void **state)
 	}
 	assert_true(permit_port(&v.io, 0x80, 1));
 	assert_true(permit_port(&v.io, 0x8080, 1));
-	set_bit(L1_MSRS, msr_bit(0x11, true), true);
+	set_bit(L1_MSRS, msr_bit(0x48, true), true);
 	set_bit(L1_MSRS, msr_bit(0xc0000102, false), true);
 	set_bit(L1_PORTS_B, 0x80, true);
 	assert_int_equal(OPEN_MSRS, 6);
 	assert_int_equal(OPEN_PORTS, 2);
 	maps_prepare(&v, f);
 	assert_int_equal(OPEN_MSRS, 4);
-	assert_true(get_bit(msrs, msr_bit(0x11, true)));
+	assert_true(get_bit(msrs, msr_bit(0x48, true)));
 	assert_true(get_bit(msrs, msr_bit(0xc0000102, false)));
 	assert_int_equal(OPEN_PORTS, 1);
 	assert_true(get_bit(ports, 0x8080));
@@ -275,7 +276,8 @@ static void l1s_own_bitmap(void **state)
 	for (uint32_t msr = 0; msr < 0x2000; msr++) {
 		for (int write = 0; write < 2; write++) {
 			assert_int_equal(get_bit(bitmap, msr_bit(msr, write)), kept(msr, write));
-			assert_false(get_bit(bitmap, msr_bit(0xc0000000 + msr, write)));
+			assert_int_equal(get_bit(bitmap, msr_bit(0xc0000000 + msr, write)),
+					 kept(0xc0000000 + msr, write));
 		}
 	}
 }
@@ -283,8 +285,8 @@ static void l1s_own_bitmap(void **state)
 /* Nor while a guest runs whose L1 opens what it can. */
 static void a_guest_reaches_no_more(void **state)
 {
-	const uint32_t msr[] = {0x3a,  0x480, 0x491, 0x200, 0x20f, 0x250, 0x26f,
-				0x2ff, 0x1b,  0x830, 0xda0, 0x560, 0x600};
+	const uint32_t msr[] = {0x3a,  0x480, 0x491, 0x200, 0x20f, 0x250, 0x26f, 0x2ff, 0x1b,
+				0x830, 0xda0, 0x560, 0x600, 0x79,  0x1d9, 0x1a0, 0x401, 0xc0000104};
 	bool opened;
 
 	for (size_t i = 0; i < ARRAY_SIZE(msr); i++) {
@@ -295,6 +297,8 @@ static void a_guest_reaches_no_more(void **state)
 	assert_true(maps_msr(&v, MSR_APIC_BASE, false, &opened));
 	assert_true(opened);
 	assert_true(maps_msr(&v, 0x210, true, &opened)); /* no MTRR on this CPU */
+	assert_false(opened);
+	assert_true(maps_msr(&v, 0x210, false, &opened));
 	assert_true(opened);
 }
 

@@ -43,6 +43,15 @@ void vmx_close_window(struct cpu *c)
 {
 }
 
+void vmx_hide(struct cpu *c, enum exit_reason reason, uint8_t vector)
+{
+}
+
+struct injection vmx_injection(uint32_t event, uint32_t error)
+{
+	return (struct injection){0};
+}
+
 void vmx_redeliver(void)
 {
 }

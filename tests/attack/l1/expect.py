@@ -14,6 +14,8 @@ WROTE = ("stopped: L1 wrote to its memory",)
 TABLE = ("stopped: L1 changed its table in a way that is not allowed",)
 TAKEN = ("stopped: L1 has taken a page away that it needs, or not populated it",)
 NEVER = ("never launched",)
+REGISTERS = ("stopped: L1 changed registers that the instruction does not write",)
+EVENT = ("stopped: L1 injected an event that the guest does not expect",)
 TORN_DOWN = ("torn down",)
 ROUNDS = ("none",)  # a new victim in each
 
@@ -53,7 +55,7 @@ ATTACKS = {
     "copy-page": Attack("bring one page's ciphertext in another's place", TABLE),
     "change-taken": Attack("flip a bit in a page that was taken away", TABLE),
     "mmio-answer": Attack("answer a load from its memory like a device", TAKEN),
-    "mark-answer": Attack("the same by a mark for recalculation", GOES_ON),
+    "mark-answer": Attack("the same by a mark for recalculation", REGISTERS),
     "marked-leaf": Attack("another page in a marked entry", TABLE),
     "reserved-leaf": Attack("another page in an entry with a reserved bit", TABLE),
     "table-replaced": Attack("another table in a table's place", TABLE),
@@ -89,8 +91,8 @@ ATTACKS = {
     "two-vms-one-root": Attack("two VMs have its root", GOES_ON),
     "root-alias": Attack("the same by its root in other bits", GOES_ON),
     "root-crafted": Attack("the same by roots that are none, the monitor's, the victim's", GOES_ON),
-    "vcpu-replaced": Attack("a vCPU's control structure serves another guest in between", GOES_ON),
-    "vcpu-steered": Attack("change a vCPU's RIP", GOES_ON, open=True),
+    "vcpu-replaced": Attack("a vCPU's control structure serves another guest in between", REGISTERS),
+    "vcpu-steered": Attack("change a vCPU's RIP", REGISTERS),
     "vcpu-twice": Attack("one vCPU on two CPUs", GOES_ON),
     "table-reused": Attack("tear its table down while it runs", TORN_DOWN),
     # Both emulators flush the whole TLB at each entry and exit.
@@ -108,8 +110,27 @@ ATTACKS = {
     "race-link": Attack("CPU 1 flips entries of tables that are linked into a live table", GOES_ON),
     "shared-child": Attack("a table in a new one's place, with one below it that is live", GOES_ON),
     # svm.c, vmx.c
-    "assist-read": Attack("read code of its by decode assists", GOES_ON, hw=("svm",)),
+    "registers-read": Attack("read registers after an exit", GOES_ON, hw=("svm",)),
+    "registers-write": Attack("change registers after an exit", GOES_ON, hw=("svm",)),
+    "state-write": Attack("change stack, tables and flags by the VMCB", GOES_ON, hw=("svm",)),
+    "instruction-skipped": Attack("go on behind the next instruction", REGISTERS, hw=("svm",)),
+    "inject-machine-check": Attack("inject #MC", EVENT, hw=("svm",)),
+    "inject-page-fault": Attack("inject #PF", EVENT, hw=("svm",)),
+    "inject-interrupt": Attack("inject interrupt 80h, which is off", EVENT, hw=("svm",)),
+    "inject-software": Attack("inject INT 80h", EVENT, hw=("svm",)),
+    "inject-nmi": Attack("inject an NMI that nobody sent", EVENT, hw=("svm",)),
+    "inject-virtual": Attack("the same by a virtual interrupt", EVENT, hw=("svm",)),
+    "assist-read": Attack("read code of its by decode assists", TAKEN, hw=("svm",)),
     "host-save-in-victim": Attack("VMRUN keeps L1's state in its page", GOES_ON, hw=("svm",)),
     "virtual-apic-in-victim": Attack("its page is a virtual APIC", GOES_ON, hw=("vmx",)),
     "apic-access-in-victim": Attack("its page is the APIC, which L1 answers for", GOES_ON, hw=("vmx",)),
+    # dma.c: QEMU's device, and an IOMMU; Bochs has neither.
+    "dma-read": Attack("a device reads its secret", GOES_ON, hw=("svm",)),
+    "dma-write": Attack("a device writes to a page", GOES_ON, hw=("svm",)),
+    "dma-cached": Attack("the same, of a page that it read before", GOES_ON, hw=("svm",)),
+    "dma-table": Attack("a device writes to its nested table", GOES_ON, hw=("svm",)),
+    "dma-late": Attack("a device's write is under way when it is launched", GOES_ON, hw=("svm",)),
+    "dma-taken": Attack("a device reads a page that was taken away", GOES_ON, hw=("svm",)),
+    "dma-read-below": Attack("a device reads the monitor's memory", ROUNDS, hw=("svm",)),
+    "dma-write-below": Attack("a device writes to the monitor's memory", GOES_ON, hw=("svm",)),
 }

@@ -7,7 +7,8 @@ void l1_main(void)
 {
 	static const struct attack *const lists[] = {read_attacks,  write_attacks, page_attacks,
 						     table_attacks, vcpu_attacks,  race_attacks,
-						     link_attacks,  hv_attacks,    NULL};
+						     link_attacks,  hv_attacks,    dma_attacks,
+						     NULL};
 
 	vendor_start();
 	world_run(lists);

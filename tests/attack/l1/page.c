@@ -199,6 +199,10 @@ static void mark_answer(void)
 		nested_flush(&v->g);
 		came = vm_enter(v);
 	}
+	if (came == CAME_REFUSED) {
+		failed("it is not entered behind its load");
+		return;
+	}
 	CHECK(came == CAME_SIGNAL, "it does not go on: exit 0x%x", v->exit);
 	if (v->shared->reply == FAKE)
 		succeeded("it took what L1 said for its memory");

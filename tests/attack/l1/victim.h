@@ -30,6 +30,7 @@
 
 #define SIGNAL_PORT 0x5a5a
 #define STRING_PORT 0x5a5c
+#define HOLD_PORT 0x5a5e
 
 enum command {
 	VICTIM_START = 1,  /* makes secret and data. argument[0]: the CPU has RDRAND */
@@ -47,6 +48,7 @@ enum command {
 	VICTIM_PORTS,   /* IN from argument[1] ports from argument[0] on; then a hypercall */
 	VICTIM_FLAG,    /* reply: victim_flag */
 	VICTIM_SET_TPR, /* argument[0] goes to CR8 */
+	VICTIM_HOLD, /* OUT to HOLD_PORT with the secret in registers; reply: whether they are as they were */
 	VICTIM_START_UP, /* INIT and a start-up IPI for vector argument[0] to APIC 1, by stores of 2 bytes */
 };
 

@@ -24,6 +24,17 @@ TCG_CPU = "max,-smap,-rdtscp"
 # changes a word of the first CPU's that has nothing to do with it, and not atomically
 # (docs/hardware.md). Xen's FPU switching is lazy without XSAVE, and dom0 stays on the first CPU.
 TCG_CPU_SMP = TCG_CPU + ",-xsave"
+# docs/dma.md says how good they are.
+IOMMUS = {"none": None, "vtd": "intel-iommu", "vtd48": "intel-iommu,aw-bits=48,snoop-control=on",
+          "amdvi": "amd-iommu,intremap=on"}
+# More devices: a DMA engine for any driver, disks with nothing on them.
+DEVICES = {
+    "edu": ["-device", "edu,dma_mask=0xffffffffffff"],
+    "ahci": ["-drive", "if=none,id=ahci,format=raw,file=%s", "-device", "ide-hd,drive=ahci"],
+    "virtio": ["-drive", "if=none,id=virtio,format=raw,file=%s", "-device",
+               "virtio-blk-pci,drive=virtio,disable-legacy=on,iommu_platform=on"],
+}
+DISK_BYTES = 16 << 20
 XEN_ARGS_SMP = "dom0_max_vcpus=1 dom0_vcpus_pin"
 PR_SET_PDEATHSIG = 1
 
@@ -44,6 +55,14 @@ def die_with_parent():
 def doubled(text):
     """QEMU splits -initrd at single commas."""
     return text.replace(",", ",,")
+
+
+def disk(folder, name):
+    """An empty disk of this run's, below build/, where it is sparse."""
+    path = os.path.join(folder, name + ".img")
+    with open(path, "ab") as f:
+        f.truncate(DISK_BYTES)
+    return path
 
 
 class Machine:
@@ -108,14 +127,17 @@ class Machine:
 class Qemu(Machine):
     """
     One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
-    CPUs. bare: L1 is not Xen.
+    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind.
     """
 
     log = "qemu.log"
 
-    def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False):
+    def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False,
+                 iommu="none", devices=(), ram=None):
         super().__init__()
+        self.iommu, self.devices = IOMMUS[iommu], devices
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
+        self.ram = ram
         self.kvm = not icount and nested_kvm(hw)
         self.clock = "ns of -icount" if icount else "TSC ticks"
         if self.kvm:
@@ -129,7 +151,8 @@ class Qemu(Machine):
             self.xen_args = XEN_ARGS_SMP if smp else "spec-ctrl=eager-fpu"
         self.cpu = cpu or self.cpu
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
-                     "cpus": cpus, "mem_mb": self.mem, "icount": icount}
+                     "cpus": cpus, "mem_mb": self.mem, "icount": icount, "iommu": iommu,
+                     "devices": list(devices)}
         self.socket = "/tmp/lab-%d.sock" % os.getpid()
 
     def describe(self):
@@ -154,8 +177,15 @@ class Qemu(Machine):
                  "-serial", "chardev:com1",
                  "-chardev", "file,id=com2,path=" + doubled(os.path.join(folder, "dom0.log")),
                  "-serial", "chardev:com2"]
+        args += ["-device", self.iommu] if self.iommu else []
+        for name in self.devices:
+            args += [a.replace("%s", doubled(disk(folder, name))) if "%s" in a else a
+                     for a in DEVICES[name]]
         if debug_exit:
             args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        if self.ram:
+            args += ["-object", "memory-backend-file,id=ram,share=on,size=%dM,mem-path=%s" %
+                     (self.mem, doubled(self.ram)), "-machine", "memory-backend=ram"]
         if self.icount:
             args += ["-icount", "shift=0,sleep=off"]
         if self.gdb:

@@ -14,7 +14,7 @@ from . import errors, grub, guests, image, isolinux, paths
 from .bochs import Bochs
 from .cpio import Cpio
 from .errors import LabError
-from .machine import Boot, Qemu, nested_kvm
+from .machine import DEVICES, IOMMUS, Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
 
@@ -34,7 +34,11 @@ def parser(sub):
     p.add_argument("--cpus", type=int,
                    help="default: 2, but 1 for Xen on AMD: docs/hardware.md")
     p.add_argument("--mem", type=int, metavar="MB", help="default: 3072, on Bochs 1536")
+    p.add_argument("--ram", metavar="FILE", help="QEMU: RAM is this file, and stays there")
     p.add_argument("--cpu-model", metavar="MODEL", help="another CPU, as the emulator names it")
+    p.add_argument("--iommu", choices=IOMMUS, default="none", help="QEMU's: Intel's with 39 or 48"
+                   " bits, or AMD's; with any CPU")
+    p.add_argument("--device", action="append", default=[], choices=DEVICES, help="QEMU's")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--in-turn", action="store_true",
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
@@ -97,8 +101,11 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
+        if o.iommu != "none" or o.device:
+            raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
-    return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1))
+    return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
+                o.iommu, o.device, o.ram)
 
 
 def run_folder(name):
@@ -259,7 +266,7 @@ def run(o, on_phase, on_output=emit):
         session.look()
         facts = summary(o, session, command, status, failure)
         session.write_summary(facts)
-        for name in ("initrd", "boot.iso"):
+        for name in ("initrd", "boot.iso", "ahci.img", "virtio.img"):
             if os.path.exists(os.path.join(folder, name)):
                 os.unlink(os.path.join(folder, name))
     return status, facts

@@ -12,7 +12,7 @@
 #include "ept/mtrr.h"
 #include "monitor/fake/machine.h"
 #include "monitor/fake/msr.h"
-#include "monitor/vmx/vmx.h"
+#include "monitor/types.h"
 
 #define TOP (4 * GIB)
 #define DEF_TYPE 0x2ffu
@@ -20,8 +20,6 @@
 #define MASK_1G (((1ull << 40) - GIB) | 0x800)
 #define BASE(n) (0x200u + 2 * (n))
 #define MASK(n) (0x201u + 2 * (n))
-
-struct vmx_caps hw_caps = {.phys_bits = 40}; /* as caps.c would find them */
 
 static const uint32_t fixed[] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
 				 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
@@ -42,7 +40,7 @@ static int set_up(void **state)
 	}
 	fake_catch();
 	ept_limits(true, true);
-	assert_int_equal(host_init(TOP, true, types_read()), 0);
+	assert_int_equal(host_init(TOP, true, types_read(40, true)), 0);
 	return 0;
 }
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/clock.h"
+
+#include "monitor/arch.h"
+
+#define MSR_TSC 0x10u
+#define MSR_TSC_ADJUST 0x3bu
+
+/* Forward, and not so far that the counter wraps around. */
+static bool is_forward(const struct clock *c, uint64_t wanted)
+{
+	uint64_t now = arch_rdtsc();
+
+	return (int64_t)(wanted - c->offset) >= 0 && now + wanted >= now + c->offset;
+}
+
+uint64_t clock_enter(struct clock *c, uint64_t wanted, bool exits)
+{
+	if (c->started && wanted == c->wanted && !c->set)
+		return c->offset;
+	if (!c->started)
+		c->exits = exits;
+	if (!c->started || c->set || is_forward(c, wanted))
+		c->offset = wanted;
+	if (c->set)
+		c->seen = 0;
+	c->wanted = wanted;
+	c->started = true;
+	c->set = false;
+	return c->offset;
+}
+
+uint64_t clock_answer(struct clock *c, uint64_t answer)
+{
+	if (answer > c->seen)
+		c->seen = answer;
+	return c->seen;
+}
+
+void clock_written(struct clock *c, uint32_t msr)
+{
+	if (msr == MSR_TSC || msr == MSR_TSC_ADJUST)
+		c->set = true;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What boot makes of ACPI's tables together. */
+#include "tests/unit/test_ports.h"
+
+#include "tests/unit/test_boot_tables.h"
+
+#define TABLES 0x3e02000u
+#define MAP_ADD(start, len) assert_int_equal(memmap_add(&info.map, start, len, REGION_RAM), 0)
+
+static struct boot_info info;
+static const char *why;
+
+static void start(void)
+{
+	machine(1);
+	chips();
+	ram_all(false);
+	memset(&ram[TABLES_RSDP], 0, 20);
+	memset(&info, 0, sizeof(info));
+	MAP_ADD(0, 0x80000000);
+}
+
+static void put_mcfg(uint64_t base)
+{
+	uint8_t body[24] = {0};
+
+	memcpy(body + 8, &base, sizeof(base));
+	body[19] = 1;
+	table_put(TABLES, "MCFG", body, TABLE_HEADER + sizeof(body));
+	tables_root(TABLES);
+}
+
+static void no_acpi(void **state)
+{
+	start();
+	assert_int_equal(platform_init(&info, &why), 0);
+	assert_int_equal(platform_report().open, PLATFORM_OPEN_POWER);
+	resets(0xcf9, 1, 6);
+	assert_false(port_exits(PM1, 2));
+}
+
+static void configuration_space(void **state)
+{
+	start();
+	put_mcfg(ECAM);
+	assert_int_equal(platform_init(&info, &why), 0);
+	assert_false(host_allows(HPA(ECAM), TABLE_W));
+	assert_true(host_allows(HPA(ECAM + 2 * MIB), TABLE_W));
+}
+
+static void configuration_space_in_ram(void **state)
+{
+	start();
+	put_mcfg(0x7ff00000);
+	assert_int_equal(platform_init(&info, &why), ERR_INVAL);
+	assert_string_equal(why, "ACPI's MCFG lies in RAM");
+}
+
+static void bad_tables_stop_the_boot(void **state)
+{
+	start();
+	put_mcfg(ECAM + 1);
+	assert_int_equal(platform_init(&info, &why), ERR_INVAL);
+	table_put(TABLES, "FACP", "", TABLE_HEADER);
+	tables_root(TABLES);
+	assert_int_equal(platform_init(&info, &why), ERR_INVAL);
+	assert_string_equal(why, "ACPI's FADT is too short");
+}
+
+static void sleep_registers(void **state)
+{
+	uint8_t body[116 - TABLE_HEADER] = {0};
+
+	start();
+	put16(&body[64 - TABLE_HEADER], PM1);
+	table_put(TABLES, "FACP", body, TABLE_HEADER + sizeof(body));
+	tables_root(TABLES);
+	assert_int_equal(platform_init(&info, &why), 0);
+	assert_int_equal(platform_report().open, 0);
+	assert_true(port_exits(PM1, 2));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_acpi),
+		cmocka_unit_test(configuration_space),
+		cmocka_unit_test(configuration_space_in_ram),
+		cmocka_unit_test(bad_tables_stop_the_boot),
+		cmocka_unit_test(sleep_registers),
+	};
+
+	return RUN_APART(tests);
+}
