@@ -201,29 +201,29 @@ static bool has_info(uint64_t code)
 	       code == VMEXIT_IOIO || code == VMEXIT_MSR || code == VMEXIT_NPF;
 }
 
-void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1, uint8_t shown)
+void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1_vmcb, uint8_t shown)
 {
 	const struct vmcb *vmcb = svm_current(cpu);
 	const struct vmcb_control *c = &vmcb->c;
 	uint8_t len = cpu->hw->running->disclosure->exposure.len;
 	uint64_t next = len ? cpu->regs.rip + len : 0;
 
-	l1->c.int_ctl =
-		(l1->c.int_ctl & ~(V_TPR_MASK | V_IRQ)) | (c->int_ctl & (V_TPR_MASK | V_IRQ));
-	l1->c.int_state = c->int_state & INT_STATE_SHADOW;
-	l1->c.exit_code = c->exit_code;
-	l1->c.exit_info1 = has_info(c->exit_code) ? c->exit_info1 : 0;
-	l1->c.exit_info2 = c->exit_code == VMEXIT_NPF    ? c->exit_info2
-			   : c->exit_code == VMEXIT_IOIO ? next
-							 : 0;
-	l1->c.exit_int_info = c->exit_int_info;
-	l1->c.event_inj = 0;
-	l1->c.next_rip = next;
+	l1_vmcb->c.int_ctl =
+		(l1_vmcb->c.int_ctl & ~(V_TPR_MASK | V_IRQ)) | (c->int_ctl & (V_TPR_MASK | V_IRQ));
+	l1_vmcb->c.int_state = c->int_state & INT_STATE_SHADOW;
+	l1_vmcb->c.exit_code = c->exit_code;
+	l1_vmcb->c.exit_info1 = has_info(c->exit_code) ? c->exit_info1 : 0;
+	l1_vmcb->c.exit_info2 = c->exit_code == VMEXIT_NPF    ? c->exit_info2
+				: c->exit_code == VMEXIT_IOIO ? next
+							      : 0;
+	l1_vmcb->c.exit_int_info = c->exit_int_info;
+	l1_vmcb->c.event_inj = 0;
+	l1_vmcb->c.next_rip = next;
 	shown = c->insn_len < shown ? c->insn_len : shown;
-	l1->c.insn_len = shown;
-	memcpy(l1->c.insn_bytes, c->insn_bytes, shown);
-	memset(l1->c.insn_bytes + shown, 0, DECODE_MAX - shown);
-	show_state(cpu, &l1->s, &vmcb->s);
+	l1_vmcb->c.insn_len = shown;
+	memcpy(l1_vmcb->c.insn_bytes, c->insn_bytes, shown);
+	memset(l1_vmcb->c.insn_bytes + shown, 0, DECODE_MAX - shown);
+	show_state(cpu, &l1_vmcb->s, &vmcb->s);
 }
 
 /* --- what accept.c asks for ----------------------------------------------------------------------------- */

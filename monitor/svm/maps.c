@@ -45,6 +45,7 @@ void svm_maps_reset(struct hw_vcpu *v, bool isolated)
 		for (uint32_t n = 0; n < 2 * own_msr[i].count; n++) {
 			int bit = msr_bit(own_msr[i].first + n / 2, n % 2);
 
+			ASSERT(bit >= 0);
 			v->msr.bits[bit / 8] &= (uint8_t) ~(1u << bit % 8);
 		}
 }

@@ -167,7 +167,7 @@ void svm_hide_offer(struct cpu *cpu, const struct vmcb_save *s);
 void svm_hide(struct cpu *cpu);
 void svm_unhide(struct cpu *cpu);
 /* What L1 reads in its VMCB after an exit; `shown` bytes of the instruction are its to see. */
-void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1, uint8_t shown);
+void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1_vmcb, uint8_t shown);
 /* The guest has touched a debug register for the first time. */
 void svm_hide_debug(struct cpu *cpu);
 struct injection svm_injection(uint64_t event);

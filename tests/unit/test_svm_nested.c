@@ -76,10 +76,10 @@ void svm_hide(struct cpu *c)
 	hidden++;
 }
 
-void svm_hide_exit(const struct cpu *c, struct vmcb *to, uint8_t n)
+void svm_hide_exit(const struct cpu *c, struct vmcb *l1_vmcb, uint8_t shown)
 {
-	to->c.exit_code = runs.c.exit_code;
-	shown_bytes = n;
+	l1_vmcb->c.exit_code = runs.c.exit_code;
+	shown_bytes = shown;
 }
 
 struct injection svm_injection(uint64_t event)

@@ -179,7 +179,7 @@ static void start_up(uint64_t vector)
 /* The secret in eight registers, which L1 has nothing to do with. */
 static bool held(void)
 {
-	uint64_t got[SECRET_WORDS];
+	uint64_t got[SECRET_WORDS] = {0};
 	bool same = true;
 
 	__asm__ volatile("push %%rbp\npush %%rdi\n"
