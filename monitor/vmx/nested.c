@@ -203,6 +203,11 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	memset(&current->dirty, 0, sizeof(current->dirty));
 	cpu->hw->running = v;
 	vmx_load_regs(cpu);
+	if (v->guest->isolated) { /* the VMCS has the guest's own, where L1 has not written them */
+		cpu->regs.r[RSP] = f[F_GUEST_RSP];
+		cpu->regs.rip = f[F_GUEST_RIP];
+		cpu->regs.rflags = f[F_GUEST_RFLAGS];
+	}
 	if (!(cpu2_of(f) & CPU2_EPT) && vmx_pae_paging(f[F_GUEST_CR0], f[F_GUEST_CR4], 0) &&
 	    !(f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64) && vmx_load_pdptes(f[F_GUEST_CR3]))
 		return BAD_STATE_PDPTE;
