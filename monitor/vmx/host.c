@@ -18,7 +18,7 @@ static void host_exit(struct cpu *cpu, uint32_t reason)
 	if (reason == REASON_PORT) {
 		exit.port = PORT_NUMBER(q);
 		exit.size = PORT_SIZE(q);
-		exit.in = q & PORT_IN;
+		exit.in = q & PORT_IS_IN;
 		exit.string = q & PORT_STRING;
 	}
 	exit_host(cpu, &exit);

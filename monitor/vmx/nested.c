@@ -375,7 +375,7 @@ static void tell(struct cpu *cpu)
 	x.exec = reason == REASON_EPT_VIOLATION && (q & VIOLATION_EXEC);
 	x.string = q & PORT_STRING;
 	if (x.reason == EXIT_PORT) {
-		x.write = !(q & PORT_IN);
+		x.write = !(q & PORT_IS_IN);
 		x.bytes = (uint8_t)PORT_SIZE(q);
 	}
 	x.vector = EVENT_VECTOR(vmx_read(VMCS_EXIT_EVENT));

@@ -165,7 +165,7 @@ enum vmcs_field {
 
 /* Qualification of an I/O instruction: SDM vol. 3, table 28-5. */
 #define PORT_SIZE(q) (((q)&7) + 1)
-#define PORT_IN (1u << 3)
+#define PORT_IS_IN (1u << 3)
 #define PORT_STRING (1u << 4)
 #define PORT_NUMBER(q) ((uint16_t)((q) >> 16))
 
