@@ -4,18 +4,24 @@
  * library, so that it adds nothing of its own: a libc's start alone executes dozens of CPUIDs.
  *   work time CMD ARGS...  runs CMD (a full path) and prints the TSC ticks it took and its status
  *   work integer N         N rounds of a xorshift generator, in registers
+ *   work fpu N             N rounds of SSE2 arithmetic on four vectors; their sum has to be right
+ *   work both N            N rounds of FPU and CPUID in turn: its registers go out and come back each time
+ *   work wakes N           integer N, while another process wakes up every 100 us: timer interrupts
  *   work cpuid N           N times CPUID, leaf 0
  *   work port PORT N       N times a byte out to PORT (root; PORT up to 65535)
  * Prints "TICKS STATUS"; for the loops STATUS is 0.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
 	SYS_WRITE = 1,
+	SYS_NANOSLEEP = 35,
 	SYS_FORK = 57,
 	SYS_EXECVE = 59,
 	SYS_EXIT = 60,
 	SYS_WAIT4 = 61,
+	SYS_KILL = 62,
 	SYS_IOPL = 172
 };
 
@@ -82,6 +88,42 @@ static void cpuid(uint64_t rounds)
 	}
 }
 
+/* Each vector grows by its step in each round; a lost or foreign register makes another sum. */
+static uint64_t fpu(uint64_t rounds, bool exits)
+{
+	typedef double v2 __attribute__((vector_size(16)));
+	v2 a = {0, 0}, b = {0, 0}, c = {0, 0}, d = {0, 0};
+	const v2 one = {1, 2}, two = {3, 4};
+	double expected = 20 * (double)rounds, sum;
+
+	for (uint64_t i = rounds; i; i--) {
+		a += one;
+		b += two;
+		c += one;
+		d += two;
+		__asm__ volatile("" : "+x"(a), "+x"(b), "+x"(c), "+x"(d));
+		if (exits)
+			cpuid(1);
+	}
+	a += b + c + d;
+	sum = a[0] + a[1];
+	return sum < expected || sum > expected;
+}
+
+static void wakes(uint64_t rounds)
+{
+	static const long nap[2] = {0, 100000};
+	long pid = call(SYS_FORK, 0, 0, 0, 0);
+
+	while (pid == 0)
+		call(SYS_NANOSLEEP, (long)nap, 0, 0, 0);
+	integer(rounds);
+	if (pid > 0) {
+		call(SYS_KILL, pid, 9, 0, 0);
+		call(SYS_WAIT4, pid, 0, 0, 0);
+	}
+}
+
 static void port(uint16_t to, uint64_t rounds)
 {
 	for (; rounds; rounds--)
@@ -118,6 +160,10 @@ __attribute__((used)) static void start(long *stack)
 		status = run(argv + 2, argv + argc + 1);
 	else if (kind == 'i')
 		integer(number(argv[2]));
+	else if (kind == 'f' || kind == 'b')
+		status = fpu(number(argv[2]), kind == 'b');
+	else if (kind == 'w')
+		wakes(number(argv[2]));
 	else if (kind == 'c')
 		cpuid(number(argv[2]));
 	else if (kind == 'p')
