@@ -2,6 +2,7 @@
 /* Consistency checks of VMRUN: APM volume 2, 15.5.1, and what the monitor's own rules add. */
 #include "ept/phys.h"
 #include "monitor/arch.h"
+#include "monitor/lib.h"
 #include "monitor/svm/svm.h"
 
 #define HIGH32 0xffffffff00000000u
@@ -61,14 +62,9 @@ static const char *check_event(uint64_t e)
 	}
 }
 
-const char *svm_check_controls(const struct vmcb_control *c)
+/* They are walked and read by checks of their own; here it is about what L1 is told. */
+static const char *check_pages(const struct vmcb_control *c)
 {
-	if (!(c->intercept2 & INTERCEPT2(VMEXIT_VMRUN)))
-		return "VMRUN is not intercepted";
-	if (!c->asid)
-		return "ASID is 0";
-	if (c->nested_ctl & ~NESTED_CTL_NP)
-		return "a nested control that is not offered (SEV, GMET, shadow stacks)";
 	if (!phys_host(HPA(c->msrpm_base & PAGE_MASK), MSRPM_BYTES))
 		return "the MSR permission map is not in memory";
 	if (!phys_host(HPA(c->iopm_base & PAGE_MASK), IOPM_BYTES))
@@ -77,5 +73,26 @@ const char *svm_check_controls(const struct vmcb_control *c)
 	    (page_offset(c->nested_cr3 & ~(uint64_t)CR3_CACHE_BITS) ||
 	     !phys_host(HPA(c->nested_cr3 & PAGE_MASK), PAGE_SIZE)))
 		return "the nested table is not in memory";
+	return NULL;
+}
+
+const char *svm_check_controls(const struct vmcb_control *c, struct svm_looked *looked)
+{
+	struct svm_looked now = {c->msrpm_base, c->iopm_base, c->nested_cr3, c->nested_ctl,
+				 owner_taken() + 1};
+	const char *wrong;
+
+	if (!(c->intercept2 & INTERCEPT2(VMEXIT_VMRUN)))
+		return "VMRUN is not intercepted";
+	if (!c->asid)
+		return "ASID is 0";
+	if (c->nested_ctl & ~NESTED_CTL_NP)
+		return "a nested control that is not offered (SEV, GMET, shadow stacks)";
+	if (memcmp(&now, looked, sizeof(now)) != 0) {
+		wrong = check_pages(c);
+		if (wrong)
+			return wrong;
+		*looked = now;
+	}
 	return check_event(c->event_inj);
 }

@@ -253,7 +253,7 @@ void svm_vmrun(struct cpu *cpu)
 	hw->request_hpa = HPA(hpa);
 	memcpy(&hw->request, &l1->c, CONTROL_BYTES);
 	__asm__ volatile("" ::: "memory");
-	wrong = svm_check_controls(&hw->request);
+	wrong = svm_check_controls(&hw->request, &hw->looked);
 	if (!wrong && (hw->request.nested_ctl & NESTED_CTL_NP) && !(hw->vmcb->s.efer & EFER_LMA))
 		wrong = "nested paging with L1 outside long mode";
 	if (wrong) {

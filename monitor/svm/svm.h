@@ -19,6 +19,11 @@
 enum gif_mode { GIF_OPEN, GIF_WATCH, GIF_HELD }; /* gif.c */
 
 /* State of one physical CPU. */
+/* Pages of L1's that were looked at, and owner_taken() + 1 then: they are L1's while that is the same. */
+struct svm_looked {
+	uint64_t msrpm, iopm, nested_cr3, nested_ctl, taken;
+};
+
 struct hw_cpu {
 	struct vmcb *vmcb; /* L1's */
 	uint64_t vmcb_hpa;
@@ -52,6 +57,7 @@ struct hw_cpu {
 	uint64_t host_xcr0;
 	struct vmcb *shown; /* what VMLOAD gives L1 after an exit: FS and GS, or zeros */
 	struct tag_pool asids;
+	struct svm_looked looked; /* at the last entry */
 };
 _Static_assert(sizeof(struct hw_cpu) <= PAGE_SIZE, "one page: hw_cpu_prepare()");
 
@@ -112,7 +118,7 @@ bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened
 void svm_maps_host(uint8_t *msrpm);
 
 /* check.c: what VMRUN is to refuse. NULL, or what is wrong. G_PAT counts in every guest. */
-const char *svm_check_controls(const struct vmcb_control *c);
+const char *svm_check_controls(const struct vmcb_control *c, struct svm_looked *looked);
 /* Bits of EFER that some CPU defines. */
 #define SVM_EFER_DEFINED \
 	0x36fd01u /* SCE LME LMA NXE SVME LMSLE FFXSR TCE MCOMMIT INTWB UAIE AIBRSE */

@@ -60,7 +60,9 @@ static void check_vmcb(const struct vmcb *vmcb)
 {
 	const struct svm_features features = {.phys_bits = 40};
 
-	if (!svm_check_controls(&vmcb->c)) {
+	struct svm_looked none = {0};
+
+	if (!svm_check_controls(&vmcb->c, &none)) {
 		ASSERT(vmcb->c.asid && (vmcb->c.intercept2 & INTERCEPT2(VMEXIT_VMRUN)));
 		ASSERT(phys_host(HPA(vmcb->c.msrpm_base & PAGE_MASK), MSRPM_BYTES));
 		ASSERT(phys_host(HPA(vmcb->c.iopm_base & PAGE_MASK), IOPM_BYTES));

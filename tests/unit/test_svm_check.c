@@ -43,7 +43,8 @@ static int tear_down(void **state)
 
 static const char *wrong(void)
 {
-	const char *controls = svm_check_controls(&v.c);
+	struct svm_looked none = {0};
+	const char *controls = svm_check_controls(&v.c, &none);
 
 	return controls ? controls : svm_check_state(&v.s, &features);
 }
@@ -115,6 +116,24 @@ static void the_nested_table_is_in_memory(void **state)
 	for (unsigned int bit = 0; bit < 12; bit++)
 		TRY(v.c.nested_cr3, 0x5000 | 1u << bit,
 		    bit == 3 || bit == 4 ? NULL : "nested table");
+}
+
+/* What was looked at once is so until a page of L1's changes hands, or L1 names another. */
+static void pages_are_looked_at_again(void **state)
+{
+	struct svm_looked looked = {0};
+
+	assert_null(svm_check_controls(&v.c, &looked));
+	assert_null(svm_check_controls(&v.c, &looked));
+	assert_true(owner_change(HPA(0x5000), OWNER_WORD(OWNER_HOST), OWNER_WORD(OWNER_BUSY)));
+	assert_non_null(svm_check_controls(&v.c, &looked));
+	v.c.nested_cr3 = 0x6000;
+	assert_null(svm_check_controls(&v.c, &looked));
+	v.c.msrpm_base = RAM_SIZE;
+	assert_non_null(svm_check_controls(&v.c, &looked));
+	v.c.msrpm_base = 0x10000;
+	v.c.iopm_base = RAM_SIZE;
+	assert_non_null(svm_check_controls(&v.c, &looked));
 }
 
 static void events(void **state)
@@ -199,6 +218,7 @@ int main(void)
 		cmocka_unit_test_setup(controls, set_up),
 		cmocka_unit_test_setup(maps_are_in_memory, set_up),
 		cmocka_unit_test_setup(the_nested_table_is_in_memory, set_up),
+		cmocka_unit_test_setup(pages_are_looked_at_again, set_up),
 		cmocka_unit_test_setup(events, set_up),
 		cmocka_unit_test_setup(efer, set_up),
 		cmocka_unit_test_setup(control_registers, set_up),
