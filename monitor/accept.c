@@ -233,8 +233,9 @@ static bool set_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t ef
 }
 
 /* L1 has accepted the guest's value, which is taken from the guest. */
-static enum stop_reason change(struct cpu *cpu, const struct disclosure *d)
+static enum stop_reason change(struct cpu *cpu, struct guest_vcpu *v)
 {
+	const struct disclosure *d = v->disclosure;
 	const uint64_t *r = d->before.r;
 	uint64_t value = (uint32_t)r[RAX] | r[RDX] << 32;
 	struct walk_space space;
@@ -248,7 +249,7 @@ static enum stop_reason change(struct cpu *cpu, const struct disclosure *d)
 	else if (d->exposure.row == EXPOSURE_MSR_WRITE && (uint32_t)r[RCX] == MSR_EFER)
 		valid = set_control(cpu, space.cr0, space.cr4, value);
 	else if (d->exposure.row == EXPOSURE_XSETBV)
-		valid = hw_guest_xsetbv(cpu, (uint32_t)r[RCX], value);
+		valid = fpu_xsetbv(cpu, v, (uint32_t)r[RCX], value);
 	return valid ? STOP_NONE : STOP_REGISTERS;
 }
 
@@ -266,7 +267,7 @@ static enum stop_reason row(struct cpu *cpu, struct guest_vcpu *v)
 		return cpuid(cpu, v);
 	if (d->exposure.row == EXPOSURE_MSR_READ || d->exposure.row == EXPOSURE_TSC)
 		value_read(cpu, v);
-	return change(cpu, d);
+	return change(cpu, v);
 }
 
 static int read_idt(void *context, gva_t gva, void *buf, size_t n)

@@ -93,6 +93,33 @@ static inline void arch_wrmsr(uint32_t msr, uint64_t v)
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
+/* XCR0. */
+static inline uint64_t arch_xgetbv(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return lo | (uint64_t)hi << 32;
+}
+
+static inline void arch_xsetbv(uint64_t v)
+{
+	__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+}
+
+static inline uint32_t arch_rdpkru(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("rdpkru" : "=a"(v) : "c"(0) : "edx");
+	return v;
+}
+
+static inline void arch_wrpkru(uint32_t v)
+{
+	__asm__ volatile("wrpkru" ::"a"(v), "c"(0), "d"(0));
+}
+
 static inline uint64_t arch_rdtsc(void)
 {
 	uint32_t lo, hi;

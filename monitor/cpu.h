@@ -4,6 +4,7 @@
 #define MONITOR_CPU_H
 
 #include "ept/owner.h"
+#include "monitor/fpu.h"
 #include "monitor/reasons.h"
 
 #define CPU_MAX 64
@@ -54,6 +55,7 @@ struct cpu {
 	uint64_t exit_tsc;       /* when the CPU came out last */
 	uint64_t *charge;        /* where the time since then goes; NULL: charged already */
 	struct exit_stats stats; /* L1's exits on this CPU */
+	struct fpu_host fpu;
 };
 
 /* Sets up n CPUs (1..CPU_MAX) by their APIC ids; the caller runs on apic_id[0]. */

@@ -61,8 +61,8 @@ enum exposure_rip {
 	X(CR, 8, EXPOSURE_OPERAND, 0, EXPOSURE_NEXT, EXPOSURE_GP,                                \
 	  "the value for CR0 or CR4", "accepts the mode, or refuses it by #GP",                  \
 	  "the monitor takes the value from the guest's register itself; the mode is shown anyway") \
-	X(DR, 8, 0, 0, EXPOSURE_STAYS, 0,                                                        \
-	  "that the guest uses debug registers (Intel)", "lets it", "no register")               \
+	X(DR, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                           \
+	  "nothing", "the guest does it", "the monitor keeps them for it")                       \
 	X(DESCRIPTOR, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                   \
 	  "nothing", "the guest does it", "no host needs it")                                    \
 	X(TASK, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                         \

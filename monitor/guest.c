@@ -27,6 +27,7 @@ void guest_init(void)
 
 	for (size_t i = 0; i < GUEST_VCPU_MAX; i++) {
 		guests.vcpu[i].hw = hw_vcpu_create();
+		fpu_create(&guests.vcpu[i].fpu);
 		guests.vcpu[i].disclosure = &disclosures[i];
 	}
 }

@@ -49,6 +49,7 @@ struct guest_vcpu {
 	bool entered;           /* as what it was measured, or started by the guest */
 	bool fresh;             /* taken for the first time: the backend has no state for it yet */
 	struct hw_vcpu *hw;     /* the backend's, one per record, for ever */
+	struct fpu fpu;         /* if the guest is isolated */
 	uint8_t xen_id;         /* Xen's number of the vCPU, if the guest has asked */
 	uint8_t icr_target;     /* APIC id that its next IPI goes to */
 	struct clock clock;     /* if the guest is isolated */

@@ -127,9 +127,14 @@ void hw_guest_moved(struct cpu *cpu);
 /* It takes an exception that L1 raises: #PF at the address that L1 says; #DB of a single step. */
 void hw_guest_takes(struct cpu *cpu, const struct injection *event);
 
-/* New control registers, or XCR; false: no processor may have such. */
+/* New control registers; false: no processor may have such. */
 bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer);
-bool hw_guest_xsetbv(struct cpu *cpu, uint32_t xcr, uint64_t value);
+
+/*
+ * While on, L1 runs with CR0.TS set below it, and its first touch of x87, SSE or AVX state, or of CR0.TS, exits
+ * to fpu_give(); then it does it again (fpu.h).
+ */
+void hw_fpu_trap(struct cpu *cpu, bool on);
 
 /* L1's current address space and mode. */
 void hw_host_space(const struct cpu *cpu, struct walk_space *space);

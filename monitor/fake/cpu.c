@@ -388,7 +388,12 @@ bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer
 	return true;
 }
 
-bool hw_guest_xsetbv(struct cpu *cpu, uint32_t xcr, uint64_t value)
+/* In place of monitor/fpu.c, which is a matter of real registers. */
+void fpu_create(struct fpu *f)
+{
+}
+
+bool fpu_xsetbv(struct cpu *cpu, struct guest_vcpu *v, uint32_t xcr, uint64_t value)
 {
 	if (xcr || !(value & 1))
 		return false;

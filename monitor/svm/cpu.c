@@ -71,15 +71,14 @@ unsigned int hw_address_bits(void)
 struct hw_vcpu *hw_vcpu_create(void)
 {
 	struct hw_vcpu *v;
-	uint8_t *page = mem_pages(8);
+	uint8_t *page = mem_pages(7);
 
-	/* One page each: record, VMCB; two for the MSR map, three for the port map; one for XSAVE. */
+	/* One page each: record, VMCB; two for the MSR map, three for the port map. */
 	v = (struct hw_vcpu *)page;
 	v->vmcb = (struct vmcb *)(page + PAGE_SIZE);
 	v->vmcb_hpa = mem_hpa(v->vmcb).a;
 	v->msr = (struct permit_map){.bits = page + 2 * PAGE_SIZE, .size = MSRPM_BYTES};
 	v->io = (struct permit_map){.bits = page + 4 * PAGE_SIZE, .size = IOPM_BYTES};
-	v->fpu = page + 7 * PAGE_SIZE;
 	return v;
 }
 
@@ -106,7 +105,7 @@ void hw_cpu_prepare(struct cpu *cpu)
 	if (!host_msrpm) {
 		host_msrpm = mem_pages(2);
 		svm_maps_host(host_msrpm);
-		svm_fpu_init();
+		fpu_init();
 	}
 	cpu->hw = hw;
 	hw->shown = mem_pages(1);
@@ -127,7 +126,7 @@ void hw_cpu_enable(struct cpu *cpu)
 			 cpu->index);
 	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
 	arch_wrmsr(MSR_VM_HSAVE_PA, hw->host_save);
-	svm_fpu_enable();
+	fpu_enable();
 	__asm__ volatile("clgi");
 	init_controls(&hw->vmcb->c);
 	hw->vmcb->s.pat = arch_rdmsr(MSR_PAT);
@@ -171,7 +170,7 @@ void hw_host_reset(struct cpu *cpu)
 	uint64_t cache = s->cr0 & (CR0_CD | CR0_NW);
 
 	ASSERT(!hw->running);
-	svm_fpu_give(cpu);
+	fpu_give(cpu);
 	svm_gif_reset(cpu);
 	hw->svme = false;
 	hw->nmi_masked = false;

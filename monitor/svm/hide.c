@@ -49,8 +49,9 @@ void svm_hide_request(struct vmcb_control *r)
 	r->next_rip = 0;
 }
 
-static void begin(struct hw_vcpu *h)
+static void begin(struct guest_vcpu *v)
 {
+	struct hw_vcpu *h = v->hw;
 	struct vmcb_save *s = &h->vmcb->s;
 
 	s->star = s->lstar = s->cstar = s->sfmask = s->kernel_gs_base = 0;
@@ -61,7 +62,7 @@ static void begin(struct hw_vcpu *h)
 	h->vmcb->c.int_state = 0;
 	memset(h->dr, 0, sizeof(h->dr));
 	h->dr_used = false;
-	svm_fpu_begin(h);
+	fpu_begin(&v->fpu);
 	h->hidden = true;
 }
 
@@ -69,7 +70,7 @@ void svm_hide_begin(struct cpu *cpu, struct guest_vcpu *v)
 {
 	__asm__ volatile("vmsave %0" ::"a"(v->hw->vmcb_hpa) : "memory");
 	svm_hide_offer(cpu, &v->hw->vmcb->s);
-	begin(v->hw);
+	begin(v);
 }
 
 void svm_hide_offer(struct cpu *cpu, const struct vmcb_save *s)
@@ -143,7 +144,7 @@ void svm_hide(struct cpu *cpu)
 	show_segments(cpu->hw, v);
 	if (h->dr_used)
 		save_debug(h->dr);
-	svm_fpu_save(cpu, v);
+	fpu_save(cpu, v);
 	if (cpu->hw->pae_forced)
 		h->vmcb->s.cr4 &= ~(uint64_t)CR4_PAE;
 	h->hidden = true;
@@ -159,7 +160,7 @@ void svm_unhide(struct cpu *cpu)
 	__asm__ volatile("vmload %0" ::"a"(h->vmcb_hpa) : "memory");
 	if (h->dr_used)
 		load_debug(h->dr);
-	svm_fpu_load(cpu, v);
+	fpu_load(cpu, v);
 	h->hidden = false;
 }
 
@@ -284,7 +285,7 @@ void hw_guest_reset(struct cpu *cpu, uint8_t vector)
 	s->cr0 = CR0_ET;
 	s->cr4 = CR4_MCE;
 	s->pat = PAT_INIT;
-	begin(h);
+	begin(cpu->hw->running);
 	cpu->hw->pae_forced = false;
 	cpu->regs = (struct regs){.rflags = RFLAGS_FIXED};
 	cpu->regs.r[RDX] = EDX_INIT;

@@ -125,7 +125,7 @@ void svm_host_exit(struct cpu *cpu)
 	case VMEXIT_CR_READ:
 	case VMEXIT_CR_WRITE:
 	case VMEXIT_EXCEPTION + VECTOR_NM:
-		svm_fpu_give(cpu); /* it does it again */
+		fpu_give(cpu); /* it does it again */
 		break;
 	case VMEXIT_INTR:
 		svm_gif_want_exit(cpu);

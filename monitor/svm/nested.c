@@ -214,7 +214,7 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	hw->running = v;
 	if (!v->guest->isolated) {
 		v->hw->hidden = false;
-		svm_fpu_give(cpu);
+		fpu_give(cpu);
 		svm_load_regs(cpu);
 	} else if (!v->entered) {
 		svm_hide_begin(cpu, v);

@@ -50,11 +50,8 @@ struct hw_cpu {
 	/* What L1's VMCB for an isolated guest says, as far as it may count (hide.c). */
 	struct hw_offer offer;
 	uint64_t offer_cr2;
-	/* The guest whose x87 and SSE state is still in the registers while L1 runs, or NULL. */
-	const struct guest_vcpu *fpu;
-	bool fpu_armed;   /* L1 runs with CR0.TS set, and exits when it touches that */
-	uint64_t host_ts; /* L1's own CR0.TS then */
-	uint64_t host_xcr0;
+	bool fpu_armed;     /* hw_fpu_trap() */
+	uint64_t host_ts;   /* L1's own CR0.TS then */
 	struct vmcb *shown; /* what VMLOAD gives L1 after an exit: FS and GS, or zeros */
 	struct tag_pool asids;
 	struct svm_looked looked; /* at the last entry */
@@ -71,9 +68,6 @@ struct hw_vcpu {
 	bool hidden;
 	bool dr_used; /* DR0-3 were touched; before, they are 0 */
 	uint64_t dr[4];
-	uint64_t xcr0;
-	void *fpu;                 /* a page: XSAVE's or FXSAVE's area, as of the last exit to L1 */
-	const struct cpu *fpu_cpu; /* where it ran last */
 };
 _Static_assert(sizeof(struct hw_vcpu) <= PAGE_SIZE, "one page: hw_vcpu_create()");
 
@@ -177,15 +171,6 @@ void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1_vmcb, uint8_t shown);
 /* The guest has touched a debug register for the first time. */
 void svm_hide_debug(struct cpu *cpu);
 struct injection svm_injection(uint64_t event);
-
-/* fpu.c: x87, SSE and AVX state of isolated guests, and XCR0 */
-void svm_fpu_init(void);
-void svm_fpu_enable(void); /* on each CPU */
-void svm_fpu_begin(struct hw_vcpu *v);
-void svm_fpu_save(struct cpu *cpu, struct guest_vcpu *v);
-void svm_fpu_load(struct cpu *cpu, const struct guest_vcpu *v);
-/* L1 gets the registers, without the guest's state in them. */
-void svm_fpu_give(struct cpu *cpu);
 
 /* cpu.c: the state after INIT */
 void svm_reset_state(struct vmcb_save *s);

@@ -57,12 +57,11 @@ static bool paging_change_ok(uint64_t cr0, uint64_t cr4, uint64_t efer)
 void host_guard_cr0(bool vmxon)
 {
 	uint64_t free = vmxon ? 0 : CR0_PE | CR0_PG;
-
 	uint64_t mask = vmx_read(VMCS_CR0_MASK);
 
 	vmx_write(VMCS_CR0_SHADOW,
 		  (vmx_read(VMCS_GUEST_CR0) & ~mask) | (vmx_read(VMCS_CR0_SHADOW) & mask));
-	vmx_write(VMCS_CR0_MASK, hw_caps.cr0_must & ~free);
+	vmx_write(VMCS_CR0_MASK, (hw_caps.cr0_must & ~free) | (mask & CR0_TS));
 }
 
 static int write_cr0(const struct cpu *cpu, uint64_t value)

@@ -21,8 +21,7 @@
 #define DR7_INIT 0x400
 #define CODE_SELECTOR 0x08
 #define DATA_SELECTOR 0x10
-#define TSS_SELECTOR 0x28      /* VM exit loads TR from the VMCS; no descriptor is ever read */
-#define CPUID_XSAVE (1u << 26) /* leaf 1, ECX */
+#define TSS_SELECTOR 0x28 /* VM exit loads TR from the VMCS; no descriptor is ever read */
 
 const char hw_name[8] = "vmx";
 const struct boot_option hw_options[] = {PROTECT_OPTION,
@@ -106,6 +105,8 @@ void hw_cpu_prepare(struct cpu *cpu)
 
 		maps_host(bitmap);
 		host_bitmap = mem_hpa(bitmap).a;
+		fpu_init();
+		vmx_regs_init();
 	}
 	cpu->hw = hw;
 	hw->vmxon_hpa = new_vmcs();
@@ -204,9 +205,8 @@ static void prepare_registers(void)
 	uint64_t cr4 = vmx_read_cr(4) | hw_caps.cr4_must;
 	uint64_t feature = arch_rdmsr(MSR_FEATURE_CONTROL);
 
-	if (arch_cpuid(1, 0).c & CPUID_XSAVE)
-		cr4 |= CR4_OSXSAVE; /* for L1's XSETBV */
 	__asm__ volatile("mov %0, %%cr4" ::"r"(cr4));
+	fpu_enable(); /* for L1's XSETBV, too */
 	__asm__ volatile("mov %0, %%cr0" ::"r"(vmx_read_cr(0) | hw_caps.cr0_must));
 	if (!(feature & FEATURE_LOCKED))
 		arch_wrmsr(MSR_FEATURE_CONTROL,
@@ -315,6 +315,7 @@ void hw_host_reset(struct cpu *cpu)
 	struct hw_cpu *hw = cpu->hw;
 
 	ASSERT(!hw->running);
+	fpu_give(cpu);
 	if (hw->current.hpa != NO_VMCS)
 		current_store(cpu);
 	hw->vmxon = false;

@@ -64,6 +64,7 @@ void hw_guest_offer(const struct cpu *cpu, struct hw_offer *offer)
 void hw_guest_reset(struct cpu *cpu, uint8_t vector)
 {
 	(void)vector; /* offered, and judged */
+	vmx_regs_begin(cpu->hw->running);
 	cpu->regs = (struct regs){.rflags = RFLAGS_FIXED};
 }
 
@@ -76,16 +77,13 @@ void hw_guest_moved(struct cpu *cpu)
 
 void hw_guest_takes(struct cpu *cpu, const struct injection *event)
 {
-	(void)cpu;
-	(void)event;
+	if (event->vector == VECTOR_PF)
+		vmx_regs_set_cr2(cpu, vmx_regs_offer_cr2(cpu));
+	else if (event->vector == VECTOR_DB)
+		vmx_regs_take_debug(cpu);
 }
 
 bool hw_guest_control(struct cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer)
-{
-	return true;
-}
-
-bool hw_guest_xsetbv(struct cpu *cpu, uint32_t xcr, uint64_t value)
 {
 	return true;
 }

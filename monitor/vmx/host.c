@@ -38,7 +38,12 @@ void vmx_host_exit(struct cpu *cpu)
 	uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
 
 	switch (reason) {
-	case REASON_EXCEPTION: /* the monitor asks for NMIs only */
+	case REASON_EXCEPTION: /* the monitor asks for NMIs, and for #NM while it is armed */
+		if (EVENT_VECTOR(vmx_read(VMCS_EXIT_EVENT)) == VECTOR_NM)
+			fpu_give(cpu); /* it does it again */
+		else
+			vmx_nmi_exit(cpu);
+		break;
 	case REASON_INIT:
 		vmx_nmi_exit(cpu);
 		break;
@@ -58,7 +63,10 @@ void vmx_host_exit(struct cpu *cpu)
 		vmx_instruction(cpu, reason);
 		break;
 	case REASON_CR:
-		host_cr_exit(cpu);
+		if (cpu->hw->fpu_armed)
+			fpu_give(cpu);
+		else
+			host_cr_exit(cpu);
 		break;
 	case REASON_XSETBV:
 		host_xsetbv(cpu);

@@ -46,6 +46,40 @@ void maps_host(uint8_t *bitmap)
 	}
 }
 
+/*
+ * An isolated guest's own, which the monitor keeps for it: SYSENTER, PAT, SYSCALL, FS to KERNEL_GS, TSC_AUX.
+ * Writes to some exit to regs.c, which then knows the value without reading it at each exit.
+ */
+static const struct {
+	uint32_t first, count;
+	bool writes;
+} own_msr[] = {{0x174, 3, true},
+	       {MSR_PAT, 1, true},
+	       {0xc0000081u, 4, false},
+	       {MSR_FS_BASE, 3, true},
+	       {0xc0000103u, 1, false}};
+
+static void open_one(uint8_t *bits, uint32_t msr, bool write)
+{
+	uint16_t byte = 0;
+	uint8_t mask = 0;
+
+	ASSERT(msr_place(msr, write, &byte, &mask));
+	bits[byte] &= (uint8_t)~mask;
+}
+
+void maps_reset(struct hw_vcpu *v, bool isolated)
+{
+	permit_reset(&v->msr);
+	permit_reset(&v->io);
+	for (size_t i = 0; isolated && i < ARRAY_SIZE(own_msr); i++)
+		for (uint32_t n = 0; n < own_msr[i].count; n++) {
+			open_one(v->msr.bits, own_msr[i].first + n, false);
+			if (own_msr[i].writes)
+				open_one(v->msr.bits, own_msr[i].first + n, true);
+		}
+}
+
 void maps_prepare(struct hw_vcpu *v, const uint64_t *f)
 {
 	uint64_t cpu = f[F_CPU_CONTROLS];

@@ -50,6 +50,14 @@ static bool never(uint32_t msr)
 	       msr == MSR_MICROCODE_UPDATE || msr == MSR_MICROCODE_VERSION;
 }
 
+/* What is an isolated guest's by now is not in lists: L1 reads what it may see, and its writes do not count. */
+static bool is_closed(const struct cpu *cpu)
+{
+	const struct guest_vcpu *v = cpu->hw->running;
+
+	return v && v->guest->isolated && v->entered;
+}
+
 static int load(struct cpu *cpu, const struct msr_entry *e)
 {
 	const uint16_t *field = field_of(e->index);
@@ -63,7 +71,8 @@ static int load(struct cpu *cpu, const struct msr_entry *e)
 	    ((e->value & ~(uint64_t)EFER_DEFINED) ||
 	     ((e->value ^ vmx_read(VMCS_GUEST_EFER)) & (EFER_LME | EFER_LMA))))
 		return ERR_INVAL;
-	vmx_write(*field, e->value);
+	if (!is_closed(cpu))
+		vmx_write(*field, e->value);
 	return 0;
 }
 
@@ -75,7 +84,7 @@ static int store(struct cpu *cpu, struct msr_entry *e)
 		return ERR_INVAL;
 	if (!field)
 		return msr_read(cpu, e->index, &e->value);
-	e->value = vmx_read(*field);
+	e->value = is_closed(cpu) ? cpu->hw->current.f[field_find(*field)] : vmx_read(*field);
 	return 0;
 }
 

@@ -126,8 +126,7 @@ static void prepare_vmcs(struct guest_vcpu *v)
 	vmx_load(&v->hw->vmcs);
 	vmx_write_host_state();
 	vmx_write_neutral_controls();
-	permit_reset(&v->hw->msr);
-	permit_reset(&v->hw->io);
+	maps_reset(v->hw, v->guest->isolated);
 	v->fresh = false;
 }
 
@@ -202,6 +201,7 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	assign_vpid(cpu, v, fresh);
 	memset(&current->dirty, 0, sizeof(current->dirty));
 	cpu->hw->running = v;
+	vmx_regs_enter(cpu, v);
 	vmx_load_regs(cpu);
 	if (v->guest->isolated) { /* the VMCS has the guest's own, where L1 has not written them */
 		cpu->regs.r[RSP] = f[F_GUEST_RSP];
@@ -326,9 +326,11 @@ void vmx_guest_refused(struct cpu *cpu)
 {
 	uint32_t error = (uint32_t)vmx_read(VMCS_INSN_ERROR);
 
+	vmx_regs_hide(cpu);
 	cpu->hw->running = NULL;
 	memset(&cpu->hw->current.dirty, 0xff, sizeof(cpu->hw->current.dirty));
 	vmx_load(&cpu->hw->l1);
+	vmx_regs_host(cpu);
 	vmx_load_regs(cpu);
 	refuse(cpu, error ? error : ERROR_ENTRY_CONTROLS, "by the CPU");
 }
@@ -403,12 +405,19 @@ static void host_fault(struct cpu *cpu)
 
 static void msr_exit(struct cpu *cpu, bool write)
 {
+	bool isolated = cpu->hw->running->guest->isolated;
 	struct hw_vcpu *v = cpu->hw->running->hw;
-	bool opened;
+	int err = isolated ? vmx_regs_msr(cpu, write) : ERR_NOENT;
+	bool opened = false;
 
-	if (!maps_msr(v, (uint32_t)cpu->regs.r[RCX], write, &opened))
+	if (err == ERR_NOENT && !maps_msr(v, (uint32_t)cpu->regs.r[RCX], write, &opened)) {
 		tell(cpu);
-	else if (!opened && msr_access(cpu, write))
+		return;
+	}
+	/* What L1 leaves to an isolated guest, and the hardware does not get, is L1's, or the monitor's. */
+	if (err == ERR_NOENT && !opened)
+		err = isolated ? ERR_INVAL : msr_access(cpu, write);
+	if (err && !opened)
 		raise(cpu, VECTOR_GP);
 	else if (!opened)
 		hw_host_complete(cpu, (unsigned int)vmx_read(VMCS_EXIT_INSN_LEN));
@@ -477,6 +486,8 @@ void vmx_guest_exit(struct cpu *cpu)
 	else if (reason == REASON_NMI_WINDOW &&
 		 !(cpu->hw->current.f[F_CPU_CONTROLS] & CPU_NMI_WINDOW))
 		vmx_close_window(cpu); /* vmx_deliver() waited for it, and may open it again */
+	else if (reason == REASON_DR && cpu->hw->running->guest->isolated)
+		vmx_regs_debug(cpu);
 	else if (reason == REASON_SEAMCALL || reason == REASON_TDCALL)
 		raise(cpu, VECTOR_UD);
 	else if (vmx_reason(reason, 0) == EXIT_UNKNOWN)

@@ -118,6 +118,7 @@ static void load_host(struct cpu *cpu, bool nmi)
 	vmx_load(&hw->l1);
 	load_host_segments(f);
 	load_host_controls(f, pat, efer);
+	vmx_regs_host(cpu);
 	vmx_write(VMCS_GUEST_INTERRUPTIBILITY, nmi ? BLOCKED_NMI : 0);
 	vmx_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	vmx_write(VMCS_GUEST_PENDING_DEBUG, 0);
@@ -146,6 +147,7 @@ static void store_msrs(struct cpu *cpu)
 
 void vmx_reflect(struct cpu *cpu)
 {
+	vmx_regs_hide(cpu);
 	save_guest(cpu);
 	fetch(cpu->hw->current.f, &info_fields);
 	store_msrs(cpu);
@@ -157,6 +159,7 @@ void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uin
 	uint64_t *f = cpu->hw->current.f;
 	uint64_t pending = vmx_read(VMCS_ENTRY_EVENT);
 
+	vmx_regs_hide(cpu);
 	save_guest(cpu);
 	cpu->hw->current.launched = true; /* the entry succeeded, although the guest has not run */
 	f[F_EXIT_REASON] = reason;
@@ -177,6 +180,7 @@ void vmx_reflect_failure(struct cpu *cpu, unsigned int reason, uint64_t qualific
 {
 	struct l1_vmcs *current = &cpu->hw->current;
 
+	vmx_regs_hide(cpu);
 	current->f[F_EXIT_REASON] = reason | REASON_ENTRY_FAILED;
 	current->f[F_EXIT_QUALIFICATION] = qualification;
 	memset(&current->dirty, 0xff, sizeof(current->dirty));

@@ -96,7 +96,10 @@ static bool ready(struct cpu *cpu)
 
 	if (entry == GUEST_ENTRY_OVER || (entry == GUEST_ENTRY_OK && !vmx_pages_ok(cpu)))
 		vmx_end_run(cpu);
-	return entry == GUEST_ENTRY_OK && cpu->hw->running;
+	if (entry != GUEST_ENTRY_OK || !cpu->hw->running)
+		return false;
+	vmx_regs_restore(cpu);
+	return true;
 }
 
 _Noreturn void hw_run(struct cpu *cpu)

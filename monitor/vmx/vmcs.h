@@ -30,6 +30,7 @@ enum vmcs_field {
 #define CPU_INTR_WINDOW (1u << 2)
 #define CPU_TSC_OFFSET (1u << 3)
 #define CPU_RDTSC (1u << 12)
+#define CPU_DR (1u << 23)
 #define CPU_TPR_SHADOW (1u << 21)
 #define CPU_NMI_WINDOW (1u << 22)
 #define CPU_PORTS (1u << 24)

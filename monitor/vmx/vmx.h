@@ -33,6 +33,14 @@ struct vmcs {
 	bool launched;
 };
 
+/* Registers that no VMCS switches; MSRs in the order of regs.c. */
+#define VMX_REGS_MSRS 6
+struct vmx_regs {
+	uint64_t msr[VMX_REGS_MSRS];
+	uint64_t cr2, dr6;
+	uint64_t dr[4];
+};
+
 /* State of one physical CPU. */
 struct hw_cpu {
 	struct vmcs l1; /* runs L1 */
@@ -48,6 +56,10 @@ struct hw_cpu {
 	struct vmcs shadow; /* which L1's VMREAD and VMWRITE reach by themselves; hpa 0: none */
 	uint64_t taken;     /* owner_taken() when vmx_pages_ok() looked last */
 	bool nmi_window;    /* an NMI waits for the moment that L1 or L2 can take it */
+	/* regs.c: what L1 has itself in registers that no VMCS switches, while an isolated guest has them. */
+	struct vmx_regs host;
+	bool fpu_trap;  /* hw_fpu_trap() */
+	bool fpu_armed; /* and L1's VMCS says so */
 };
 
 /* State of one vCPU record. */
@@ -56,6 +68,11 @@ struct hw_vcpu {
 	uint64_t msr_bitmap, io_bitmap; /* hpa: one page, two pages */
 	struct permit_map msr, io;
 	struct tag vpid;
+	/* regs.c: of an isolated guest. */
+	bool hidden;    /* L1 has the registers; the guest's are in `own` and in guest_vcpu.fpu */
+	bool dr_used;   /* DR0-3 were touched; before, they are 0, and L1's are in the CPU */
+	uint64_t debug; /* what the #DB that L1 got last would have set in DR6; 0: it was none */
+	struct vmx_regs own;
 };
 
 /* --- hardware ------------------------------------------------------------------------------- */
@@ -293,6 +310,7 @@ void shadow_collect(struct hw_cpu *hw);         /* what L1 wrote there */
 
 /* maps.c */
 void maps_host(uint8_t *bitmap); /* closes what L1 itself must not reach */
+void maps_reset(struct hw_vcpu *v, bool isolated);
 void maps_prepare(struct hw_vcpu *v, const uint64_t *f);
 /* Whether L1 leaves what its guest just did open; *opened: it passes when the guest tries again. */
 bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened);
@@ -331,6 +349,27 @@ void vmx_redeliver(void);
 /* hide.c: L1 is to get an exit of an isolated guest's that the hardware did not make, or (INVALID) its end */
 void vmx_hide(struct cpu *cpu, enum exit_reason reason, uint8_t vector);
 struct injection vmx_injection(uint32_t event, uint32_t error);
+
+/* regs.c: registers that no VMCS switches. The guest's VMCS is current. */
+void vmx_regs_init(void);
+/* After start or INIT. */
+void vmx_regs_begin(struct guest_vcpu *v);
+/* L1 asks for an entry of v, whose VMCS has been filled in. */
+void vmx_regs_enter(struct cpu *cpu, struct guest_vcpu *v);
+/* Before L1 goes on, or touches its own MSRs; and, once L1's part is accepted, before the guest does. */
+void vmx_regs_hide(struct cpu *cpu);
+void vmx_regs_restore(struct cpu *cpu);
+/* L1's VMCS is current, and its CR0 set. */
+void vmx_regs_host(struct cpu *cpu);
+/* The guest has touched a debug register for the first time. */
+void vmx_regs_debug(struct cpu *cpu);
+/* An isolated guest's RDMSR or WRMSR: 0: done; ERR_INVAL: #GP; ERR_NOENT: not one of its own. */
+int vmx_regs_msr(struct cpu *cpu, bool write);
+/* What L1 has in CR2 for the guest, while the latter is hidden; and what the guest finds there. */
+uint64_t vmx_regs_offer_cr2(const struct cpu *cpu);
+void vmx_regs_set_cr2(struct cpu *cpu, uint64_t value);
+/* The guest takes the #DB that L1 got, or (after an instruction that L1 carried out) that of a single step. */
+void vmx_regs_take_debug(struct cpu *cpu);
 
 /* exits.c */
 enum exit_reason vmx_reason(uint32_t reason, uint32_t event);

@@ -6,7 +6,7 @@
 # What needs the machine, or what monitor/fake or the C library stands in for. Other sources are
 # linked only into tests that call them.
 HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/panic.c \
-	monitor/console.c monitor/lib.c ept/ept.c crypto/freestanding.c
+	monitor/console.c monitor/fpu.c monitor/lib.c ept/ept.c crypto/freestanding.c
 # The parts of a backend that execute nothing.
 HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c hidden.c) \
 	$(addprefix monitor/vmx/,caps.c check.c exits.c fields.c hidden.c insn.c maps.c msrs.c \

@@ -29,7 +29,7 @@ static const struct {
 	{EXPOSURE_SHUTDOWN, true, false, 8, NONE, NONE, 0},
 	{EXPOSURE_VINTR, true, false, 8, NONE, NONE, 0},
 	{EXPOSURE_CR, true, true, 8, R(R11), NONE, R(13)},
-	{EXPOSURE_DR, true, false, 8, NONE, NONE, 0},
+	{EXPOSURE_DR, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_DESCRIPTOR, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_TASK, false, false, 0, NONE, NONE, 0},
 	{EXPOSURE_CPUID, true, true, 4, R(RAX) | R(RCX), R(RAX) | R(RBX) | R(RCX) | R(RDX), R(13)},

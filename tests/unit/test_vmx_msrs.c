@@ -23,7 +23,8 @@ struct entry {
 	uint64_t value;
 };
 
-static struct cpu cpu;
+static struct hw_cpu hw;
+static struct cpu cpu = {.hw = &hw};
 
 static int set_up(void **state)
 {
@@ -226,16 +227,59 @@ static void a_list_in_a_page_that_is_not_l1s(void **state)
 	assert_int_equal(entry(1)->value, 2);
 }
 
+/* Fields that some MSRs are in. */
+static const uint16_t *field_of(uint32_t msr)
+{
+	static const uint16_t sysenter[] = {VMCS_GUEST_SYSENTER_CS, VMCS_GUEST_SYSENTER_ESP,
+					    VMCS_GUEST_SYSENTER_EIP};
+	static const uint16_t pat = VMCS_GUEST_PAT, debugctl = VMCS_GUEST_DEBUGCTL;
+
+	return msr == 0x277 ? &pat : msr == 0x1d9 ? &debugctl : &sysenter[msr - 0x174];
+}
+
+/* Fields of an isolated guest: what L1 stores is what it may see, and what it loads does not count. */
+static void msrs_of_an_isolated_guest(void **state)
+{
+	static const uint32_t msr[] = {0x174, 0x175, 0x176, 0x277, 0x1d9};
+	static struct guest guest = {.isolated = true};
+	static struct guest_vcpu vcpu = {.guest = &guest};
+	bool entered[] = {true, false};
+
+	vmcs_catch();
+	for (size_t i = 0; i < ARRAY_SIZE(msr); i++)
+		for (size_t e = 0; e < ARRAY_SIZE(entered); e++) {
+			const uint16_t *field = field_of(msr[i]);
+
+			vcpu.entered = entered[e];
+			hw.running = &vcpu;
+			vmcs.field[*field] = 0x5ec;
+			hw.current.f[field_find(*field)] = 0x50;
+			assert_int_equal(store_one(msr[i]), 0);
+			assert_int_equal(entry(0)->value, entered[e] ? 0x50 : 0x5ec);
+			assert_int_equal(load_one(msr[i], 6), 0);
+			assert_int_equal(vmcs.field[*field], entered[e] ? 0x5ec : 6);
+			hw.running = NULL; /* L1's own */
+			assert_int_equal(load_one(msr[i], 7), 0);
+			assert_int_equal(vmcs.field[*field], 7);
+		}
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(an_empty_list),         T(in_order),
-		T(the_first_bad_entry),   T(reserved_bits),
-		T(msrs_that_no_list_has), T(msrs_that_are_closed),
-		T(msrs_in_the_vmcs),      T(efer),
-		T(a_list_out_of_memory),  T(a_list_in_a_page_that_is_not_l1s),
+		T(an_empty_list),
+		T(in_order),
+		T(the_first_bad_entry),
+		T(reserved_bits),
+		T(msrs_that_no_list_has),
+		T(msrs_that_are_closed),
+		T(msrs_in_the_vmcs),
+		T(efer),
+		T(a_list_out_of_memory),
+		T(a_list_in_a_page_that_is_not_l1s),
+		T(msrs_of_an_isolated_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,37 @@ void vmx_redeliver(void)
 {
 }
 
+/* regs.c is a matter of real registers. */
+static struct {
+	unsigned int entered, hidden, shown, debug;
+	int msr; /* what vmx_regs_msr() says */
+} regs_calls;
+
+void vmx_regs_enter(struct cpu *c, struct guest_vcpu *v)
+{
+	regs_calls.entered++;
+}
+
+void vmx_regs_hide(struct cpu *c)
+{
+	regs_calls.hidden++;
+}
+
+void vmx_regs_host(struct cpu *c)
+{
+	regs_calls.shown++;
+}
+
+void vmx_regs_debug(struct cpu *c)
+{
+	regs_calls.debug++;
+}
+
+int vmx_regs_msr(struct cpu *c, bool write)
+{
+	return regs_calls.msr;
+}
+
 static bool all_fields(uint64_t encoding)
 {
 	return true;
@@ -75,6 +106,7 @@ static void start_l1(struct cpu *cpu, struct hw_cpu *hw, uint64_t l1)
 	hw->current.hpa = NO_VMCS;
 	vmcs_load(l1);
 	failed = -1;
+	memset(&regs_calls, 0, sizeof(regs_calls));
 }
 
 #endif

@@ -55,6 +55,27 @@ uint32_t msrs_load(struct cpu *c, uint64_t list, uint64_t count)
 	return calls.bad_load;
 }
 
+static unsigned int hidden, of_host;
+
+/* Before anything of the guest is looked at, or of L1's touched. */
+void vmx_regs_hide(struct cpu *c)
+{
+	assert_ptr_equal(c->hw->running, &vcpu);
+	assert_ptr_equal(vmcs.field, vmcs.of[L2]);
+	assert_int_equal(calls.stores + calls.loads, 0);
+	hidden++;
+}
+
+/* L1's CR0 is set. */
+void vmx_regs_host(struct cpu *c)
+{
+	assert_null(c->hw->running);
+	assert_ptr_equal(vmcs.field, vmcs.of[L1]);
+	assert_int_equal(vmcs.field[VMCS_GUEST_CR0] & CR0_TS, f[F_HOST_CR0] & CR0_TS);
+	assert_int_equal(calls.loads, 0);
+	of_host++;
+}
+
 void shadow_show(struct hw_cpu *h)
 {
 	assert_ptr_equal(h, &hw);
@@ -86,6 +107,7 @@ static void start(void)
 	reflect_init();
 	memset(&hw, 0, sizeof(hw));
 	memset(&calls, 0, sizeof(calls));
+	hidden = of_host = 0;
 	for (unsigned int i = 0; i < FIELD_COUNT; i++) {
 		vmcs.of[L2][field_encoding[i]] = guests(i);
 		vmcs.of[L1][field_encoding[i]] = 0x3000300030003 * i;
@@ -133,6 +155,8 @@ static void what_l1_reads(void **state)
 	start();
 	memcpy(before, f, sizeof(before));
 	vmx_reflect(&cpu);
+	assert_int_equal(hidden, 1);
+	assert_int_equal(of_host, 1);
 	for (unsigned int i = 0; i < FIELD_COUNT; i++) {
 		if (one_of(i, GUEST))
 			assert_int_equal(f[i], expected_guest(i));
@@ -335,6 +359,8 @@ static void an_event(void **state)
 	}
 	start();
 	vmx_reflect_event(&cpu, REASON_INIT, 0, 0);
+	assert_int_equal(hidden, 1);
+	assert_int_equal(of_host, 1);
 	assert_int_equal(f[F_EXIT_REASON], 3);
 	assert_int_equal(f[F_EXIT_EVENT], 0);
 	assert_int_equal(in_l1(VMCS_GUEST_INTERRUPTIBILITY), 0);
@@ -353,6 +379,8 @@ static void a_failed_entry(void **state)
 	set_add(&stale, F_GUEST_ES_BASE);
 	memcpy(before, f, sizeof(before));
 	vmx_reflect_failure(&cpu, REASON_BAD_MSR, 7);
+	assert_int_equal(hidden, 1);
+	assert_int_equal(of_host, 1);
 	for (unsigned int i = 0; i < FIELD_COUNT; i++) {
 		uint64_t want = i == F_EXIT_REASON          ? 0x80000022
 				: i == F_EXIT_QUALIFICATION ? 7

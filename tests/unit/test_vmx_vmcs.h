@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VMCSs in an ordinary process: VMREAD, VMWRITE, VMPTRLD, VMCLEAR, INVEPT and INVVPID of the code
- * under test raise a signal, and are carried out here on arrays. MOV to CR2 likewise.
+ * under test raise a signal, and are carried out here on arrays. MOV of CR2 and of debug registers, RDMSR
+ * and WRMSR (monitor/fake/msr.h) likewise.
  */
 #ifndef TESTS_UNIT_TEST_VMX_VMCS_H
 #define TESTS_UNIT_TEST_VMX_VMCS_H
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "monitor/msr.h"
 #include "monitor/vmx/vmcs.h"
 
 #define VMCS_FLAGS 0x8d5 /* CF PF AF ZF SF OF: VMsucceed clears them */
@@ -23,7 +25,8 @@ static struct {
 	unsigned int writes, clears[VMCS_COUNT], invepts, invvpids;
 	uint64_t inv_type, inv_operand[2]; /* of the last INVEPT or INVVPID */
 	bool inv_fails;                    /* set by tests */
-	uint64_t cr2;
+	uint64_t cr2, dr[8];
+	unsigned int moves; /* to debug registers */
 } vmcs;
 
 /* A VMCS's address is its number. */
@@ -54,7 +57,37 @@ static greg_t *vmcs_reg(greg_t *regs, unsigned int number)
 	return &regs[at[number]];
 }
 
-/* [REX] 0F 78, 79 or 22 with two registers: 3 bytes. */
+/* [REX] 0F 20 to 23 with CR2 or a debug register: 3 bytes. */
+static unsigned int vmcs_move(greg_t *regs, const uint8_t *insn, uint8_t rex)
+{
+	unsigned int number = (insn[2] >> 3 & 7) | (rex & 4) << 1;
+	greg_t *rm = vmcs_reg(regs, (insn[2] & 7) | (rex & 1) << 3);
+	uint64_t *at = insn[1] & 1 ? &vmcs.dr[number & 7] : &vmcs.cr2;
+
+	if (insn[2] < 0xc0 || number > 7 || (!(insn[1] & 1) && number != 2))
+		return 0;
+	if (insn[1] & 2)
+		*at = (uint64_t)*rm;
+	else
+		*rm = (greg_t)*at;
+	vmcs.moves += insn[1] == 0x23;
+	return 3;
+}
+
+/* 0F 30 or 32, of an MSR that exists: 2 bytes. */
+static unsigned int vmcs_msr(greg_t *regs, bool write)
+{
+	uint64_t value = (uint32_t)regs[REG_RAX] | (uint64_t)regs[REG_RDX] << 32;
+	uint32_t msr = (uint32_t)regs[REG_RCX];
+
+	if (write ? msr_try_write(msr, value) : msr_try_read(msr, &value))
+		return 0;
+	regs[REG_RAX] = (uint32_t)value;
+	regs[REG_RDX] = (greg_t)(value >> 32);
+	return 2;
+}
+
+/* [REX] 0F 78 or 79 with two registers: 3 bytes. */
 static unsigned int vmcs_registers(greg_t *regs, const uint8_t *insn, uint8_t rex)
 {
 	greg_t *reg = vmcs_reg(regs, (insn[2] >> 3 & 7) | (rex & 4) << 1);
@@ -62,11 +95,7 @@ static unsigned int vmcs_registers(greg_t *regs, const uint8_t *insn, uint8_t re
 
 	if (insn[2] < 0xc0 || !vmcs.field)
 		return 0;
-	if (insn[1] == 0x22 && (insn[2] >> 3 & 7) == 2) {
-		vmcs.cr2 = (uint64_t)*rm;
-		return 3;
-	}
-	if (insn[1] == 0x22 || (uint64_t)*reg >= VMCS_FIELDS_MAX)
+	if ((uint64_t)*reg >= VMCS_FIELDS_MAX)
 		return 0;
 	if (insn[1] == 0x78)
 		*rm = (greg_t)vmcs.field[*reg];
@@ -119,7 +148,13 @@ static unsigned int vmcs_execute(greg_t *regs)
 	rex = (*insn & 0xf0) == 0x40 ? *insn++ : 0;
 	if (insn[0] != 0x0f)
 		return 0;
-	if (insn[1] == 0x78 || insn[1] == 0x79 || insn[1] == 0x22) {
+	if (insn[1] == 0x30 || insn[1] == 0x32)
+		return vmcs_msr(regs, insn[1] == 0x30);
+	if (insn[1] >= 0x20 && insn[1] <= 0x23) {
+		len = vmcs_move(regs, insn, rex);
+		return len ? (unsigned int)(insn - start) + len : 0;
+	}
+	if (insn[1] == 0x78 || insn[1] == 0x79) {
 		len = vmcs_registers(regs, insn, rex);
 	} else if (insn[1] == 0xc7 && (insn[2] >> 3 & 7) == 6) {
 		len = 2 + vmcs_memory(regs, insn + 2, rex, &operand);
@@ -133,8 +168,7 @@ static unsigned int vmcs_execute(greg_t *regs)
 	} else {
 		return 0;
 	}
-	if (insn[1] != 0x22)
-		regs[REG_EFL] &= ~VMCS_FLAGS;
+	regs[REG_EFL] &= ~VMCS_FLAGS;
 	if (inv && vmcs.inv_fails)
 		regs[REG_EFL] |= VMCS_FLAG_ZF;
 	return len > 2 ? (unsigned int)(insn - start) + len : 0;
