@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/manifest.h"
 
+#include "monitor/fpu.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/msr.h"
@@ -136,7 +137,7 @@ static uint32_t xsave_bytes_of(struct cpu *cpu, uint64_t mask)
 
 /*
  * A component that the guest may use has the size and place that the hardware gives it. L1 says only
- * which there are, and once.
+ * which there are, of those that the monitor switches, and once.
  */
 static void xsave(struct cpu *cpu, struct manifest *m, uint32_t subleaf, uint32_t bytes,
 		  struct cpuid *answer)
@@ -148,6 +149,8 @@ static void xsave(struct cpu *cpu, struct manifest *m, uint32_t subleaf, uint32_
 	answer->a &= hardware.a;
 	answer->d &= hardware.d;
 	if (subleaf == 0) {
+		answer->a &= FPU_XCR0;
+		answer->d = 0;
 		answer->b = answer->c = 0;
 		*answer = pinned(m, LEAF_XSAVE, 0, answer);
 		answer->b = bytes;
@@ -158,7 +161,7 @@ static void xsave(struct cpu *cpu, struct manifest *m, uint32_t subleaf, uint32_
 		*answer = pinned(m, LEAF_XSAVE, 1, answer);
 		answer->b = bytes;
 	} else {
-		may = components(m);
+		may = components(m) & FPU_XCR0;
 		*answer = subleaf < XSAVE_COMPONENTS && may >> subleaf & 1
 				  ? hardware
 				  : (struct cpuid){0, 0, 0, 0};

@@ -144,6 +144,23 @@ static void sizes_of_xsave(void **state)
 	assert_int_equal(r.a, 7);
 }
 
+/* Tiles (17, 18) and what may come: the monitor does not switch them (fpu.h). */
+static void components_that_are_not_switched(void **state)
+{
+	struct cpuid r;
+
+	fake_set_cpuid(0xd, (struct cpuid){0x600e7, 576, 0, 1});
+	r = ask(0xd, 17, 0, (struct cpuid){1, 2, 3, 4});
+	assert_int_equal(r.a | r.b | r.c | r.d, 0);
+	r = ask(0xd, 0, 0, (struct cpuid){0x600e7, 576, 0, 1});
+	assert_int_equal(r.a, 0xe7);
+	assert_int_equal(r.d, 0);
+	r = ask(0xd, 18, 0, (struct cpuid){1, 2, 3, 4});
+	assert_int_equal(r.a | r.b | r.c | r.d, 0);
+	r = ask(0xd, 5, 0, (struct cpuid){0, 0, 0, 0});
+	assert_int_equal(r.b, 576);
+}
+
 static void msrs_that_are_facts(void **state)
 {
 	assert_int_equal(manifest_msr(&m, 0xce, 0x123456789), 0x123456789);
@@ -177,6 +194,7 @@ int main(void)
 		cmocka_unit_test_setup(xens_leaves_are_xens, set_up),
 		cmocka_unit_test_setup(no_room_is_no_answer, set_up),
 		cmocka_unit_test_setup(sizes_of_xsave, set_up),
+		cmocka_unit_test_setup(components_that_are_not_switched, set_up),
 		cmocka_unit_test_setup(msrs_that_are_facts, set_up),
 		cmocka_unit_test_setup(what_is_hashed, set_up),
 	};
