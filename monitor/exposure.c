@@ -79,6 +79,11 @@ static uint32_t set_of(const struct exposure *e, uint32_t set)
 	return (set & REGISTERS) | (set & EXPOSURE_OPERAND ? 1u << e->operand % 16 : 0);
 }
 
+static unsigned int first_of(uint32_t set)
+{
+	return (unsigned int)__builtin_ctz(set);
+}
+
 static uint64_t mask_of(const struct exposure *e)
 {
 	unsigned int bytes = rows[e->row].bytes ? rows[e->row].bytes : e->bytes;
@@ -96,10 +101,9 @@ void exposure_show(const struct exposure *e, const struct regs *own, struct regs
 		*shown = *own;
 		return;
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(shown->r); i++)
-		shown->r[i] = set >> i & 1 ? own->r[i] & mask_of(e) : 0;
-	shown->rip = 0;
-	shown->rflags = own->rflags & EXPOSURE_RFLAGS;
+	*shown = (struct regs){.rflags = own->rflags & EXPOSURE_RFLAGS};
+	for (; set; set &= set - 1)
+		shown->r[first_of(set)] = own->r[first_of(set)] & mask_of(e);
 }
 
 /* The instruction writes the low bytes of a register; one of 4 clears the rest. */
@@ -122,9 +126,8 @@ int exposure_accept(const struct exposure *e, const struct regs *own, const stru
 		return ERR_PERM;
 	if (rip && (row->rip != EXPOSURE_NEXT || !e->len || rip != e->len))
 		return ERR_PERM;
-	for (unsigned int i = 0; rip && i < ARRAY_SIZE(regs.r); i++)
-		if (set >> i & 1)
-			regs.r[i] = written(e, own->r[i], after->r[i]);
+	for (; rip && set; set &= set - 1)
+		regs.r[first_of(set)] = written(e, own->r[first_of(set)], after->r[first_of(set)]);
 	if (rip) {
 		regs.rip += rip;
 		if (!e->wide)
