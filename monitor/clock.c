@@ -37,8 +37,13 @@ uint64_t clock_answer(struct clock *c, uint64_t answer)
 	return c->seen;
 }
 
+bool clock_is(uint32_t msr)
+{
+	return msr == MSR_TSC || msr == MSR_TSC_ADJUST;
+}
+
 void clock_written(struct clock *c, uint32_t msr)
 {
-	if (msr == MSR_TSC || msr == MSR_TSC_ADJUST)
+	if (clock_is(msr))
 		c->set = true;
 }

@@ -41,6 +41,7 @@ void svm_maps_reset(struct hw_vcpu *v, bool isolated)
 {
 	permit_reset(&v->msr);
 	permit_reset(&v->io);
+	v->isolated = isolated;
 	for (size_t i = 0; isolated && i < ARRAY_SIZE(own_msr); i++)
 		for (uint32_t n = 0; n < 2 * own_msr[i].count; n++) {
 			int bit = msr_bit(own_msr[i].first + n / 2, n % 2);
@@ -73,5 +74,7 @@ bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened
 	*opened = false;
 	if (bit < 0)
 		return v->msr.l1_open;
-	return permit_pass(&v->msr, byte, mask, !msr_reserved(msr, write), opened);
+	return permit_pass(&v->msr, byte, mask,
+			   !msr_reserved(msr, write) && !(v->isolated && write && clock_is(msr)),
+			   opened);
 }

@@ -63,6 +63,7 @@ struct hw_vcpu {
 	struct vmcb *vmcb; /* what the hardware runs */
 	uint64_t vmcb_hpa;
 	struct permit_map msr, io;
+	bool isolated; /* the guest is */
 	struct tag asid;
 	/* Of an isolated guest: all its state is here or in the VMCB while L1 has the CPU. */
 	bool hidden;

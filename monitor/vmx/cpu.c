@@ -11,14 +11,9 @@
 #include "monitor/vmx/vmx.h"
 
 /* Segment access rights (SDM vol. 3, table 25-2). */
-#define RIGHTS_DATA 0x93
-#define RIGHTS_CODE 0x9b
-#define RIGHTS_LDT 0x82
-#define RIGHTS_TSS 0x8b
 #define RIGHTS_FLAT_DATA 0xc093
 #define RIGHTS_FLAT_CODE 0xc09b
 
-#define DR7_INIT 0x400
 #define CODE_SELECTOR 0x08
 #define DATA_SELECTOR 0x10
 #define TSS_SELECTOR 0x28 /* VM exit loads TR from the VMCS; no descriptor is ever read */
@@ -262,54 +257,6 @@ void hw_cpu_disable(void)
 	__asm__ volatile("mov %0, %%cr4" ::"r"(vmx_read_cr(4) & ~(uint64_t)CR4_VMXE));
 }
 
-/* Fields of segment i (ES CS SS DS FS GS LDTR TR), which are two encodings apart. */
-static void set_segment(unsigned int i, uint16_t selector, uint64_t base, uint32_t limit,
-			uint32_t rights)
-{
-	vmx_write(VMCS_GUEST_ES_SELECTOR + 2 * i, selector);
-	vmx_write(VMCS_GUEST_ES_BASE + 2 * i, base);
-	vmx_write(VMCS_GUEST_ES_LIMIT + 2 * i, limit);
-	vmx_write(VMCS_GUEST_ES_RIGHTS + 2 * i, rights);
-}
-
-enum { SEG_LDTR = SEG_COUNT, SEG_TR };
-
-static void reset_tables(void)
-{
-	for (unsigned int i = 0; i < SEG_COUNT; i++)
-		set_segment(i, 0, 0, 0xffff, RIGHTS_DATA);
-	set_segment(SEG_CS, 0xf000, 0xffff0000, 0xffff, RIGHTS_CODE);
-	set_segment(SEG_LDTR, 0, 0, 0xffff, RIGHTS_LDT);
-	set_segment(SEG_TR, 0, 0, 0xffff, RIGHTS_TSS);
-	vmx_write(VMCS_GUEST_GDTR_BASE, 0);
-	vmx_write(VMCS_GUEST_GDTR_LIMIT, 0xffff);
-	vmx_write(VMCS_GUEST_IDTR_BASE, 0);
-	vmx_write(VMCS_GUEST_IDTR_LIMIT, 0xffff);
-}
-
-static void reset_registers(void)
-{
-	uint64_t must = hw_caps.cr0_must & ~(uint64_t)(CR0_PE | CR0_PG);
-
-	vmx_write(VMCS_GUEST_CR0, CR0_ET | must);
-	vmx_write(VMCS_CR0_SHADOW, CR0_ET);
-	vmx_write(VMCS_CR0_MASK, must);
-	vmx_write(VMCS_GUEST_CR3, 0);
-	vmx_write(VMCS_GUEST_CR4, hw_caps.cr4_must);
-	vmx_write(VMCS_CR4_SHADOW, 0);
-	vmx_write(VMCS_GUEST_EFER, 0);
-	vmx_write(VMCS_ENTRY_CONTROLS, vmx_read(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_GUEST_64);
-	vmx_write(VMCS_GUEST_DR7, DR7_INIT);
-	vmx_write(VMCS_GUEST_DEBUGCTL, 0);
-	vmx_write(VMCS_GUEST_SYSENTER_CS, 0);
-	vmx_write(VMCS_GUEST_SYSENTER_ESP, 0);
-	vmx_write(VMCS_GUEST_SYSENTER_EIP, 0);
-	vmx_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
-	vmx_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
-	vmx_write(VMCS_GUEST_PENDING_DEBUG, 0);
-	vmx_write(VMCS_ENTRY_EVENT, 0);
-}
-
 void hw_host_reset(struct cpu *cpu)
 {
 	struct hw_cpu *hw = cpu->hw;
@@ -320,8 +267,8 @@ void hw_host_reset(struct cpu *cpu)
 		current_store(cpu);
 	hw->vmxon = false;
 	shadow_switch(hw, false);
-	reset_tables();
-	reset_registers();
+	vmx_reset_state();
+	vmx_write(VMCS_ENTRY_EVENT, 0);
 	memset(&cpu->regs, 0, sizeof(cpu->regs));
 	cpu->regs.rip = 0xfff0;
 	cpu->regs.rflags = RFLAGS_FIXED;
@@ -333,15 +280,15 @@ void hw_host_reset(struct cpu *cpu)
 void hw_host_sipi(struct cpu *cpu, uint8_t vector)
 {
 	(void)cpu;
-	set_segment(SEG_CS, (uint16_t)(vector << 8), (uint64_t)vector << 12, 0xffff, RIGHTS_CODE);
+	vmx_sipi_state(vector);
 }
 
 void hw_host_flat(struct cpu *cpu)
 {
 	(void)cpu;
 	for (unsigned int i = 0; i < SEG_COUNT; i++)
-		set_segment(i, 0x18, 0, UINT32_MAX, RIGHTS_FLAT_DATA);
-	set_segment(SEG_CS, 0x10, 0, UINT32_MAX, RIGHTS_FLAT_CODE);
+		vmx_set_segment(i, 0x18, 0, UINT32_MAX, RIGHTS_FLAT_DATA);
+	vmx_set_segment(SEG_CS, 0x10, 0, UINT32_MAX, RIGHTS_FLAT_CODE);
 	vmx_write(VMCS_GUEST_CR0, vmx_read(VMCS_GUEST_CR0) | CR0_PE);
 }
 

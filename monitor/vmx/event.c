@@ -53,13 +53,11 @@ static void deliver_to_guest(struct cpu *cpu)
 
 	if (cpu->init_pending) {
 		cpu->init_pending = false;
-		vmx_hide(cpu, EXIT_INIT, 0);
 		vmx_reflect_event(cpu, REASON_INIT, 0, 0);
-	} else if (!(f[F_PIN_CONTROLS] & PIN_NMI)) {
+	} else if (!(f[F_PIN_CONTROLS] & PIN_NMI) && !cpu->hw->running->guest->isolated) {
 		deliver_nmi(cpu, f[F_CPU_CONTROLS] & CPU_NMI_WINDOW);
 	} else {
 		cpu->nmi_pending = false;
-		vmx_hide(cpu, EXIT_NMI, 0);
 		vmx_reflect_event(cpu, REASON_EXCEPTION, NMI_EVENT, 0);
 	}
 }

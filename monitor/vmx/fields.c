@@ -25,8 +25,13 @@ static const uint8_t slot[SLOT_COUNT] = {
 #undef X
 };
 
-struct field_set fields_of[KIND_COUNT], fields_copied, fields_checked, fields_host_checked;
+struct field_set fields_of[KIND_COUNT], fields_copied, fields_passed, fields_checked,
+	fields_host_checked;
 static struct field_set missing; /* on one CPU at least */
+
+/* What is L1's to choose for an isolated guest (R17). */
+static const uint8_t passed[] = {F_VIRTUAL_APIC, F_APIC_ACCESS, F_TPR_THRESHOLD, F_PLE_GAP,
+				 F_PLE_WINDOW};
 
 static void unite(struct field_set *all, enum field_kind kind)
 {
@@ -46,6 +51,10 @@ void fields_init(bool (*exists)(uint64_t encoding))
 	fields_copied = fields_of[GUEST];
 	unite(&fields_copied, COLD);
 	unite(&fields_copied, COPY);
+	memset(&fields_passed, 0, sizeof(fields_passed));
+	for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
+		if (!set_has(&missing, passed[i]))
+			set_add(&fields_passed, passed[i]);
 	fields_checked = fields_of[COPY];
 	unite(&fields_checked, MERGE);
 	unite(&fields_checked, LIST);

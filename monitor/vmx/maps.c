@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MSR and I/O bitmaps, on top of monitor/permit.c: SDM vol. 3, 25.6.4 and 25.6.9. */
+#include "monitor/clock.h"
+#include "monitor/lib.h"
 #include "monitor/msr.h"
 #include "monitor/vmx/vmx.h"
 
@@ -53,10 +55,9 @@ void maps_host(uint8_t *bitmap)
 static const struct {
 	uint32_t first, count;
 	bool writes;
-} own_msr[] = {{0x174, 3, true},
-	       {MSR_PAT, 1, true},
-	       {0xc0000081u, 4, false},
-	       {MSR_FS_BASE, 3, true},
+} own_msr[] = {{0x174, 3, true},        {MSR_PAT, 1, true},
+	       {MSR_EFER, 1, false}, /* L1 hears of changes */
+	       {0xc0000081u, 4, false}, {MSR_FS_BASE, 3, true},
 	       {0xc0000103u, 1, false}};
 
 static void open_one(uint8_t *bits, uint32_t msr, bool write)
@@ -72,6 +73,7 @@ void maps_reset(struct hw_vcpu *v, bool isolated)
 {
 	permit_reset(&v->msr);
 	permit_reset(&v->io);
+	v->isolated = isolated;
 	for (size_t i = 0; isolated && i < ARRAY_SIZE(own_msr); i++)
 		for (uint32_t n = 0; n < own_msr[i].count; n++) {
 			open_one(v->msr.bits, own_msr[i].first + n, false);
@@ -101,5 +103,7 @@ bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened)
 
 	*opened = false;
 	return msr_place(msr, write, &byte, &mask) &&
-	       permit_pass(&v->msr, byte, mask, !reserved(msr, write), opened);
+	       permit_pass(&v->msr, byte, mask,
+			   !reserved(msr, write) && !(v->isolated && write && clock_is(msr)),
+			   opened);
 }

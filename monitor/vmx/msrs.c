@@ -11,7 +11,6 @@
 #include "monitor/msr.h"
 #include "monitor/vmx/vmx.h"
 
-#define MSR_GS_BASE 0xc0000101u
 #define MSR_X2APIC_FIRST 0x800u
 #define MSR_X2APIC_LAST 0x8ffu
 #define MSR_SMM_MONITOR 0x9bu
@@ -50,12 +49,12 @@ static bool never(uint32_t msr)
 	       msr == MSR_MICROCODE_UPDATE || msr == MSR_MICROCODE_VERSION;
 }
 
-/* What is an isolated guest's by now is not in lists: L1 reads what it may see, and its writes do not count. */
+/* What is an isolated guest's is not in lists: L1 reads what it may see, and its writes do not count. */
 static bool is_closed(const struct cpu *cpu)
 {
 	const struct guest_vcpu *v = cpu->hw->running;
 
-	return v && v->guest->isolated && v->entered;
+	return v && v->guest->isolated;
 }
 
 static int load(struct cpu *cpu, const struct msr_entry *e)
@@ -72,7 +71,7 @@ static int load(struct cpu *cpu, const struct msr_entry *e)
 	     ((e->value ^ vmx_read(VMCS_GUEST_EFER)) & (EFER_LME | EFER_LMA))))
 		return ERR_INVAL;
 	if (!is_closed(cpu))
-		vmx_write(*field, e->value);
+		vmx_write(*field, e->index == MSR_DEBUGCTL ? e->value & DEBUGCTL_BTF : e->value);
 	return 0;
 }
 

@@ -30,25 +30,28 @@ static bool l1_has_ept(const struct cpu *cpu)
 
 /* --- entry --------------------------------------------------------------------------------- */
 
-static void merge_controls(struct hw_vcpu *v, const uint64_t *f)
+static void merge_controls(const struct guest_vcpu *v, const uint64_t *f)
 {
-	uint64_t cpu2 = cpu2_of(f);
+	struct vmx_request r = {f[F_PIN_CONTROLS], f[F_CPU_CONTROLS], cpu2_of(f),
+				f[F_ENTRY_CONTROLS]};
 	uint64_t entry = hw_caps.entry.must | ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER;
 
-	vmx_write(VMCS_PIN_CONTROLS, f[F_PIN_CONTROLS] | PIN_NMI | PIN_VIRTUAL_NMI);
-	vmx_write(VMCS_CPU_CONTROLS, (f[F_CPU_CONTROLS] & ~(uint64_t)CPU_PORTS) | CPU_IO_BITMAPS |
+	if (v->guest->isolated)
+		vmx_shown_request(v, &r);
+	vmx_write(VMCS_PIN_CONTROLS, r.pin | PIN_NMI | PIN_VIRTUAL_NMI);
+	vmx_write(VMCS_CPU_CONTROLS, (r.cpu & ~(uint64_t)CPU_PORTS) | CPU_IO_BITMAPS |
 					     CPU_MSR_BITMAPS | CPU_SECONDARY);
-	vmx_write(VMCS_CPU2_CONTROLS, hw_caps.cpu2.must | cpu2 | CPU2_EPT | CPU2_VPID);
+	vmx_write(VMCS_CPU2_CONTROLS, hw_caps.cpu2.must | r.cpu2 | CPU2_EPT | CPU2_VPID);
 	vmx_write(VMCS_EXIT_CONTROLS, hw_caps.exit.must | EXIT_SAVE_DEBUG | EXIT_HOST_64 |
 					      EXIT_SAVE_PAT | EXIT_LOAD_PAT | EXIT_SAVE_EFER |
 					      EXIT_LOAD_EFER |
 					      (f[F_EXIT_CONTROLS] & EXIT_ACK_INTR));
-	vmx_write(VMCS_ENTRY_CONTROLS, entry | (f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64));
+	vmx_write(VMCS_ENTRY_CONTROLS, entry | (r.entry & ENTRY_GUEST_64));
 	vmx_write(VMCS_EPT_POINTER,
-		  cpu2 & CPU2_EPT ? f[F_EPT_POINTER] : host_root().a | EPTP_WB | EPTP_LEVELS_4);
-	vmx_write(VMCS_MSR_BITMAP, v->msr_bitmap);
-	vmx_write(VMCS_IO_BITMAP_A, v->io_bitmap);
-	vmx_write(VMCS_IO_BITMAP_B, v->io_bitmap + PAGE_SIZE);
+		  r.cpu2 & CPU2_EPT ? f[F_EPT_POINTER] : host_root().a | EPTP_WB | EPTP_LEVELS_4);
+	vmx_write(VMCS_MSR_BITMAP, v->hw->msr_bitmap);
+	vmx_write(VMCS_IO_BITMAP_A, v->hw->io_bitmap);
+	vmx_write(VMCS_IO_BITMAP_B, v->hw->io_bitmap + PAGE_SIZE);
 }
 
 /* EFER of a guest whose entry does not load it: SDM vol. 3, 27.3.2.1. */
@@ -71,22 +74,21 @@ static struct l1_state l1_state(void)
 				 vmx_read(VMCS_GUEST_PAT), vmx_read(VMCS_GUEST_EFER)};
 }
 
+/* Of DEBUGCTL BTF alone: branch traces would go to wherever the debug store's area is said to be (R20). */
 static void write_choices(const uint64_t *f, const struct l1_state *l1)
 {
 	uint64_t entry = f[F_ENTRY_CONTROLS];
 	bool debug = entry & ENTRY_LOAD_DEBUG;
 
 	vmx_write(VMCS_GUEST_DR7, debug ? f[F_GUEST_DR7] : l1->dr7);
-	vmx_write(VMCS_GUEST_DEBUGCTL, debug ? f[F_GUEST_DEBUGCTL] : l1->debugctl);
+	vmx_write(VMCS_GUEST_DEBUGCTL, (debug ? f[F_GUEST_DEBUGCTL] : l1->debugctl) & DEBUGCTL_BTF);
 	vmx_write(VMCS_GUEST_PAT, entry & ENTRY_LOAD_PAT ? f[F_GUEST_PAT] : l1->pat);
 	vmx_write(VMCS_GUEST_EFER,
 		  entry & ENTRY_LOAD_EFER ? f[F_GUEST_EFER] : derived_efer(l1->efer, f));
 }
 
-static void write_dirty(struct l1_vmcs *current)
+static void write_dirty(struct l1_vmcs *current, struct field_set set)
 {
-	struct field_set set = fields_copied;
-
 	for (size_t w = 0; w < ARRAY_SIZE(set.bits); w++)
 		set.bits[w] &= current->dirty.bits[w] & ~current->stale.bits[w];
 	for (int i = -1; (i = set_next(&set, i)) >= 0;)
@@ -176,6 +178,25 @@ static void assign_vpid(struct cpu *cpu, struct guest_vcpu *v, bool fresh)
 	vmx_write(VMCS_VPID, v->hw->vpid.value);
 }
 
+/* Of an isolated guest L1 gives the first state; later accept.c decides what counts of what L1 says. */
+static bool is_hidden(const struct guest_vcpu *v)
+{
+	return v->guest->isolated && v->entered;
+}
+
+static void write_state(const struct guest_vcpu *v, struct l1_vmcs *current,
+			const struct l1_state *l1)
+{
+	if (is_hidden(v)) {
+		write_dirty(current, fields_passed);
+		vmx_shown_load(current);
+	} else {
+		write_dirty(current, fields_copied);
+		write_cr4_mask(current);
+		write_choices(current->f, l1);
+	}
+}
+
 /* Loads L2 into the CPU's VMCS. Qualification of a failed entry, or -1. */
 static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 {
@@ -188,12 +209,10 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 		prepare_vmcs(v);
 	else
 		vmx_load(&v->hw->vmcs);
-	write_dirty(current);
-	write_cr4_mask(current);
+	write_state(v, current, &l1);
 	write_event(f);
 	if (set_meets(&current->dirty, &fields_of[MERGE]))
-		merge_controls(v->hw, f);
-	write_choices(f, &l1);
+		merge_controls(v, f);
 	if (v->guest->isolated && (v->clock.set || set_has(&current->dirty, F_TSC_OFFSET) ||
 				   set_meets(&current->dirty, &fields_of[MERGE])))
 		write_clock(v, f);
@@ -207,6 +226,7 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 		cpu->regs.r[RSP] = f[F_GUEST_RSP];
 		cpu->regs.rip = f[F_GUEST_RIP];
 		cpu->regs.rflags = f[F_GUEST_RFLAGS];
+		return v->entered || !vmx_shown_begin(cpu, v) ? -1 : BAD_STATE_PDPTE;
 	}
 	if (!(cpu2_of(f) & CPU2_EPT) && vmx_pae_paging(f[F_GUEST_CR0], f[F_GUEST_CR4], 0) &&
 	    !(f[F_ENTRY_CONTROLS] & ENTRY_GUEST_64) && vmx_load_pdptes(f[F_GUEST_CR3]))
@@ -258,14 +278,16 @@ static void start(struct cpu *cpu, struct guest_vcpu *v)
 	const uint64_t *f = cpu->hw->current.f;
 	int bad = load_guest(cpu, v);
 
-	if (bad < 0)
+	if (bad < 0 && !is_hidden(v))
 		bad = bad_state(f);
 	if (bad >= 0) {
 		vmx_reflect_failure(cpu, REASON_BAD_STATE, (uint64_t)bad);
 		return;
 	}
 	cpu->hw->bad_msr = msrs_load(cpu, f[F_ENTRY_MSR_LOAD], f[F_ENTRY_MSR_LOAD_COUNT]);
-	if (cpu->hw->bad_msr)
+	if (cpu->hw->bad_msr && v->guest->isolated) /* the hardware is not to look at its state */
+		vmx_reflect_failure(cpu, REASON_BAD_MSR, cpu->hw->bad_msr);
+	else if (cpu->hw->bad_msr)
 		fail_by_list();
 }
 
@@ -315,10 +337,21 @@ void vmx_launch(struct cpu *cpu, bool launch)
 		return;
 	}
 	v = hold(cpu, guest_root(cpu), &wrong);
+	if (v && v->guest->isolated && !(cpu2_of(current->f) & CPU2_UNRESTRICTED)) {
+		wrong = "an isolated guest needs unrestricted guest mode (R9)";
+		v = NULL;
+	}
 	if (v)
 		start(cpu, v);
 	else
 		refuse(cpu, ERROR_ENTRY_CONTROLS, wrong);
+}
+
+/* The hardware does not enter an isolated guest, which nothing of L1's may have brought about: it is over. */
+static void end_refused(struct cpu *cpu)
+{
+	guest_end(cpu->hw->running->guest, STOP_REGISTERS);
+	vmx_end_run(cpu);
 }
 
 /* The hardware found what the monitor did not: L1 is told in the same words. */
@@ -327,6 +360,10 @@ void vmx_guest_refused(struct cpu *cpu)
 	uint32_t error = (uint32_t)vmx_read(VMCS_INSN_ERROR);
 
 	vmx_regs_hide(cpu);
+	if (cpu->hw->running->guest->isolated) {
+		end_refused(cpu);
+		return;
+	}
 	cpu->hw->running = NULL;
 	memset(&cpu->hw->current.dirty, 0xff, sizeof(cpu->hw->current.dirty));
 	vmx_load(&cpu->hw->l1);
@@ -344,9 +381,8 @@ static void raise(struct cpu *cpu, unsigned int vector)
 
 	if (vector == VECTOR_GP && (vmx_read(VMCS_GUEST_CR0) & CR0_PE))
 		event |= EVENT_HAS_ERROR;
-	if (cpu->hw->current.f[F_EXCEPTION_BITMAP] >> vector & 1) {
+	if (vmx_read(VMCS_EXCEPTION_BITMAP) >> vector & 1) {
 		vmx_redeliver();
-		vmx_hide(cpu, EXIT_EXCEPTION, (uint8_t)vector);
 		vmx_reflect_event(cpu, REASON_EXCEPTION, event, 0);
 		return;
 	}
@@ -466,17 +502,55 @@ static bool is_nmi(void)
 	return EVENT_TYPE(vmx_read(VMCS_EXIT_EVENT)) == EVENT_TYPE_NMI;
 }
 
+/* ICEBP, which L1 could not have delivered as it was: INT1's handler goes on behind it. */
+static bool redeliver_icebp(void)
+{
+	uint64_t event = vmx_read(VMCS_EXIT_EVENT);
+
+	if (EVENT_TYPE(event) != EVENT_TYPE_PRIV_EXCEPTION)
+		return false;
+	vmx_write(VMCS_ENTRY_EVENT, event & ~(uint64_t)EVENT_NMI_UNBLOCKED);
+	vmx_write(VMCS_ENTRY_INSN_LEN, vmx_read(VMCS_EXIT_INSN_LEN));
+	return true;
+}
+
+/* Exits of an isolated guest that L1 has no part in. */
+static bool hidden_exit(struct cpu *cpu, uint32_t reason)
+{
+	switch (reason) {
+	case REASON_EXCEPTION:
+		return redeliver_icebp();
+	case REASON_INVD: /* R4 */
+		__asm__ volatile("wbinvd" ::: "memory");
+		hw_guest_complete(cpu);
+		return true;
+	case REASON_VMCLEAR ... REASON_VMXON:
+	case REASON_INVEPT:
+	case REASON_INVVPID:
+		raise(cpu, VECTOR_UD); /* VMX is not offered */
+		return true;
+	default:
+		return false;
+	}
+}
+
 void vmx_guest_exit(struct cpu *cpu)
 {
 	uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
+	bool isolated = cpu->hw->running->guest->isolated;
 
 	if (reason & REASON_ENTRY_FAILED) {
-		entry_failed(cpu, reason);
+		if (isolated)
+			end_refused(cpu);
+		else
+			entry_failed(cpu, reason);
 		return;
 	}
 	cpu->hw->current.launched = true;
 	if ((reason == REASON_EXCEPTION && is_nmi()) || reason == REASON_INIT)
 		vmx_nmi_exit(cpu); /* vmx_deliver() tells L1 if it is L1's */
+	else if (isolated && hidden_exit(cpu, reason))
+		return;
 	else if (reason == REASON_MSR_READ || reason == REASON_MSR_WRITE)
 		msr_exit(cpu, reason == REASON_MSR_WRITE);
 	else if (reason == REASON_PORT)

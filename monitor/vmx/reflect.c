@@ -10,7 +10,6 @@
 #define RIGHTS_HOST_TSS 0x8bu
 #define TSS_LIMIT 0x67
 #define TABLE_LIMIT 0xffff
-#define DR7_EXIT 0x400
 /* Bits of CR0 that an exit leaves alone: ET, NW, CD and the reserved ones (28.5.1). */
 #define CR0_KEPT 0x7ffaffd0u
 
@@ -31,8 +30,8 @@ static void fetch(uint64_t *f, const struct field_list *list)
 		f[list->f[i]] = vmx_read(field_encoding[list->f[i]]);
 }
 
-/* L2's state and why it came out, from the VMCS that ran. */
-static void save_guest(struct cpu *cpu)
+/* L2's state, from the VMCS that ran. */
+static void save_state(struct cpu *cpu)
 {
 	struct l1_vmcs *current = &cpu->hw->current;
 	uint64_t *f = current->f;
@@ -51,6 +50,21 @@ static void save_guest(struct cpu *cpu)
 		f[F_GUEST_PAT] = vmx_read(VMCS_GUEST_PAT);
 	if (exit & EXIT_SAVE_EFER)
 		f[F_GUEST_EFER] = vmx_read(VMCS_GUEST_EFER);
+}
+
+static bool is_isolated(const struct cpu *cpu)
+{
+	return cpu->hw->running->guest->isolated;
+}
+
+static void save_guest(struct cpu *cpu)
+{
+	uint64_t *f = cpu->hw->current.f;
+
+	if (is_isolated(cpu))
+		vmx_shown_state(cpu);
+	else
+		save_state(cpu);
 	f[F_ENTRY_EVENT] &= ~(uint64_t)EVENT_VALID;
 	f[F_ENTRY_CONTROLS] = (f[F_ENTRY_CONTROLS] & ~(uint64_t)ENTRY_GUEST_64) |
 			      (vmx_read(VMCS_ENTRY_CONTROLS) & ENTRY_GUEST_64);
@@ -66,16 +80,14 @@ static void host_segment(unsigned int i, uint64_t selector, uint64_t base, uint3
 
 static void load_host_segments(const uint64_t *f)
 {
-	enum { LDTR = SEG_COUNT, TR };
-
 	host_segment(SEG_ES, f[F_HOST_ES_SELECTOR], 0, RIGHTS_HOST_DATA);
 	host_segment(SEG_CS, f[F_HOST_CS_SELECTOR], 0, RIGHTS_HOST_CODE);
 	host_segment(SEG_SS, f[F_HOST_SS_SELECTOR], 0, RIGHTS_HOST_DATA);
 	host_segment(SEG_DS, f[F_HOST_DS_SELECTOR], 0, RIGHTS_HOST_DATA);
 	host_segment(SEG_FS, f[F_HOST_FS_SELECTOR], f[F_HOST_FS_BASE], RIGHTS_HOST_DATA);
 	host_segment(SEG_GS, f[F_HOST_GS_SELECTOR], f[F_HOST_GS_BASE], RIGHTS_HOST_DATA);
-	host_segment(LDTR, 0, 0, 0);
-	host_segment(TR, f[F_HOST_TR_SELECTOR], f[F_HOST_TR_BASE], RIGHTS_HOST_TSS);
+	host_segment(SEG_LDTR, 0, 0, 0);
+	host_segment(SEG_TR, f[F_HOST_TR_SELECTOR], f[F_HOST_TR_BASE], RIGHTS_HOST_TSS);
 	vmx_write(VMCS_GUEST_TR_LIMIT, TSS_LIMIT);
 	vmx_write(VMCS_GUEST_GDTR_BASE, f[F_HOST_GDTR_BASE]);
 	vmx_write(VMCS_GUEST_GDTR_LIMIT, TABLE_LIMIT);
@@ -94,7 +106,7 @@ static void load_host_controls(const uint64_t *f, uint64_t pat, uint64_t efer)
 	vmx_write(VMCS_GUEST_CR3, f[F_HOST_CR3]);
 	vmx_write(VMCS_GUEST_CR4, f[F_HOST_CR4]);
 	vmx_write(VMCS_CR4_SHADOW, f[F_HOST_CR4]);
-	vmx_write(VMCS_GUEST_DR7, DR7_EXIT);
+	vmx_write(VMCS_GUEST_DR7, DR7_INIT);
 	vmx_write(VMCS_GUEST_DEBUGCTL, 0);
 	vmx_write(VMCS_GUEST_SYSENTER_CS, f[F_HOST_SYSENTER_CS]);
 	vmx_write(VMCS_GUEST_SYSENTER_ESP, f[F_HOST_SYSENTER_ESP]);
@@ -149,7 +161,10 @@ void vmx_reflect(struct cpu *cpu)
 {
 	vmx_regs_hide(cpu);
 	save_guest(cpu);
-	fetch(cpu->hw->current.f, &info_fields);
+	if (is_isolated(cpu))
+		vmx_shown_info(cpu);
+	else
+		fetch(cpu->hw->current.f, &info_fields);
 	store_msrs(cpu);
 	load_host(cpu, false);
 }
@@ -160,7 +175,10 @@ void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uin
 	uint64_t pending = vmx_read(VMCS_ENTRY_EVENT);
 
 	vmx_regs_hide(cpu);
-	save_guest(cpu);
+	if (vmx_hide(cpu, vmx_reason(reason, event), EVENT_VECTOR(event)))
+		save_guest(cpu);
+	else
+		f[F_ENTRY_EVENT] &= ~(uint64_t)EVENT_VALID;
 	cpu->hw->current.launched = true; /* the entry succeeded, although the guest has not run */
 	f[F_EXIT_REASON] = reason;
 	f[F_EXIT_QUALIFICATION] = 0;

@@ -99,6 +99,7 @@ static bool ready(struct cpu *cpu)
 	if (entry != GUEST_ENTRY_OK || !cpu->hw->running)
 		return false;
 	vmx_regs_restore(cpu);
+	vmx_unhide(cpu);
 	return true;
 }
 

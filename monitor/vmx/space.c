@@ -4,7 +4,6 @@
 #include "ept/walk.h"
 #include "monitor/vmx/vmx.h"
 
-#define DEBUGCTL_BTF (1u << 1)
 #define PDPTES 4
 #define PDPTE_PRESENT 1u
 #define PDPTE_RESERVED 0x1e6u /* SDM vol. 3, table 5-8 */
@@ -24,15 +23,27 @@ void vmx_space(struct walk_space *space, hpa_t nested_root, bool nested)
 	};
 }
 
+uint64_t vmx_seen_cr0(void)
+{
+	uint64_t mask = vmx_read(VMCS_CR0_MASK);
+
+	return (vmx_read(VMCS_GUEST_CR0) & ~mask) | (vmx_read(VMCS_CR0_SHADOW) & mask);
+}
+
+uint64_t vmx_seen_cr4(void)
+{
+	uint64_t mask = vmx_read(VMCS_CR4_MASK);
+
+	return (vmx_read(VMCS_GUEST_CR4) & ~mask) | (vmx_read(VMCS_CR4_SHADOW) & mask);
+}
+
 /* The walker wants what L1 believes: its own CR0 and CR4. */
 void hw_host_space(const struct cpu *cpu, struct walk_space *space)
 {
-	uint64_t mask0 = vmx_read(VMCS_CR0_MASK), mask4 = vmx_read(VMCS_CR4_MASK);
-
 	(void)cpu;
 	vmx_space(space, HPA(0), false);
-	space->cr0 = (space->cr0 & ~mask0) | (vmx_read(VMCS_CR0_SHADOW) & mask0);
-	space->cr4 = (space->cr4 & ~mask4) | (vmx_read(VMCS_CR4_SHADOW) & mask4);
+	space->cr0 = vmx_seen_cr0();
+	space->cr4 = vmx_seen_cr4();
 }
 
 enum decode_mode hw_host_mode(const struct cpu *cpu)
@@ -86,16 +97,38 @@ bool vmx_pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
 	return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & (EFER_LMA | EFER_LME));
 }
 
-int vmx_load_pdptes(uint64_t cr3)
+static int take_pdptes(const uint64_t entry[PDPTES])
 {
 	uint64_t beyond = ~(((uint64_t)1 << hw_caps.phys_bits) - 1);
+
+	for (unsigned int i = 0; i < PDPTES; i++)
+		if ((entry[i] & PDPTE_PRESENT) && (entry[i] & (PDPTE_RESERVED | beyond)))
+			return ERR_INVAL;
+	for (unsigned int i = 0; i < PDPTES; i++)
+		vmx_write(VMCS_GUEST_PDPTE0 + 2 * i, entry[i]);
+	return 0;
+}
+
+int vmx_load_pdptes(uint64_t cr3)
+{
 	uint64_t entry[PDPTES];
 	int err = phys_read(entry, HPA(cr3 & CR3_PAE_MASK), sizeof(entry));
 
-	for (unsigned int i = 0; i < PDPTES && !err; i++)
-		if ((entry[i] & PDPTE_PRESENT) && (entry[i] & (PDPTE_RESERVED | beyond)))
-			err = ERR_INVAL;
-	for (unsigned int i = 0; i < PDPTES && !err; i++)
-		vmx_write(VMCS_GUEST_PDPTE0 + 2 * i, entry[i]);
-	return err;
+	return err ? err : take_pdptes(entry);
+}
+
+int vmx_load_guest_pdptes(const struct walk_space *space)
+{
+	uint64_t entry[PDPTES];
+	struct walk_result at;
+	const void *bytes;
+
+	if (walk_gpa(space, GPA(space->cr3 & CR3_PAE_MASK), 0, &at))
+		return ERR_FAULT;
+	bytes = phys_seen(at.hpa, sizeof(entry), space->guest);
+	if (!bytes)
+		return ERR_FAULT;
+	__builtin_memcpy(entry, bytes, sizeof(entry));
+	__asm__ volatile("" ::: "memory");
+	return take_pdptes(entry);
 }

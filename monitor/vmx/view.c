@@ -8,6 +8,8 @@ void hw_guest_space(const struct cpu *cpu, struct walk_space *space)
 	const uint64_t *f = cpu->hw->current.f;
 
 	vmx_space(space, HPA(f[F_EPT_POINTER] & PAGE_MASK), true);
+	space->cr0 = vmx_seen_cr0();
+	space->cr4 = vmx_seen_cr4();
 }
 
 enum decode_mode hw_guest_mode(const struct cpu *cpu)

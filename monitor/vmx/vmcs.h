@@ -29,14 +29,20 @@ enum vmcs_field {
 
 #define CPU_INTR_WINDOW (1u << 2)
 #define CPU_TSC_OFFSET (1u << 3)
+#define CPU_HLT (1u << 7)
+#define CPU_MWAIT (1u << 10)
+#define CPU_RDPMC (1u << 11)
 #define CPU_RDTSC (1u << 12)
-#define CPU_DR (1u << 23)
+#define CPU_CR8 (3u << 19) /* MOV to it, and from it */
 #define CPU_TPR_SHADOW (1u << 21)
 #define CPU_NMI_WINDOW (1u << 22)
+#define CPU_DR (1u << 23)
 #define CPU_PORTS (1u << 24)
 #define CPU_IO_BITMAPS (1u << 25)
 #define CPU_TRAP_FLAG (1u << 27)
 #define CPU_MSR_BITMAPS (1u << 28)
+#define CPU_MONITOR (1u << 29)
+#define CPU_PAUSE (1u << 30)
 #define CPU_SECONDARY (1u << 31)
 
 #define CPU2_APIC_ACCESSES (1u << 0)
@@ -44,7 +50,9 @@ enum vmcs_field {
 #define CPU2_RDTSCP (1u << 3)
 #define CPU2_X2APIC (1u << 4)
 #define CPU2_VPID (1u << 5)
+#define CPU2_WBINVD (1u << 6)
 #define CPU2_UNRESTRICTED (1u << 7)
+#define CPU2_PAUSE_LOOP (1u << 10)
 #define CPU2_INVPCID (1u << 12)
 #define CPU2_SHADOWING (1u << 14)
 #define CPU2_ENCLS (1u << 15)
@@ -85,12 +93,15 @@ enum vmcs_field {
 #define ACTIVITY_ACTIVE 0
 #define ACTIVITY_HLT 1
 #define PENDING_DEBUG_STEP (1u << 14)
+#define DEBUGCTL_BTF (1u << 1)
+#define DR7_INIT 0x400u
 
 /* Segment access rights: SDM vol. 3, table 25-2. */
 #define RIGHTS_LONG (1u << 13)
 #define RIGHTS_DEFAULT (1u << 14)
 #define RIGHTS_UNUSABLE (1u << 16)
 #define RIGHTS_DPL(r) (((r) >> 5) & 3)
+#define RIGHTS_MODE 0x60e0u /* P, DPL, L, D */
 
 /* EPT pointer: SDM vol. 3, table 25-9. */
 #define EPTP_WB 6u

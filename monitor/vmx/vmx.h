@@ -73,6 +73,7 @@ struct hw_vcpu {
 	bool dr_used;   /* DR0-3 were touched; before, they are 0, and L1's are in the CPU */
 	uint64_t debug; /* what the #DB that L1 got last would have set in DR6; 0: it was none */
 	struct vmx_regs own;
+	bool isolated; /* the guest is: maps.c */
 };
 
 /* --- hardware ------------------------------------------------------------------------------- */
@@ -152,7 +153,9 @@ enum field_kind { GUEST, COLD, CHOICE, COPY, EVENT, MERGE, LIST, HOST, INFO, NON
 extern const uint16_t field_encoding[FIELD_COUNT];
 extern struct field_set fields_of[KIND_COUNT]; /* those that the hardware has, by kind */
 
-extern struct field_set fields_copied;       /* GUEST, COLD and COPY */
+extern struct field_set fields_copied; /* GUEST, COLD and COPY */
+extern struct field_set
+	fields_passed; /* those of COPY that count for isolated guests as they are */
 extern struct field_set fields_checked;      /* COPY, MERGE and LIST */
 extern struct field_set fields_host_checked; /* what check_host() reads */
 
@@ -246,6 +249,7 @@ void caps_hide_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid *r);
 #define MSR_VMX_LAST 0x493u
 #define MSR_XSS 0xda0u
 #define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
 #define MSR_DEBUGCTL 0x1d9u
 #define MSR_TME_ACTIVATE 0x982u
 #define CPUID_TME (1u << 13) /* leaf 7, ECX */
@@ -268,8 +272,12 @@ void vmx_write_neutral_controls(void);
 
 /* space.c: the address space and mode that the current VMCS describes; by the host table or not */
 void vmx_space(struct walk_space *space, hpa_t nested_root, bool nested);
+/* CR0 and CR4 as whoever runs with the current VMCS reads them. */
+uint64_t vmx_seen_cr0(void);
+uint64_t vmx_seen_cr4(void);
 /* PAE paging's top-level entries, which VM entry takes from the VMCS: read from memory at cr3. */
 int vmx_load_pdptes(uint64_t cr3);
+int vmx_load_guest_pdptes(const struct walk_space *space);
 bool host_real_mode(void);
 /* The instruction of len bytes is done: L1's, or L2's, whoever the current VMCS describes. */
 void vmx_complete(struct cpu *cpu, unsigned int len);
@@ -307,6 +315,13 @@ void shadow_enable(struct hw_cpu *hw);
 void shadow_switch(struct hw_cpu *hw, bool on); /* L1 has a current VMCS, or none */
 void shadow_show(struct hw_cpu *hw);            /* L1's fields to where it reads them */
 void shadow_collect(struct hw_cpu *hw);         /* what L1 wrote there */
+
+/* state.c: of the current VMCS, but the event; segment i is ES CS SS DS FS GS LDTR TR */
+enum { SEG_LDTR = SEG_COUNT, SEG_TR };
+void vmx_set_segment(unsigned int i, uint16_t selector, uint64_t base, uint32_t limit,
+		     uint32_t rights);
+void vmx_reset_state(void);          /* as after INIT */
+void vmx_sipi_state(uint8_t vector); /* behind that, as after a start-up IPI */
 
 /* maps.c */
 void maps_host(uint8_t *bitmap); /* closes what L1 itself must not reach */
@@ -346,9 +361,31 @@ void vmx_load_regs(struct cpu *cpu);
 /* An event whose delivery the exit cut short is to be delivered again, at the next entry. */
 void vmx_redeliver(void);
 
-/* hide.c: L1 is to get an exit of an isolated guest's that the hardware did not make, or (INVALID) its end */
-void vmx_hide(struct cpu *cpu, enum exit_reason reason, uint8_t vector);
+/*
+ * hide.c. L1 is to get an exit of an isolated guest's that the hardware did not make, or (INVALID) its end. False:
+ * the guest has not gone on since L1 had it, and L1 finds all of it as it left it, with its event.
+ */
+bool vmx_hide(struct cpu *cpu, enum exit_reason reason, uint8_t vector);
 struct injection vmx_injection(uint32_t event, uint32_t error);
+/* L1's part is accepted: the guest goes on. */
+void vmx_unhide(struct cpu *cpu);
+/* Its CR0 or CR4, as it reads them, into the current VMCS; L1 hears of changes of CR4's bits in mask. */
+void vmx_set_cr0(uint64_t cr0);
+void vmx_set_cr4(uint64_t cr4, uint64_t mask);
+
+/* shown.c: an isolated guest's VMCS and L1's */
+/* What of L1's controls counts (R17), and what the monitor adds. */
+struct vmx_request {
+	uint64_t pin, cpu, cpu2, entry;
+};
+void vmx_shown_request(const struct guest_vcpu *v, struct vmx_request *r);
+/* The vCPU's first entry, with L1's state and controls in its VMCS, which is current. 0, or an error. */
+int vmx_shown_begin(struct cpu *cpu, struct guest_vcpu *v);
+/* A later one: the fields that count in part. */
+void vmx_shown_load(const struct l1_vmcs *current);
+/* What L1 reads after an exit: of the guest's state, and why it came out. */
+void vmx_shown_state(struct cpu *cpu);
+void vmx_shown_info(struct cpu *cpu);
 
 /* regs.c: registers that no VMCS switches. The guest's VMCS is current. */
 void vmx_regs_init(void);

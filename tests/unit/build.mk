@@ -10,7 +10,7 @@ HW_ONLY := monitor/mem.c monitor/main.c monitor/cpu.c monitor/reset.c monitor/pa
 # The parts of a backend that execute nothing.
 HW_POLICY := $(addprefix monitor/svm/,check.c maps.c exits.c hidden.c) \
 	$(addprefix monitor/vmx/,caps.c check.c exits.c fields.c hidden.c insn.c maps.c msrs.c \
-		nested.c operand.c reflect.c region.c shadow.c space.c)
+		nested.c operand.c reflect.c region.c shadow.c space.c state.c)
 
 FAKE_CC := clang
 # -Wcast-align: clang warns on every cast from bytes; the sanitizer sees the real misalignments.

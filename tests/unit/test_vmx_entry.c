@@ -302,13 +302,13 @@ static void choices(void **state)
 		start();
 		f[F_ENTRY_CONTROLS] |= control;
 		f[F_GUEST_DR7] = 0x11;
-		f[F_GUEST_DEBUGCTL] = 0x12;
+		f[F_GUEST_DEBUGCTL] = bit == 2 ? 0xffff : 0;
 		f[F_GUEST_PAT] = 0x13;
 		f[F_GUEST_EFER] = 0x14;
 		vmx_launch(&cpu, true);
 		expect_entered();
 		assert_int_equal(in_l2(VMCS_GUEST_DR7), bit == 2 ? 0x11 : 0x4d7);
-		assert_int_equal(in_l2(VMCS_GUEST_DEBUGCTL), bit == 2 ? 0x12 : 0x4deb);
+		assert_int_equal(in_l2(VMCS_GUEST_DEBUGCTL), 2); /* R20: L1's is 4deb */
 		assert_int_equal(in_l2(VMCS_GUEST_PAT), bit == 14 ? 0x13 : 0x4147);
 		assert_int_equal(in_l2(VMCS_GUEST_EFER), bit == 15 ? 0x14 : 0xd00);
 	}
@@ -356,6 +356,126 @@ static void expect_failed(uint64_t qualification)
 	assert_int_equal(f[F_EXIT_REASON], 0x80000021);
 	assert_int_equal(f[F_EXIT_QUALIFICATION], qualification);
 	assert_ptr_equal(vmcs.field, vmcs.of[L1]);
+}
+
+/* --- isolated guests ---------------------------------------------------------------------------------- */
+
+#define GUEST_STATE(encoding) (((encoding) >> 10 & 3) == 2)
+
+/* As an entry of an isolated guest's, its first or a later one. */
+static void enter_isolated(bool entered)
+{
+	hw.running = NULL;
+	hw.current.launched = entered;
+	vcpu.entered = entered;
+	vmcs_load(L1);
+	vmx_launch(&cpu, !entered);
+	expect_entered();
+}
+
+static void start_isolated(void)
+{
+	start();
+	guest.isolated = true;
+	f[F_CPU2_CONTROLS] |= CPU2_UNRESTRICTED;
+	enter_isolated(false);
+}
+
+/* R17: whatever L1 writes after the first entry, of these fields alone it gets to the hardware as it is. */
+static void nothing_is_copied(void **state)
+{
+	static const uint8_t passed[] = {F_VIRTUAL_APIC, F_APIC_ACCESS, F_TPR_THRESHOLD, F_PLE_GAP,
+					 F_PLE_WINDOW};
+	static uint64_t before[VMCS_FIELDS_MAX];
+
+	start_isolated();
+	assert_int_equal(begun, 1);
+	assert_int_equal(loaded, 0);
+	memcpy(before, vmcs.of[L2], sizeof(before));
+	for (unsigned int i = 0; i < FIELD_COUNT; i++)
+		if (GUEST_STATE(field_encoding[i]) && i != F_LINK_POINTER && i != F_GUEST_RIP)
+			f[i] = field_set_value(field_encoding[i], 0, 0x1000100010001 * (i + 1));
+	f[F_EXCEPTION_BITMAP] = f[F_PF_ERROR_MASK] = f[F_PF_ERROR_MATCH] = UINT32_MAX;
+	f[F_CR3_TARGET_COUNT] = 3;
+	f[F_CR0_MASK] = f[F_CR0_SHADOW] = f[F_CR4_MASK] = f[F_CR4_SHADOW] = UINT64_MAX;
+	f[F_XSS_EXITING] = 5;
+	f[F_TPR_THRESHOLD] = 7;
+	f[F_PLE_GAP] = 8;
+	f[F_PLE_WINDOW] = 9;
+	f[F_VIRTUAL_APIC] = 0x16000;
+	f[F_APIC_ACCESS] = 0x17000;
+	memset(&hw.current.dirty, 0xff, sizeof(hw.current.dirty));
+	enter_isolated(true);
+	assert_int_equal(begun, 1);
+	assert_int_equal(loaded, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
+		uint16_t encoding = field_encoding[passed[i]];
+
+		assert_int_equal(in_l2(encoding), f[passed[i]]);
+		assert_int_not_equal(in_l2(encoding), before[encoding]);
+		before[encoding] = in_l2(encoding);
+	}
+	assert_memory_equal(before, vmcs.of[L2], sizeof(before));
+}
+
+/* What is L1's request is asked about before it counts, at each entry. */
+static void requests(void **state)
+{
+	start_isolated();
+	assert_true(in_l2(VMCS_CPU2_CONTROLS) & CPU2_WBINVD);
+	set_add(&hw.current.dirty, F_PIN_CONTROLS);
+	vmcs.of[L2][VMCS_CPU2_CONTROLS] = 0;
+	enter_isolated(true);
+	assert_true(in_l2(VMCS_CPU2_CONTROLS) & CPU2_WBINVD);
+}
+
+/* R9 */
+static void unrestricted_guest(void **state)
+{
+	start();
+	guest.isolated = true;
+	vmx_launch(&cpu, true);
+	expect_refused(7);
+	start();
+	vmx_launch(&cpu, true);
+	expect_entered();
+}
+
+/* The hardware sees nothing of L1's that could be wrong: its refusal is the guest's end. */
+static void refused_by_hardware(void **state)
+{
+	for (int entry = 0; entry < 2; entry++) {
+		start_isolated();
+		vmcs.of[L2][VMCS_EXIT_REASON] = 0x80000021;
+		if (entry)
+			vmx_guest_exit(&cpu);
+		else
+			vmx_guest_refused(&cpu);
+		assert_int_equal(guest.stop_reason, STOP_REGISTERS);
+		assert_null(hw.running);
+		assert_int_equal(f[F_EXIT_REASON], 0x80000021);
+		assert_ptr_equal(vmcs.field, vmcs.of[L1]);
+	}
+}
+
+/* Instructions of VMX, and ICEBP, which L1 could not deliver as what it is. */
+static void without_l1(void **state)
+{
+	for (uint32_t reason = 0; reason < REASON_COUNT; reason++) {
+		bool vmx = (reason >= 19 && reason <= 27) || reason == 50 || reason == 53;
+
+		start_isolated();
+		vmcs.of[L2][VMCS_EXIT_REASON] = reason;
+		vmcs.of[L2][VMCS_EXIT_EVENT] = 0x80000d01;
+		vmcs.of[L2][VMCS_EXIT_INSN_LEN] = 1;
+		if (!vmx && reason)
+			continue;
+		vmx_guest_exit(&cpu);
+		assert_ptr_equal(hw.running, &vcpu);
+		assert_int_equal(in_l2(VMCS_ENTRY_EVENT), vmx ? 0x80000306 : 0x80000d01);
+		if (!vmx)
+			assert_int_equal(in_l2(VMCS_ENTRY_INSN_LEN), 1);
+	}
 }
 
 static void state_of_the_guest(void **state)
@@ -420,6 +540,11 @@ int main(void)
 		cmocka_unit_test(only_what_is_new),
 		cmocka_unit_test(state_of_the_guest),
 		cmocka_unit_test(pages_that_are_taken),
+		cmocka_unit_test(nothing_is_copied),
+		cmocka_unit_test(requests),
+		cmocka_unit_test(unrestricted_guest),
+		cmocka_unit_test(refused_by_hardware),
+		cmocka_unit_test(without_l1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

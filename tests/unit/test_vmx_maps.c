@@ -106,16 +106,16 @@ static void nothing_is_open_at_first(void **state)
 /* Whatever L1 says: MSRs of system calls, segments and PAT; writes to some of them are the monitor's to see. */
 static void an_isolated_guest_has_its_own(void **state)
 {
-	static const uint32_t own[] = {0x174,      0x175,      0x176,      0x277,
-				       0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
-				       0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103};
+	static const uint32_t own[] = {0x174,      0x175,      0x176,      0x277,      0xc0000080,
+				       0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100,
+				       0xc0000101, 0xc0000102, 0xc0000103};
 	unsigned int open = 0;
 
 	enter(CPU_MSR_BITMAPS);
 	memset(fake_at(HPA(L1_MSRS), PAGE_SIZE), 0xff, PAGE_SIZE);
 	maps_reset(&v, true);
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		bool exits = (own[i] >= 0xc0000081 && own[i] <= 0xc0000084) || own[i] == 0xc0000103;
+		bool exits = (own[i] >= 0xc0000080 && own[i] <= 0xc0000084) || own[i] == 0xc0000103;
 
 		assert_false(get_bit(msrs, msr_bit(own[i], false)));
 		assert_int_equal(get_bit(msrs, msr_bit(own[i], true)), exits);

@@ -43,8 +43,35 @@ void vmx_close_window(struct cpu *c)
 {
 }
 
-void vmx_hide(struct cpu *c, enum exit_reason reason, uint8_t vector)
+bool vmx_hide(struct cpu *c, enum exit_reason reason, uint8_t vector)
 {
+	return true;
+}
+
+void vmx_shown_state(struct cpu *c)
+{
+}
+
+void vmx_shown_info(struct cpu *c)
+{
+}
+
+static unsigned int begun, loaded; /* entries of an isolated guest: a vCPU's first, later ones */
+
+void vmx_shown_request(const struct guest_vcpu *v, struct vmx_request *r)
+{
+	r->cpu2 |= CPU2_WBINVD; /* that it was asked */
+}
+
+int vmx_shown_begin(struct cpu *c, struct guest_vcpu *v)
+{
+	begun++;
+	return 0;
+}
+
+void vmx_shown_load(const struct l1_vmcs *current)
+{
+	loaded++;
 }
 
 struct injection vmx_injection(uint32_t event, uint32_t error)
@@ -107,6 +134,7 @@ static void start_l1(struct cpu *cpu, struct hw_cpu *hw, uint64_t l1)
 	vmcs_load(l1);
 	failed = -1;
 	memset(&regs_calls, 0, sizeof(regs_calls));
+	begun = loaded = 0;
 }
 
 #endif

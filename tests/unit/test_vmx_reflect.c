@@ -22,7 +22,8 @@ enum { OTHER, L1, L2 }; /* VMCSs */
 
 static struct cpu cpu;
 static struct hw_cpu hw;
-static struct guest_vcpu vcpu;
+static struct guest guest;
+static struct guest_vcpu vcpu = {.guest = &guest};
 static uint64_t *f = hw.current.f;
 
 /* --- what reflect.c calls ---------------------------------------------------------------------- */
@@ -31,7 +32,31 @@ static struct {
 	unsigned int stores, loads, shows;
 	uint32_t bad_store, bad_load; /* entries */
 	uint64_t list, count;         /* of the store */
+	unsigned int states, infos;
+	bool stood; /* set by tests */
+	enum exit_reason hidden;
+	uint8_t vector;
 } calls;
+
+bool vmx_hide(struct cpu *c, enum exit_reason reason, uint8_t vector)
+{
+	assert_ptr_equal(vmcs.field, vmcs.of[L2]);
+	calls.hidden = reason;
+	calls.vector = vector;
+	return !calls.stood;
+}
+
+void vmx_shown_state(struct cpu *c)
+{
+	assert_int_equal(calls.stores, 0);
+	calls.states++;
+}
+
+void vmx_shown_info(struct cpu *c)
+{
+	assert_int_equal(calls.stores, 0);
+	calls.infos++;
+}
 
 uint32_t msrs_store(struct cpu *c, uint64_t list, uint64_t count)
 {
@@ -108,6 +133,7 @@ static void start(void)
 	memset(&hw, 0, sizeof(hw));
 	memset(&calls, 0, sizeof(calls));
 	hidden = of_host = 0;
+	guest.isolated = false;
 	for (unsigned int i = 0; i < FIELD_COUNT; i++) {
 		vmcs.of[L2][field_encoding[i]] = guests(i);
 		vmcs.of[L1][field_encoding[i]] = 0x3000300030003 * i;
@@ -430,15 +456,67 @@ static void bad_lists(void **state)
 	expect_reset(0, 512);
 }
 
+/* --- isolated guests ------------------------------------------------------------------------------- */
+
+/* Of an isolated guest's state and exit, what shown.c says. */
+static void expect_untouched(unsigned int field)
+{
+	if (field != F_ENTRY_EVENT && field != F_ENTRY_CONTROLS)
+		assert_int_equal(f[field], l1s(field));
+}
+
+static void what_l1_reads_of_isolated_guests(void **state)
+{
+	start();
+	guest.isolated = true;
+	f[F_EXIT_CONTROLS] = UINT32_MAX;
+	vmx_reflect(&cpu);
+	assert_int_equal(calls.states, 1);
+	assert_int_equal(calls.infos, 1);
+	for (unsigned int i = 0; i < FIELD_COUNT; i++)
+		if ((field_encoding[i] >> 10 & 3) == 2 || one_of(i, INFO))
+			expect_untouched(i);
+	assert_int_equal(set_next(&hw.current.stale, -1), -1);
+	assert_null(hw.running);
+}
+
+/* One that has not gone on yet stands as L1 left it, and L1 has its event back. */
+static void one_that_stands(void **state)
+{
+	for (int stood = 0; stood < 2; stood++) {
+		start();
+		guest.isolated = true;
+		calls.stood = stood;
+		vmcs.of[L2][VMCS_ENTRY_EVENT] = f[F_ENTRY_EVENT] = 0x80000041;
+		vmx_reflect_event(&cpu, REASON_EXCEPTION, 0x80000202, 0);
+		assert_int_equal(calls.hidden, EXIT_NMI);
+		assert_int_equal(calls.vector, 2);
+		assert_int_equal(calls.states, !stood);
+		for (unsigned int i = 0; i < FIELD_COUNT; i++)
+			if ((field_encoding[i] >> 10 & 3) == 2)
+				expect_untouched(i);
+		assert_int_equal(f[F_ENTRY_EVENT], 0x41);
+		assert_int_equal(f[F_EXIT_REASON], REASON_EXCEPTION);
+		assert_int_equal(f[F_VECTORING_EVENT], 0x80000041);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_l1_reads),     cmocka_unit_test(what_is_saved_by_choice),
-		cmocka_unit_test(entry_controls),    cmocka_unit_test(segments),
-		cmocka_unit_test(control_registers), cmocka_unit_test(cr0),
-		cmocka_unit_test(pat_and_efer),      cmocka_unit_test(translations),
-		cmocka_unit_test(an_event),          cmocka_unit_test(a_failed_entry),
+		cmocka_unit_test(what_l1_reads),
+		cmocka_unit_test(what_is_saved_by_choice),
+		cmocka_unit_test(entry_controls),
+		cmocka_unit_test(segments),
+		cmocka_unit_test(control_registers),
+		cmocka_unit_test(cr0),
+		cmocka_unit_test(pat_and_efer),
+		cmocka_unit_test(translations),
+		cmocka_unit_test(an_event),
+		cmocka_unit_test(a_failed_entry),
 		cmocka_unit_test(bad_lists),
+		cmocka_unit_test(what_l1_reads_of_isolated_guests),
+		cmocka_unit_test(one_that_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

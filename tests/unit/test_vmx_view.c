@@ -37,6 +37,16 @@ void vmx_complete(struct cpu *cpu, unsigned int len)
 {
 }
 
+uint64_t vmx_seen_cr0(void)
+{
+	return 0;
+}
+
+uint64_t vmx_seen_cr4(void)
+{
+	return 0;
+}
+
 /* --- the state -------------------------------------------------------------------------------------- */
 
 /* Not what the guest would read of it. */
