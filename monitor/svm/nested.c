@@ -425,6 +425,12 @@ static void bounce(struct cpu *cpu, uint64_t code)
 	leave_guest(cpu);
 }
 
+/* What was measured, or has started, L1 does not get back as it offered it. */
+static bool stands(const struct guest_vcpu *v)
+{
+	return v->hw->hidden && (!v->entered || v->disclosure->accept != ACCEPT_OWN);
+}
+
 /* INIT or NMI for this CPU while L2 runs: L1 gets the exit if it asked for it, the event then. */
 void svm_interrupt_guest(struct cpu *cpu)
 {
@@ -442,7 +448,7 @@ void svm_interrupt_guest(struct cpu *cpu)
 		}
 		return;
 	}
-	if (cpu->hw->running->hw->hidden) {
+	if (stands(cpu->hw->running)) {
 		bounce(cpu, code);
 		return;
 	}

@@ -240,12 +240,42 @@ static void unknown_exits(void **state)
 	}
 }
 
+/*
+ * An NMI before the guest goes on: L1 finds it as it left it, with its event. Not if the vCPU has been measured
+ * meanwhile, or started: then L1 gets an exit of the guest's, and what it changes does not count.
+ */
+static void nmi_before_an_entry(void **state)
+{
+	const uint64_t event = EVENT_VALID | 0x41;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		bool stands = (i & 1) && (!(i & 2) || (i & 4));
+
+		comes_out(true, VMEXIT_INTR, DISCLOSE_AGAIN);
+		disclosed = DISCLOSE_TELL;
+		asked = 0;
+		cpu.nmi_pending = true;
+		hw_vcpu.hidden = i & 1;
+		vcpu.entered = i & 2;
+		disclosure.accept = i & 4 ? ACCEPT_ROW : ACCEPT_OWN;
+		runs.c.event_inj = event;
+		svm_interrupt_guest(&cpu);
+		assert_int_equal(l1()->c.exit_code, VMEXIT_NMI);
+		assert_int_equal(asked, !stands);
+		assert_int_equal(l1()->c.exit_int_info, stands ? event : 0);
+		assert_null(hw.running);
+	}
+	hw_vcpu.hidden = vcpu.entered = false;
+	disclosure.accept = ACCEPT_OWN;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(code_of_the_guest),
 		cmocka_unit_test(no_virtualization),
 		cmocka_unit_test(unknown_exits),
+		cmocka_unit_test(nmi_before_an_entry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

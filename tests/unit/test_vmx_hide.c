@@ -153,8 +153,9 @@ static void start(void)
 /* --- controls ---------------------------------------------------------------------------------------- */
 
 /* R17: by bits of SDM volume 3, tables 25-6 and 25-7. */
-#define MAY_CPU (1u << 2 | 1u << 3 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 21 | \
-		 1u << 22 | 1u << 29 | 1u << 30)
+#define MAY_CPU                                                                               \
+	(1u << 2 | 1u << 3 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 21 | 1u << 22 | \
+	 1u << 29 | 1u << 30)
 #define MAY_CPU2 (1u << 0 | 1u << 3 | 1u << 4 | 1u << 6 | 1u << 10 | 1u << 12 | 1u << 20)
 
 static void requests(void **state)
@@ -167,8 +168,7 @@ static void requests(void **state)
 		set(VMCS_CPU_CONTROLS, bit % 2 ? UINT32_MAX : 0);
 		vmx_shown_request(&vcpu, &r);
 		assert_int_equal(r.pin, one | 9);
-		assert_int_equal(r.cpu, 0x04006172 | (one & MAY_CPU) |
-						(bit == 21 ? 0 : 3u << 19) |
+		assert_int_equal(r.cpu, 0x04006172 | (one & MAY_CPU) | (bit == 21 ? 0 : 3u << 19) |
 						(bit % 2 ? 1u << 23 : 0));
 		assert_int_equal(r.cpu2, (one & MAY_CPU2) | 0x82);
 		assert_int_equal(r.entry, 0x11ff | ENTRY_GUEST_64);
@@ -522,9 +522,9 @@ static void no_modes(void **state)
 		{on, CR4_PAE | 1ull << 23, LONG},
 		{on, CR4_PAE | 1ull << 40, LONG},
 		{on, CR4_PAE, LONG | 1u << 12},
-		{on, CR4_PAE, 0},                    /* LME changes under paging */
-		{CR0_PE, CR4_PAE, EFER_LME},         /* paging goes off in 64-bit code */
-		{CR0_PE, CR4_PAE | CR4_PCIDE, 0},    /* or with PCIDs */
+		{on, CR4_PAE, 0},                 /* LME changes under paging */
+		{CR0_PE, CR4_PAE, EFER_LME},      /* paging goes off in 64-bit code */
+		{CR0_PE, CR4_PAE | CR4_PCIDE, 0}, /* or with PCIDs */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
