@@ -5,6 +5,7 @@
 #include "monitor/cpu.h"
 #include "monitor/hw.h"
 #include "monitor/log.h"
+#include "monitor/reset.h"
 
 #define GATE_INTERRUPT 0x8e00 /* present, DPL 0, 64-bit interrupt gate: APM volume 2, 4.8.4 */
 #define CODE_SELECTOR 0x08
@@ -51,22 +52,30 @@ static void take_over(void)
 	log_seize();
 }
 
+/* Until L1 runs nothing is secret, and the boot CPU has no stack of its own. */
+static _Noreturn void end(void)
+{
+	if (cpu_on_own_stack())
+		halt_machine();
+	cpu_halt_others();
+	stop();
+}
+
 _Noreturn void panic(const char *text)
 {
 	take_over();
 	log_line("PANIC: %s", text);
-	cpu_halt_others();
-	stop();
+	end();
 }
 
 _Noreturn void assert_failed(const char *what, const char *file, int line)
 {
 	take_over();
 	log_line("PANIC: %s:%d: assertion failed: %s", file, line, what);
-	cpu_halt_others();
-	stop();
+	end();
 }
 
+/* The console is the host's, and general registers may hold a word of a key or of a guest's page. */
 static void dump(const struct trap_frame *f)
 {
 	uint64_t cr2, cr3;
@@ -76,10 +85,6 @@ static void dump(const struct trap_frame *f)
 	log_line("PANIC: exception %lu, error %lx, on the CPU with APIC id %u", f->vector, f->error,
 		 arch_cpuid(1, 0).b >> 24);
 	log_line("rip %016lx cs %04lx rflags %08lx rsp %016lx", f->rip, f->cs, f->rflags, f->rsp);
-	log_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
-	log_line("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", f->rsi, f->rdi, f->rbp, f->r8);
-	log_line("r9  %016lx r10 %016lx r11 %016lx r12 %016lx", f->r9, f->r10, f->r11, f->r12);
-	log_line("r13 %016lx r14 %016lx r15 %016lx", f->r13, f->r14, f->r15);
 	log_line("cr2 %016lx cr3 %016lx", cr2, cr3);
 }
 
@@ -106,8 +111,7 @@ void trap(struct trap_frame *frame)
 	}
 	take_over();
 	dump(frame);
-	cpu_halt_others();
-	stop();
+	end();
 }
 
 const void *trap_table(void)

@@ -18,7 +18,7 @@ struct trap_frame {
  */
 _Noreturn void die(const char *text);
 
-/* A bug of the monitor: takes the console back, says what, stops all CPUs. */
+/* A bug of the monitor: takes the console back, says what, stops all CPUs, and wipes memory (reset.h). */
 _Noreturn void panic(const char *text);
 
 /* Loads the monitor's exception handlers on this CPU. */

@@ -32,7 +32,8 @@ static void claim(void)
 
 /*
  * All that is secret goes: guests' pages, then keys and registers in the monitor's own memory. Kept is what
- * the last few instructions need: this stack, the gates for an NMI, and where tboot is.
+ * the last few instructions need: this stack, the gates for an NMI, and where tboot is. A CPU in VMX
+ * operation may write a VMCS to memory at any time (SDM vol. 3, 25.11.1): all leave it before.
  */
 static void wipe(void)
 {
@@ -44,8 +45,15 @@ static void wipe(void)
 	};
 
 	cpu_stop_others();
+	hw_cpu_disable();
 	wipe_guests();
 	mem_wipe(kept, ARRAY_SIZE(kept));
+}
+
+static _Noreturn void halt(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
 }
 
 /* One access, to a port, memory or PCI configuration space by its ports. */
@@ -75,7 +83,6 @@ static void leave_by_tboot(void)
 {
 	claim();
 	wipe();
-	hw_cpu_disable();
 	tboot_reset();
 }
 
@@ -108,12 +115,18 @@ _Noreturn void reset_machine(void)
 		arch_outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
 }
 
+_Noreturn void halt_machine(void)
+{
+	claim();
+	wipe();
+	halt();
+}
+
 _Noreturn void power_off(const struct last_write *last, unsigned int n)
 {
 	claim();
 	wipe();
 	for (unsigned int i = 0; i < n; i++)
 		write_last(&last[i]);
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	halt();
 }

@@ -11,6 +11,9 @@
 /* Resets the machine: ACPI's reset register, the chipset's, else the keyboard controller. */
 _Noreturn void reset_machine(void);
 
+/* For a bug of the monitor's: nothing, for ever. Best effort: whatever is wrong may be in the way. */
+_Noreturn void halt_machine(void);
+
 struct last_write {
 	struct acpi_register at; /* a port, memory or PCI; not ACPI_NONE */
 	uint32_t value;

@@ -14,6 +14,7 @@ POLL = 0.05          # seconds between two looks at the logs
 OFF_GRACE = 20       # seconds for an L1 program to power off after its result line
 TAIL = 30            # lines of each log shown after a failure
 PANIC = (b"nethervisor: PANIC", b"nethervisor: FATAL")
+PANIC_GRACE, FATAL_GRACE = 10, 0.5  # seconds
 RESULT = re.compile(rb"^(\d+) passed, (\d+) failed\s*$")
 WHERE = re.compile(r"CPU|RIP|rip|CR0|CR3")  # of what the emulators print of a CPU
 XEN_TSC = re.compile(rb"^\(XEN\) \[([0-9a-f]{16})\]")
@@ -112,7 +113,8 @@ class Session:
             running = self.machine.running()
             self.look()
             if self.panic:
-                time.sleep(0.5)  # let the register dump come out
+                # Let the rest of it come out, and memory be wiped.
+                time.sleep(PANIC_GRACE if PANIC[0].decode() in self.panic else FATAL_GRACE)
                 self.look()
                 raise LabError(errors.MONITOR_PANIC, "the monitor stopped the machine: " + self.panic)
             if not running:
