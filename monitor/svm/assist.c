@@ -73,11 +73,15 @@ int svm_decode(const struct cpu *cpu, const struct vmcb *vmcb, struct decode_ins
 
 int svm_insn_len(const struct cpu *cpu, struct vmcb *vmcb)
 {
-	uint64_t known = vmcb->c.next_rip - vmcb->s.rip;
 	enum decode_mode mode = svm_mode(vmcb);
 	uint8_t bytes[DECODE_MAX];
+	uint64_t known;
 	int len;
 
+	/* An IN or OUT has told (APM volume 2, 15.10.2). */
+	if (vmcb->c.exit_code == VMEXIT_IOIO && !svm_has(SVM_FEATURE_NRIPS))
+		vmcb->c.next_rip = vmcb->c.exit_info2;
+	known = vmcb->c.next_rip - vmcb->s.rip;
 	if (known && known <= DECODE_MAX)
 		return (int)known;
 	len = decode_length(bytes, fetch(cpu, vmcb, mode, bytes), mode);
