@@ -8,6 +8,7 @@
 #define ANY 0xffffu
 #define CLASS_HOST 0x0600u
 #define CLASS_ISA 0x0601u
+#define CLASS_IOMMU 0x0806u
 #define VENDOR 0x00
 #define CLASS 0x0a /* of 16 bits: subclass and class */
 #define HEADER 0x0e
@@ -32,10 +33,12 @@ struct row {
 
 /*
  * Host bridges have what maps memory: DRAM, SMRAM, TSEG, PAM, remapping, PCIEXBAR and the memory controller's
- * own registers; on AMD also the way into the fabric's (index and data). No honest L1 writes there.
+ * own registers; on AMD also the way into the fabric's (index and data); there an
+ * IOMMU is a function, too, with its base address. No honest L1 writes there.
  */
 static const struct row rows[] = {
 	{ANY, ANY, CLASS_HOST, 0x40, PCI_CONFIG_SIZE - 1, "host bridge"},
+	{ANY, ANY, CLASS_IOMMU, 0x40, PCI_CONFIG_SIZE - 1, "IOMMU"},
 	{INTEL, ICH9_LPC, CLASS_ISA, 0x40, 0x47, "PMBASE"},
 	{INTEL, ICH9_LPC, CLASS_ISA, 0xa0, 0xaf, "power management"},
 	{INTEL, ICH9_LPC, CLASS_ISA, 0xdc, 0xdf, "BIOS control"},

@@ -139,6 +139,20 @@ static void an_unknown_chipset_is_reported(void **state)
 	expect_refused(1, HOST_BRIDGE, 0x60);
 }
 
+/* AMD's says in its capability where its registers are. */
+static void an_iommu_is_closed(void **state)
+{
+	machine(1);
+	chips();
+	function(0x10, 0x1022, 0x1481, 0x0806);
+	closed();
+	config_write(0x10, 0x44, 4, 0xfeb80000);
+	expect_refused(1, 0x10, 0x44);
+	assert_int_equal(config_read(0x10, 0x44, 4), 0);
+	config_write(0x10, 4, 2, 4); /* its header */
+	assert_int_equal(platform_report().refused, 1);
+}
+
 /* Function 0 need not be the one, and a device without it has no others. */
 static void functions_are_found(void **state)
 {
@@ -239,6 +253,7 @@ int main(void)
 		cmocka_unit_test(the_address_is_l1s_own),
 		cmocka_unit_test(smram_is_locked_at_boot),
 		cmocka_unit_test(an_unknown_chipset_is_reported),
+		cmocka_unit_test(an_iommu_is_closed),
 		cmocka_unit_test(functions_are_found),
 		cmocka_unit_test(memory),
 		cmocka_unit_test(what_cannot_be_closed_is_reported),
