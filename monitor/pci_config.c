@@ -24,7 +24,8 @@
 #define FUNCTION_SHIFT 12
 
 static struct {
-	struct lock lock; /* of the two ports together */
+	/* Of the two ports together; and from a look at what a write would change to the write. */
+	struct lock lock;
 	uint32_t address; /* what L1 wrote to CF8h last: the hardware has what was used last */
 	struct mcfg mcfg; /* ranges whose stores exit */
 } pci;
@@ -35,13 +36,24 @@ static uint64_t name_of(bdf_t f, unsigned int offset)
 }
 
 /* As L1 would: the address, then the data. The two low bits of the address mean nothing. */
+static uint32_t get(uint32_t address, unsigned int byte, unsigned int size)
+{
+	arch_out(ADDRESS_PORT, 4, address & ~3u);
+	return arch_in((uint16_t)(DATA_PORT + byte), size);
+}
+
+static void put(uint32_t address, unsigned int byte, unsigned int size, uint32_t value)
+{
+	arch_out(ADDRESS_PORT, 4, address & ~3u);
+	arch_out((uint16_t)(DATA_PORT + byte), size, value);
+}
+
 static uint32_t read_at(uint32_t address, unsigned int byte, unsigned int size)
 {
 	uint32_t value;
 
 	lock_take(&pci.lock);
-	arch_out(ADDRESS_PORT, 4, address & ~3u);
-	value = arch_in((uint16_t)(DATA_PORT + byte), size);
+	value = get(address, byte, size);
 	lock_drop(&pci.lock);
 	return value;
 }
@@ -49,8 +61,7 @@ static uint32_t read_at(uint32_t address, unsigned int byte, unsigned int size)
 static void write_at(uint32_t address, unsigned int byte, unsigned int size, uint32_t value)
 {
 	lock_take(&pci.lock);
-	arch_out(ADDRESS_PORT, 4, address & ~3u);
-	arch_out((uint16_t)(DATA_PORT + byte), size, value);
+	put(address, byte, size, value);
 	lock_drop(&pci.lock);
 }
 
@@ -70,23 +81,31 @@ void pci_config_write(bdf_t f, unsigned int offset, unsigned int size, uint32_t 
 }
 
 /*
- * What is there now, if the write comes near something protected, or 0. Protected bytes never change
- * but by the hardware, so it does not matter that other CPUs may come between this look and the write.
+ * Then what is there now counts. In between no other CPU may move a device's ports: QEMU lets them hide the
+ * two of configuration space, so that the look would be at something else than the write is to.
  */
 static bool near(bdf_t f, unsigned int offset, unsigned int size)
 {
 	return chipset_protects(f, offset, size, UINT64_MAX);
 }
 
-static bool allowed(bdf_t f, unsigned int offset, unsigned int size, uint64_t value, uint64_t now)
+static bool allowed(const char *name, bdf_t f, unsigned int offset, uint64_t value)
 {
-	const char *name = chipset_protects(f, offset, size, value ^ now);
-
-	if (!name)
-		name = power_pci_write(f, offset, size, value);
 	if (name)
 		platform_refused(name, PLATFORM_PCI, name_of(f, offset), value);
 	return !name;
+}
+
+static bool chipset_allows(bdf_t f, unsigned int offset, unsigned int size, uint64_t value,
+			   uint64_t now)
+{
+	return allowed(chipset_protects(f, offset, size, value ^ now), f, offset, value);
+}
+
+/* May end the machine: not under the lock. */
+static bool power_allows(bdf_t f, unsigned int offset, unsigned int size, uint64_t value)
+{
+	return allowed(power_pci_write(f, offset, size, value), f, offset, value);
 }
 
 /* --- ports ------------------------------------------------------------------------------------ */
@@ -138,11 +157,16 @@ enum port_answer pci_data_write(struct cpu *cpu, const struct port_write *w)
 	f = (bdf_t)(address >> 8);
 	offset = (address & 0xfc) + byte;
 	extended = offset | (address >> 16 & 0xf00);
+	if (!power_allows(f, offset, w->size, w->value) ||
+	    !power_allows(f, extended, w->size, w->value))
+		return PORT_DONE;
+	lock_take(&pci.lock);
 	if (near(f, offset, w->size) || near(f, extended, w->size))
-		now = read_at(address, byte, w->size);
-	if (allowed(f, offset, w->size, w->value, now) &&
-	    allowed(f, extended, w->size, w->value, now))
-		write_at(address, byte, w->size, w->value);
+		now = get(address, byte, w->size);
+	if (chipset_allows(f, offset, w->size, w->value, now) &&
+	    chipset_allows(f, extended, w->size, w->value, now))
+		put(address, byte, w->size, w->value);
+	lock_drop(&pci.lock);
 	return PORT_DONE;
 }
 
@@ -199,12 +223,16 @@ static void store(struct cpu *cpu, uint64_t in_space, const struct store *s)
 {
 	bdf_t f = (bdf_t)(in_space >> FUNCTION_SHIFT);
 	unsigned int offset = in_space % PCI_CONFIG_SIZE;
-	uint64_t now = near(f, offset, s->size) ? current(s) : 0;
+	bool allows = power_allows(f, offset, s->size, s->value);
+	uint64_t now;
 
-	if (allowed(f, offset, s->size, s->value, now))
+	lock_take(&pci.lock);
+	now = near(f, offset, s->size) ? current(s) : 0;
+	if (allows && chipset_allows(f, offset, s->size, s->value, now))
 		store_perform(cpu, s, mem_at(s->hpa));
 	else
 		hw_host_complete(cpu, s->insn_len);
+	lock_drop(&pci.lock);
 }
 
 bool pci_config_store(struct cpu *cpu, hpa_t hpa)

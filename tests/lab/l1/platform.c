@@ -4,9 +4,12 @@
  * gate, sleep. On a bare machine each of them works, which shows that there is something to close; above the
  * monitor none does. docs/platform.md has the list.
  */
+#include "lib/apic.h"
 #include "lib/mem.h"
 #include "lib/monitor.h"
 #include "lib/pages.h"
+#include "lib/smp.h"
+#include "lib/smp_tests.h"
 #include "lib/test.h"
 #include "lib/trap.h"
 #include "monitor/hypercall.h"
@@ -14,6 +17,11 @@
 
 #define HOST 0u
 #define LPC (0x1fu << 3)
+#define DISK (0x1fu << 3 | 2)
+#define COMMAND 0x04
+#define DISK_PORTS 0x20 /* BAR of 32 ports */
+#define DISK_MEMORY 0x24
+#define OVER_CONFIG 0xce0u /* to CFFh */
 #define PIIX_PM (1u << 3 | 3)
 #define Q35 0x29c08086u
 #define I440FX 0x12378086u
@@ -155,17 +163,16 @@ static void disguised(const void *arg)
 static void config_in_memory(const void *arg)
 {
 	volatile uint8_t *space;
-	uint32_t disk = 0x1fu << 3 | 2;
 
 	(void)arg;
 	need_q35();
 	space = (volatile uint8_t *)(uint64_t)(config(HOST, PCIEXBAR, 4) & 0xf0000000);
 	CHECK_EQ(*(volatile uint32_t *)space, Q35);
-	CHECK_EQ(*(volatile uint32_t *)(space + (disk << 12)), config(disk, 0, 4));
-	space[(disk << 12) + 0x3c] = 0x5;
-	CHECK_EQ(config(disk, 0x3c, 1), 0x5);
-	*(volatile uint16_t *)(space + (disk << 12) + 0x4) = 0x4;
-	CHECK_EQ(config(disk, 0x4, 2), 0x4);
+	CHECK_EQ(*(volatile uint32_t *)(space + (DISK << 12)), config(DISK, 0, 4));
+	space[(DISK << 12) + 0x3c] = 0x5;
+	CHECK_EQ(config(DISK, 0x3c, 1), 0x5);
+	*(volatile uint16_t *)(space + (DISK << 12) + 0x4) = 0x4;
+	CHECK_EQ(config(DISK, 0x4, 2), 0x4);
 	space[SMRAM] |= D_OPEN;
 	CHECK_EQ(!(config(HOST, SMRAM, 1) & D_OPEN), closed);
 	if (!closed)
@@ -187,6 +194,70 @@ static void registers_over_memory(const void *arg)
 	seen = page[0x100];
 	config_set(LPC, RCBA, 4, before);
 	CHECK((seen == WORD) == closed, "memory is 0x%x", seen);
+}
+
+/* A device's registers, put over memory of L1's: DRAM is decoded first, on any machine. */
+static void bar_over_memory(const void *arg)
+{
+	volatile uint64_t *page = pages_alloc(1, 4096);
+	uint32_t before, command;
+	uint64_t seen;
+
+	(void)arg;
+	need_q35();
+	before = config(DISK, DISK_MEMORY, 4);
+	command = config(DISK, COMMAND, 2);
+	page[0] = WORD;
+	config_set(DISK, COMMAND, 2, command | 7);
+	config_set(DISK, DISK_MEMORY, 4, (uint32_t)(uint64_t)page);
+	CHECK_EQ(config(DISK, DISK_MEMORY, 4) & ~0xfffu, (uint64_t)page);
+	seen = page[0];
+	page[1] = WORD;
+	config_set(DISK, DISK_MEMORY, 4, before);
+	config_set(DISK, COMMAND, 2, command);
+	CHECK_EQ(seen, WORD);
+	CHECK_EQ(page[1], WORD);
+}
+
+static volatile bool moving;
+
+/* The disk's ports go over those of configuration space and back. */
+static void move_ports(void *arg)
+{
+	volatile uint32_t *bar = arg;
+	uint32_t before = *bar;
+
+	while (moving) {
+		*bar = OVER_CONFIG | 1;
+		cpu_idle(50);
+		*bar = before;
+		cpu_idle(50);
+	}
+}
+
+/* While they are there they answer for a register: with 0, so that to write 0 seems to change nothing. */
+static void bar_over_config(const void *arg)
+{
+	volatile uint8_t *space;
+	volatile uint32_t *pmbase;
+	uint32_t before, now;
+
+	(void)arg;
+	need_q35();
+	smp_need_two();
+	space = (volatile uint8_t *)(uint64_t)(config(HOST, PCIEXBAR, 4) & 0xf0000000);
+	pmbase = (volatile uint32_t *)(space + (LPC << 12) + PMBASE);
+	before = *pmbase;
+	config_set(DISK, COMMAND, 2, config(DISK, COMMAND, 2) | 7);
+	moving = true;
+	smp_start(1, move_ports, (void *)(space + (DISK << 12) + DISK_PORTS));
+	for (unsigned i = 0; i < 20000 && *pmbase == before; i++)
+		config_set(LPC, PMBASE, 4, 0);
+	moving = false;
+	smp_wait_finished(1);
+	now = *pmbase;
+	*pmbase = before;
+	CHECK((now == before) == closed, "PMBASE 0x%x became 0x%x", U64(before), U64(now));
 }
 
 struct fw_cfg_request {
@@ -358,6 +429,7 @@ static void strings(const void *arg)
 void l1_main(void)
 {
 	vendor_start();
+	apic_init();
 	closed = monitor_present();
 	test("smram", smram, NULL);
 	test("moved-config-space", moved_config_space, NULL);
@@ -365,6 +437,8 @@ void l1_main(void)
 	test("disguised", disguised, NULL);
 	test("config-in-memory", config_in_memory, NULL);
 	test("registers-over-memory", registers_over_memory, NULL);
+	test("bar-over-memory", bar_over_memory, NULL);
+	test("bar-over-config", bar_over_config, NULL);
 	test("fw-cfg", fw_cfg, NULL);
 	test("a20", a20, NULL);
 	test("keyboard", keyboard, NULL);
