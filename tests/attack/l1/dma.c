@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attacks by a device that L1 owns: what its CPUs may not touch, DMA may not either. */
+#include "lib/apic.h"
 #include "lib/edu.h"
 #include "lib/mem.h"
 #include "lib/pages.h"
@@ -146,6 +147,24 @@ static void dma_write_below(void)
 	failed("the monitor goes on");
 }
 
+/* A message that is no ordinary interrupt: nothing filters those on VT-d. */
+static void dma_nmi(void)
+{
+	uint32_t *word = (uint32_t *)need_device();
+	unsigned before;
+	struct vm *v = victim_new();
+
+	*word = ICR_NMI | ICR_ASSERT;
+	before = nmis_taken(0);
+	CHECK(edu_write(APIC_BASE, word, sizeof(*word)), "the device does not end");
+	cpu_idle(1000000);
+	if (nmis_taken(0) > before)
+		succeeded("an NMI has come");
+	else
+		failed("no NMI has come");
+	CHECK(vm_intact(v), "the victim is gone");
+}
+
 const struct attack dma_attacks[] = {
 	{"dma-read", dma_read},
 	{"dma-write", dma_write},
@@ -155,5 +174,6 @@ const struct attack dma_attacks[] = {
 	{"dma-taken", dma_taken},
 	{"dma-read-below", dma_read_below},
 	{"dma-write-below", dma_write_below},
+	{"dma-nmi", dma_nmi},
 	{NULL, NULL},
 };

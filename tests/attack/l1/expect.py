@@ -133,4 +133,8 @@ ATTACKS = {
     "dma-taken": Attack("a device reads a page that was taken away", GOES_ON, hw=("svm",)),
     "dma-read-below": Attack("a device reads the monitor's memory", ROUNDS, hw=("svm",)),
     "dma-write-below": Attack("a device writes to the monitor's memory", GOES_ON, hw=("svm",)),
+    "dma-nmi": Attack("a device sends an NMI: VT-d's interrupt remapping is off", GOES_ON, hw=("svm",), open=True),
+    # platform.c
+    "init-storm": Attack("INITs take a CPU out of it, thousands of times", GOES_ON, unshown=("vmx",)),
+    "crash-kernel": Attack("another kernel in Xen's place reads all memory", GOES_ON),
 }

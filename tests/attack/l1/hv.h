@@ -63,4 +63,13 @@ void hv_use_control(void *page);
 void hv_state_page(void *page);
 void hv_use_state(struct guest *g, void *page);
 
+/* Virtualization is off on this CPU. */
+void hv_off(void);
+
+/* Whether INITs can take a CPU out of guests, again and again. */
+bool hv_takes_init(void);
+
+/* Its control structure, if that is memory that L1 reads; or NULL. */
+const void *hv_memory(const struct guest *g);
+
 #endif

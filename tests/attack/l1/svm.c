@@ -150,6 +150,21 @@ void hv_use_control(void *page)
 	hv_recover();
 }
 
+void hv_off(void)
+{
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~(uint64_t)EFER_SVME);
+}
+
+bool hv_takes_init(void)
+{
+	return true;
+}
+
+const void *hv_memory(const struct guest *g)
+{
+	return g->vmcb;
+}
+
 void hv_state_page(void *page)
 {
 	(void)page;

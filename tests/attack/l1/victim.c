@@ -176,8 +176,8 @@ static void start_up(uint64_t vector)
 	apic_write(APIC_ICR_LOW, ICR_START_UP | (uint32_t)vector);
 }
 
-/* The secret in eight registers, which L1 has nothing to do with. */
-static bool held(void)
+/* The secret in eight registers, which L1 has nothing to do with: until it is told to stop, or over an OUT. */
+static bool held(uint64_t spin)
 {
 	uint64_t got[SECRET_WORDS] = {0};
 	bool same = true;
@@ -187,16 +187,19 @@ static bool held(void)
 			 "mov 16(%%rsi), %%r8\nmov 24(%%rsi), %%r9\n"
 			 "mov 32(%%rsi), %%r10\nmov 40(%%rsi), %%r11\n"
 			 "mov 48(%%rsi), %%r12\nmov 56(%%rsi), %%r13\n"
-			 "xor %%eax, %%eax\nout %%al, %%dx\n"
-			 "pop %%rdi\n"
+			 "test %%rax, %%rax\njz 2f\n"
+			 "1: incq (%%rcx)\ncmpq $0, 8(%%rcx)\nje 1b\njmp 3f\n"
+			 "2: out %%al, %%dx\n"
+			 "3: pop %%rdi\n"
 			 "mov %%rbx, 0(%%rdi)\nmov %%rbp, 8(%%rdi)\n"
 			 "mov %%r8, 16(%%rdi)\nmov %%r9, 24(%%rdi)\n"
 			 "mov %%r10, 32(%%rdi)\nmov %%r11, 40(%%rdi)\n"
 			 "mov %%r12, 48(%%rdi)\nmov %%r13, 56(%%rdi)\n"
 			 "pop %%rbp"
-			 :
-			 : "S"(&data_page(0)[SECRET_AT / 8]), "D"(got), "d"((uint16_t)HOLD_PORT)
-			 : "rax", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "memory", "cc");
+			 : "+a"(spin)
+			 : "S"(&data_page(0)[SECRET_AT / 8]), "D"(got), "d"((uint16_t)HOLD_PORT),
+			   "c"(&shared->spins)
+			 : "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "memory", "cc");
 	for (uint64_t i = 0; i < SECRET_WORDS; i++)
 		same &= got[i] == word(0, SECRET_AT / 8 + i);
 	return same;
@@ -256,7 +259,9 @@ static uint64_t obey(uint64_t command, uint64_t a, uint64_t b)
 	else if (command == VICTIM_SET_TPR)
 		__asm__ volatile("mov %0, %%cr8" : : "r"(a) : "memory");
 	else if (command == VICTIM_HOLD)
-		return held();
+		return held(0);
+	else if (command == VICTIM_SPIN_HOLD)
+		return held(1);
 	else if (command == VICTIM_START_UP)
 		start_up(a);
 	return 0;

@@ -49,6 +49,7 @@ enum command {
 	VICTIM_FLAG,    /* reply: victim_flag */
 	VICTIM_SET_TPR, /* argument[0] goes to CR8 */
 	VICTIM_HOLD, /* OUT to HOLD_PORT with the secret in registers; reply: whether they are as they were */
+	VICTIM_SPIN_HOLD, /* the same, but it counts spins until stop instead of the OUT */
 	VICTIM_START_UP, /* INIT and a start-up IPI for vector argument[0] to APIC 1, by stores of 2 bytes */
 };
 
@@ -58,7 +59,7 @@ enum { CHANGED_DATA = 1, CHANGED_GIVEN = 100 };
 struct shared {
 	uint64_t command, argument[2], reply;
 	uint64_t check[SECRET_WORDS]; /* check_of() the secret's words */
-	uint64_t spins, stop;
+	uint64_t spins, stop;         /* in that order: victim.c */
 	uint64_t out[OUT_WORDS];
 };
 

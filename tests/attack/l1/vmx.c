@@ -134,6 +134,23 @@ void hv_use_control(void *page)
 	vmclear((uint64_t)page);
 }
 
+void hv_off(void)
+{
+	vmx_disable();
+}
+
+/* Bochs keeps an INIT pending after the exit that it makes. */
+bool hv_takes_init(void)
+{
+	return monitor_present();
+}
+
+const void *hv_memory(const struct guest *g)
+{
+	(void)g;
+	return NULL;
+}
+
 void hv_state_page(void *page)
 {
 	*(uint64_t *)page = MSR_FS_BASE; /* a list of one MSR to be stored at exits */
