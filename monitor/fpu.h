@@ -24,7 +24,7 @@ struct fpu {
 	void *area; /* a page: XSAVE's, or FXSAVE's */
 	uint64_t xcr0;
 	uint32_t pkru;
-	const struct cpu *cpu; /* where it ran last; NULL: the registers have to be loaded in any case */
+	const struct cpu *cpu; /* where it ran last; NULL: the registers have to be loaded */
 };
 
 /* Of a CPU: whose state is still in the registers while L1 runs, or NULL; and what L1 has itself. */

@@ -108,7 +108,6 @@ void vmx_regs_begin(struct guest_vcpu *v)
 
 	h->own = (struct vmx_regs){.dr6 = DR6_INIT};
 	h->dr_used = false;
-	h->debug = 0;
 	h->hidden = true;
 	ask_debug(true);
 	fpu_begin(&v->fpu);

@@ -147,11 +147,13 @@ static void fill(uint8_t *to, size_t n, unsigned int seed)
 /* Table 10-2. */
 static void make(struct area *a, unsigned int seed)
 {
+	const uint16_t x87[] = {0x0e7f, 0x3a42, 0xff};
+	uint32_t mxcsr = seed & 1 ? 0x7fad : 0x5f85;
 	size_t at, size;
 
 	memset(a, 0, sizeof(*a));
-	memcpy(a->b, (const uint16_t[]){0x0e7f, 0x3a42, 0xff}, 6);
-	memcpy(a->b + 24, &(uint32_t){seed & 1 ? 0x7fad : 0x5f85}, 4);
+	memcpy(a->b, x87, sizeof(x87));
+	memcpy(a->b + 24, &mxcsr, sizeof(mxcsr));
 	for (unsigned int i = 0; i < 8; i++)
 		fill(a->b + 32 + 16 * i, 10, seed + i);
 	fill(a->b + 160, 256, seed + 8);
@@ -201,7 +203,10 @@ static void start_with(bool xsave)
 	if (!xsave)
 		has_xsave = false;
 	else
-		__asm__ volatile("xgetbv; and %1, %%eax" : "=a"(native) : "i"(COMPONENTS), "c"(0) : "edx");
+		__asm__ volatile("xgetbv; and %1, %%eax"
+				 : "=a"(native)
+				 : "i"(COMPONENTS), "c"(0)
+				 : "edx");
 	has_pkru = has_xsave;
 	for (unsigned int i = 0; i < ARRAY_SIZE(pattern); i++)
 		make(&pattern[i], i);
@@ -238,8 +243,8 @@ static void run(const struct area *l1, const struct area *p)
 
 static const bool kinds[] = {true, false};
 
-#define EACH_KIND                                             \
-	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)        \
+#define EACH_KIND                                      \
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) \
 		if (!kinds[k] || (arch_cpuid(1, 0).c & 1u << 27))
 
 static void starts_with_nothing(void **state)

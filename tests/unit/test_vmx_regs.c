@@ -88,8 +88,12 @@ static void guest_writes(uint64_t mark, bool debug)
 {
 	for (unsigned int i = 1; i < msrs; i++)
 		assert_int_equal(write_msr(own_msr[i], mark + i), 0);
-	if (debug && !hw_vcpu.dr_used)
+	if (debug && !hw_vcpu.dr_used) {
 		vmx_regs_debug(&cpu);
+		assert_false(vmcs.field[VMCS_CPU_CONTROLS] & CPU_DR);
+		for (unsigned int i = 0; i < 4; i++)
+			assert_int_equal(vmcs.dr[i], 0);
+	}
 	set_registers(mark, debug);
 }
 
@@ -134,7 +138,10 @@ static void expect_first(void)
 
 static void at_first(void **state)
 {
+	bool aux = (arch_cpuid(0x80000001, 0).d & 1u << 27) || (arch_cpuid(7, 0).c & 1u << 22);
+
 	start();
+	assert_int_equal(msrs, aux ? 6 : 5);
 	expect_first();
 }
 
@@ -155,6 +162,7 @@ static void each_finds_its_own(void **state)
 		expect_registers(host, true);
 		host = 0x1000 + 0x1003 * i;
 		set_registers(host, true);
+		vmcs.field[VMCS_CPU_CONTROLS] = i & 1 ? CPU_DR : 0; /* as L1 wants it */
 		vmx_regs_enter(&cpu, &vcpu);
 		expect_registers(host, true);
 		assert_int_equal(!!(vmcs.field[VMCS_CPU_CONTROLS] & CPU_DR), !debug);
@@ -316,11 +324,13 @@ static uint64_t takes_debug(uint32_t reason, uint64_t vector, uint64_t qualifica
 /* SDM volume 3, 18.2.3: B0 to B3 are cleared, the others are not. */
 static void debug_exceptions(void **state)
 {
-	assert_int_equal(takes_debug(REASON_EXCEPTION, VECTOR_DB, 2, FIXED | 0x4005), FIXED | 0x4002);
+	assert_int_equal(takes_debug(REASON_EXCEPTION, VECTOR_DB, 2, FIXED | 0x4005),
+			 FIXED | 0x4002);
 	assert_int_equal(vmcs.field[VMCS_GUEST_DR7], 0x2755);
 	assert_int_equal(takes_debug(REASON_EXCEPTION, VECTOR_DB, 0x2000, FIXED), FIXED | 0x2000);
 	assert_int_equal(vmcs.field[VMCS_GUEST_DR7], 0x0755);
-	assert_int_equal(takes_debug(REASON_EXCEPTION, VECTOR_DB, UINT64_MAX, FIXED), FIXED | 0x600f);
+	assert_int_equal(takes_debug(REASON_EXCEPTION, VECTOR_DB, UINT64_MAX, FIXED),
+			 FIXED | 0x600f);
 	/* A single step over what L1 carried out. */
 	assert_int_equal(takes_debug(REASON_PORT, VECTOR_DB, 2, FIXED | 1), FIXED | 0x4001);
 	assert_int_equal(takes_debug(REASON_EXCEPTION, 17, 2, FIXED), FIXED | 0x4000);
@@ -370,7 +380,8 @@ static void trap(void **state)
 		assert_int_equal(vmcs.of[L2][VMCS_GUEST_CR0], 0);
 		go_on(l1);
 		expect_trap(true, l1);
-		if (i & 2) { /* else it stays armed, and L1 changes what it has by its exit's state */
+		if (i &
+		    2) { /* else it stays armed, and L1 changes what it has by its exit's state */
 			hw_fpu_trap(&cpu, false);
 			expect_trap(false, l1);
 			vmcs.field[VMCS_GUEST_CR0] ^= TS; /* L1's CLTS or MOV */
@@ -406,10 +417,20 @@ static void trap_that_ends_later(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(at_first),          T(each_finds_its_own), T(nothing_to_do),    T(hidden_already),
-		T(begins_again),      T(others),             T(without_tsc_aux),  T(writes_that_fault),
-		T(other_msrs),        T(supervisor_state),   T(page_fault),       T(debug_exceptions),
-		T(trap),              T(trap_that_ends_later),
+		T(at_first),
+		T(each_finds_its_own),
+		T(nothing_to_do),
+		T(hidden_already),
+		T(begins_again),
+		T(others),
+		T(without_tsc_aux),
+		T(writes_that_fault),
+		T(other_msrs),
+		T(supervisor_state),
+		T(page_fault),
+		T(debug_exceptions),
+		T(trap),
+		T(trap_that_ends_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
