@@ -273,6 +273,8 @@ static void other_msrs(void **state)
 		assert_int_equal(vmx_regs_msr(&cpu, false), ERR_NOENT);
 	}
 	assert_int_equal(fake_msr_writes(), msrs + 0u);
+	cpu.regs.r[RCX] = own_msr[LSTAR]; /* does not exit */
+	assert_int_equal(vmx_regs_msr(&cpu, false), ERR_NOENT);
 }
 
 /* SDM volume 1, 13.3: XSAVES would store more than the monitor switches. */
@@ -379,6 +381,8 @@ static void trap(void **state)
 		vmx_regs_hide(&cpu);
 		assert_int_equal(vmcs.of[L2][VMCS_GUEST_CR0], 0);
 		go_on(l1);
+		expect_trap(true, l1);
+		vmx_regs_host(&cpu); /* an entry that the hardware refuses */
 		expect_trap(true, l1);
 		if (i &
 		    2) { /* else it stays armed, and L1 changes what it has by its exit's state */
