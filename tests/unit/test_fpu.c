@@ -15,6 +15,7 @@
 
 #define COMPONENTS 0xe7u /* x87, SSE, AVX, AVX-512 */
 #define PKRU_BIT 0x200u
+#define TILES 0x60000u
 #define LEGACY 512u
 #define XCR0_MAX 16
 
@@ -46,10 +47,23 @@ static void test_wrpkru(uint32_t value)
 	m.pkru = value;
 }
 
+/* A processor that has more than this one. */
+static struct cpuid test_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct cpuid r = arch_cpuid(leaf, subleaf);
+
+	if (leaf == 0xd && subleaf == 0)
+		r.a |= PKRU_BIT | TILES;
+	if (leaf == 7)
+		r.c |= 1u << 3;
+	return r;
+}
+
 #define arch_xgetbv test_xgetbv
 #define arch_xsetbv test_xsetbv
 #define arch_rdpkru test_rdpkru
 #define arch_wrpkru test_wrpkru
+#define arch_cpuid test_cpuid
 /* What touches the registers must not do so by itself. */
 #pragma clang attribute push(__attribute__((target("general-regs-only"))), apply_to = function)
 #include "monitor/fpu.c" /* NOLINT(bugprone-suspicious-include) */
@@ -207,7 +221,7 @@ static void start_with(bool xsave)
 				 : "=a"(native)
 				 : "i"(COMPONENTS), "c"(0)
 				 : "edx");
-	has_pkru = has_xsave;
+	has_pkru &= has_xsave;
 	for (unsigned int i = 0; i < ARRAY_SIZE(pattern); i++)
 		make(&pattern[i], i);
 	memcpy(&reset, initial, PAGE_SIZE);
@@ -448,6 +462,7 @@ static void last_instruction(void **state)
 static void what_there_is(void **state)
 {
 	start_with(true);
+	assert_true(has_pkru);
 	assert_false(all & PKRU_BIT);
 	assert_int_equal(all & ~(uint64_t)FPU_XCR0, 0);
 	assert_int_equal(all & native, native);

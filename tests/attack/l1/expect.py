@@ -109,6 +109,9 @@ ATTACKS = {
     # link.c
     "race-link": Attack("CPU 1 flips entries of tables that are linked into a live table", GOES_ON),
     "shared-child": Attack("a table in a new one's place, with one below it that is live", GOES_ON),
+    # cpu.c
+    "cpu-read": Attack("read x87 to AVX, debug registers, MSRs after an exit", GOES_ON),
+    "cpu-write": Attack("change them after an exit", GOES_ON),
     # svm.c, vmx.c
     "registers-read": Attack("read registers after an exit", GOES_ON, hw=("svm",)),
     "registers-write": Attack("change registers after an exit", GOES_ON, hw=("svm",)),

@@ -43,6 +43,12 @@ bool hv_is_refused(uint64_t exit);
 bool hv_is_fault(uint64_t exit);
 uint16_t hv_port(const struct guest *g);
 
+/* Whether MSRs of system calls and CR2 are in the CPU, or else in the control structure, after an exit. */
+extern const bool hv_registers_stay;
+
+/* Before XSAVE and XRSTOR, where an emulated CPU does not look at CR0.TS for these two. */
+void hv_use_fpu(void);
+
 /* After an exception took L1 out of an entry. */
 void hv_recover(void);
 

@@ -14,6 +14,8 @@
 #define FETCH_BYTES 15u            /* that decode assists read */
 #define GUEST_UNMAPPED 0x80000000u /* by its own tables */
 
+const bool hv_registers_stay = false;
+
 uint64_t hv_leaf(uint64_t hpa)
 {
 	return hpa | PTE_ALL;
@@ -98,6 +100,12 @@ bool hv_is_fault(uint64_t exit)
 uint16_t hv_port(const struct guest *g)
 {
 	return (uint16_t)(g->vmcb->exit_info1 >> 16);
+}
+
+/* QEMU: docs/hardware.md. */
+void hv_use_fpu(void)
+{
+	__asm__ volatile("fnop");
 }
 
 void hv_recover(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/attack/l1/victim.h"
 
+#include "tests/attack/l1/fpu_area.h"
 #include "vendor.h"
 
 #define STACK_BYTES 8192
@@ -28,14 +29,6 @@ __asm__(".globl signal\nsignal:\n"
 	"mov $" NUMBER(
 		SIGNAL_PORT) ", %edx; out %eax, %dx\n"
 			     "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret\n");
-
-static uint64_t rdtsc(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
 
 static uint64_t random_word(bool rdrand)
 {
@@ -205,6 +198,66 @@ static bool held(uint64_t spin)
 	return same;
 }
 
+/* The same in registers that L1 would have to leave alone. */
+static struct fpu_area kept, after;
+
+static uint64_t canonical(uint64_t word)
+{
+	return (uint64_t)((int64_t)(word << 16) >> 16);
+}
+
+/* A bit is set if the register has not what it should have; or it gets that. */
+static uint64_t msr_check(uint32_t msr, uint64_t value, bool set, unsigned bit)
+{
+	if (set)
+		wrmsr(msr, value);
+	return (uint64_t)(rdmsr(msr) != value) << bit;
+}
+
+static uint64_t system_check(const uint64_t *words, bool set)
+{
+	uint64_t changed = msr_check(MSR_STAR, words[0], set, 4) |
+			   msr_check(MSR_LSTAR, canonical(words[1]), set, 5) |
+			   msr_check(MSR_CSTAR, canonical(words[2]), set, 6) |
+			   msr_check(MSR_SFMASK, (uint32_t)words[3], set, 7) |
+			   msr_check(MSR_KERNEL_GS_BASE, canonical(words[4]), set, 8);
+
+	if (set) {
+		write_cr2(words[5]);
+		write_dr0(words[6]);
+	}
+	return changed | (uint64_t)(read_cr2() != words[5]) << 9 |
+	       (uint64_t)(read_dr0() != words[6]) << 3;
+}
+
+static uint64_t fpu_check(bool wide)
+{
+	fpu_get(&after, wide);
+	return (uint64_t)!fpu_same(&kept, &after, FPU_X87, FPU_SSE - FPU_X87) |
+	       (uint64_t)!fpu_same(&kept, &after, FPU_SSE, 256) << 1 |
+	       (uint64_t)(wide && !fpu_same(&kept, &after, FPU_AVX, 256)) << 2 |
+	       (uint64_t)!fpu_same(&kept, &after, 0, 2) << 10 |
+	       (uint64_t)!fpu_same(&kept, &after, 24, 2) << 11;
+}
+
+static uint64_t keep(uint64_t rounds, bool wide)
+{
+	uint64_t words[SECRET_WORDS], changed = 0;
+
+	for (unsigned i = 0; i < SECRET_WORDS; i++)
+		words[i] = data_page(0)[SECRET_AT / 8 + i];
+	fpu_on(wide);
+	for (uint64_t i = 0; i < rounds; i++) {
+		fpu_fill(&kept, words, (unsigned)i);
+		changed |= system_check(words, true);
+		fpu_put(&kept, wide);
+		__asm__ volatile("out %%al, %%dx" : : "a"(0), "d"(HOLD_PORT) : "memory");
+		changed |= fpu_check(wide);
+		changed |= system_check(words, false);
+	}
+	return changed;
+}
+
 static void spin(uint64_t until)
 {
 	while (rdtsc() < until)
@@ -262,6 +315,8 @@ static uint64_t obey(uint64_t command, uint64_t a, uint64_t b)
 		return held(0);
 	else if (command == VICTIM_SPIN_HOLD)
 		return held(1);
+	else if (command == VICTIM_KEEP)
+		return keep(a, b);
 	else if (command == VICTIM_START_UP)
 		start_up(a);
 	return 0;

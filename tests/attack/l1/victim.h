@@ -50,6 +50,8 @@ enum command {
 	VICTIM_SET_TPR, /* argument[0] goes to CR8 */
 	VICTIM_HOLD, /* OUT to HOLD_PORT with the secret in registers; reply: whether they are as they were */
 	VICTIM_SPIN_HOLD, /* the same, but it counts spins until stop instead of the OUT */
+	VICTIM_KEEP, /* argument[0] times: the secret in x87 to AVX (argument[1]: has AVX), debug registers, MSRs,
+			and OUT to HOLD_PORT; reply: a bit for each of these that was changed */
 	VICTIM_START_UP, /* INIT and a start-up IPI for vector argument[0] to APIC 1, by stores of 2 bytes */
 };
 
