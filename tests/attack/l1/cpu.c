@@ -98,12 +98,13 @@ static enum came enter(struct vm *v)
  */
 static struct vm *keep(bool overwrite)
 {
-	struct vm *v = victim_new();
 	unsigned round = 0;
+	struct vm *v;
 
 	wide = (cpuid(1, 0).c & CPUID_WIDE) == CPUID_WIDE;
 	memset(seen, 0, sizeof(seen));
-	fpu_on(wide);
+	fpu_on(wide); /* CR4 is what exits are to load */
+	v = victim_new();
 	vm_tell(v, VICTIM_KEEP, ROUNDS, wide);
 	for (;; round++) {
 		set_own(round);
