@@ -11,14 +11,14 @@ seed=$1 ticks=$2
 shift 2
 console=/var/log/xen/console
 
-# create NAME TYPE MIB COMMAND: paused; no network, no disk; a crashed one stays, to be looked at. As an
+# create NAME TYPE MIB VCPUS COMMAND: paused; no network, no disk; a crashed one stays, to be looked at. As an
 # HVM guest our program takes the firmware's place, and is told on its console.
 create() {
 	cat >"/tmp/$1.cfg" <<-END
 		name = "$1"
 		type = "$2"
 		tsc_mode = "native"
-		vcpus = 1
+		vcpus = $4
 		memory = $3
 		shadow_memory = 16
 		on_crash = "preserve"
@@ -36,12 +36,12 @@ create() {
 	else
 		cat >>"/tmp/$1.cfg" <<-END
 			kernel = "/attack/guest.elf"
-			cmdline = "$4"
+			cmdline = "$5"
 		END
 	fi
 	: >"$console/guest-$1.log"
 	xl create -q -p "/tmp/$1.cfg" && xl domid "$1" >"/tmp/$1.domid" || return 2
-	[ "$2" = pvh ] || tell "$1" "$4"
+	[ "$2" = pvh ] || tell "$1" "$5"
 }
 
 tell() { # NAME COMMAND, when xenconsoled has made its terminal
@@ -64,7 +64,9 @@ stopped() { # since it was asked last; its exits are still counted when it is st
 # What Xen has said since it was asked last is in /tmp/dmesg.
 ended_by_xen() {
 	xl dmesg -c >/tmp/dmesg
-	sed -n 's/^.*d[0-9]*v[0-9]* Triple fault .*$/XEN triple fault/p' /tmp/dmesg
+	sed -n -e 's/^.*d[0-9]*v[0-9]* Triple fault .*$/XEN triple fault/p' \
+		-e 's/^.*\(domain_crash called from svm\|Unexpected vmexit: reason 0xffffffff\).*$/XEN a vCPU was not entered/p' \
+		-e 's/^.*\(vmentry failure\|VM.* error:\) .*$/XEN a vCPU was not entered/p' /tmp/dmesg
 }
 
 now() {
@@ -75,9 +77,17 @@ now() {
 one() { # [hvm-]NAME SEED
 	accomplice="" attack=${1#hvm-} type=pvh
 	[ "$attack" = "$1" ] || type=hvm
-	create victim $type 36 "victim seed=$2 ticks=$ticks" || return 2
-	if [ -n "$(/attack/attack --needs "$attack")" ]; then
-		create accomplice pvh 16 "accomplice seed=$2" || return 2
+	more="" vcpus=1
+	for need in $(/attack/attack --needs "$attack"); do
+		case $need in
+		accomplice) accomplice=yes ;;
+		two) vcpus=2 ;;
+		*) more="$more $need" ;;
+		esac
+	done
+	create victim $type 36 $vcpus "victim seed=$2 ticks=$ticks$more" || return 2
+	if [ -n "$accomplice" ]; then
+		create accomplice pvh 16 1 "accomplice seed=$2" || return 2
 		accomplice=$(cat /tmp/accomplice.domid)
 	fi
 	# shellcheck disable=SC2086 # none is no argument

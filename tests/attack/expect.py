@@ -19,6 +19,11 @@ REWRITTEN = WROTE + TABLE
 # Xen gives it an exception that it has no handler for.
 BY_XEN = ("stopped by Xen: triple fault",)
 
+REGISTERS = ("stopped: L1 changed registers that the instruction does not write",)
+EVENT = ("stopped: L1 injected an event that the guest does not expect",)
+# Xen gives a guest up of which one vCPU cannot be entered.
+NOT_ENTERED = ("stopped by Xen: a vCPU was not entered",)
+
 Attack = collections.namedtuple("Attack", "what then open slow other", defaults=(False, False, ()))
 
 ATTACKS = {
@@ -65,6 +70,29 @@ ATTACKS = {
     "host-frame-over": Attack("put a page of dom0 over one of the guest's", REPLACED),
     "declare-mmio": Attack("declare a page a device's", TAKEN),
     "declare-read-only": Attack("declare a page read-only, so that writes are lost", BY_XEN),
+    # Its registers.
+    "xenctx": Attack("xenctx prints its general registers", GOES_ON),
+    "hvmctx": Attack("xen-hvmctx prints its registers", GOES_ON),
+    "registers-read": Attack("read its general registers", GOES_ON),
+    "system-read": Attack("read STAR, DR1 and CR2", GOES_ON),
+    "vectors-read": Attack("read XMM registers", GOES_ON),
+    "registers-write": Attack("change its general registers", GOES_ON),
+    "system-write": Attack("change STAR, DR1 and CR2", GOES_ON),
+    "vectors-write": Attack("change XMM registers", GOES_ON),
+    "steer": Attack("have it go on at code that tells its secret", REGISTERS),
+    "clock-back": Attack("set its clock back", GOES_ON),
+    "clock-emulated": Attack("answer its RDTSC", GOES_ON),
+    "single-step": Attack("have it trap behind each instruction", GOES_ON),
+    "processor-added": Attack("start a processor at an address of the host's choice", NOT_ENTERED),
+    "processor-reset": Attack("reset its processor: S3 and back", REGISTERS),
+    # Events.
+    "inject-page-fault": Attack("inject #PF", EVENT),
+    "inject-double-fault": Attack("inject #DF", EVENT),
+    "inject-machine-check": Attack("inject #MC", EVENT),
+    "inject-system-call": Attack("inject INT 80h", EVENT),
+    "message-system-call": Attack("send MSI 80h", EVENT),
+    "message-machine-check": Attack("send MSI 12h, the number of #MC", EVENT),
+    "trigger-nmi": Attack("have Xen send an NMI", EVENT),
     # On an HVM guest with a device model.
     "hvm-foreign-read": Attack("map a page of an HVM guest and read it", GOES_ON, slow=True),
     "hvm-foreign-write": Attack("map a page of an HVM guest and write to it", WROTE, slow=True),

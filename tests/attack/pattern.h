@@ -22,6 +22,19 @@ enum {
 #define SECRET_AT 0x340u /* bytes from the start of its page */
 #define PAGE_WORDS 512
 
+/*
+ * Where the victim says that something else than a page has changed, as if these were pages: the registers that
+ * hold its secret, its clock, and what interrupts it.
+ */
+enum {
+	SIGN_GENERAL, /* RBX, RBP, R8, R9, R12 to R15 */
+	SIGN_VECTOR,  /* XMM4 to XMM7 */
+	SIGN_SYSTEM,  /* STAR, DR1, CR2 */
+	SIGN_TIME,    /* the TSC went back */
+	SIGN_EVENT,   /* an exception or interrupt, or code that it does not call */
+};
+#define VICTIM_SIGN(n) (0xf0000000u + (n)*0x1000u)
+
 /* Word i of a page: splitmix64 of a number that names seed, kind and word. */
 static inline uint64_t pattern(uint64_t seed, uint64_t kind, uint64_t i)
 {

@@ -4,7 +4,8 @@
  * attack/guest.elf with this SEED. Prints two lines:
  *   attack NAME: succeeded|failed (what it got, or why not)
  *   victim NAME: goes on|changed|stopped|silent
- * Status 0: it was tried; 2: it could not be. attack --needs NAME prints "accomplice" or nothing.
+ * Status 0: it was tried; 2: it could not be. attack --needs NAME prints "accomplice" or
+ * nothing, what else is to be on the victim's command line, and "two" if it has two processors.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -15,7 +16,8 @@
 #include "tests/attack/dom0/attacks.h"
 #include "tests/attack/dom0/world.h"
 
-enum { ACCOMPLICE = 1, UNSTARTED = 2 }; /* needs one; starts the victim itself */
+/* What an attack needs: a second guest; to start the victim itself; a victim that does more, or has more. */
+enum { ACCOMPLICE = 1, UNSTARTED = 2, HOLD = 4, HOLD_ALL = 8, EVENTS = 16, TWO = 32 };
 
 static const struct {
 	const char *name;
@@ -60,13 +62,24 @@ static size_t find(const char *name)
 	exit(2);
 }
 
+static void print_needs(int needs)
+{
+	if (needs & ACCOMPLICE)
+		puts("accomplice");
+	if (needs & (HOLD | HOLD_ALL))
+		puts(needs & HOLD ? "hold=1" : "hold=2");
+	if (needs & EVENTS)
+		puts("events=1");
+	if (needs & TWO)
+		puts("two");
+}
+
 int main(int argc, char **argv)
 {
 	static struct world w;
 
 	if (argc == 3 && !strcmp(argv[1], "--needs")) {
-		if (attacks[find(argv[2])].needs & ACCOMPLICE)
-			puts("accomplice");
+		print_needs(attacks[find(argv[2])].needs);
 		return 0;
 	}
 	if (argc < 4) {

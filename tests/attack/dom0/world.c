@@ -124,6 +124,8 @@ static void introduction(struct world *w, const char *line)
 	w->epoch = number(line, "epoch=");
 	w->hook = number(line, "hook=");
 	w->tell = number(line, "tell=");
+	w->stray = number(line, "stray=");
+	w->root = number(line, "root=");
 }
 
 static void start_accomplice(struct world *w)
@@ -231,13 +233,15 @@ const char *life_name(enum life life)
 	return name[life];
 }
 
-void expect_change(struct world *w, uint64_t gpa)
+/* Whether the victim says that `at` has changed, or fails in the meantime: then the outcome is told. */
+static bool changed_at(struct world *w, uint64_t address)
 {
 	enum life life;
 	char at[32];
 	int after = 0; /* beats heard of after all that had been said before */
 
-	(void)snprintf(at, sizeof(at), " at %016llx", (unsigned long long)gpa);
+	(void)snprintf(at, sizeof(at), " at %016llx", (unsigned long long)address);
+	w->text[0] = 0;
 	while (after < BEATS) {
 		if (console_read(&w->victim_says)) {
 			if (!beat(w, w->victim_says.line, &life))
@@ -246,14 +250,60 @@ void expect_change(struct world *w, uint64_t gpa)
 			life = next_beat(w);
 			after++;
 		}
-		if (life == LIFE_STOPPED || life == LIFE_SILENT)
-			return failed(w, 0, "the victim %s",
-				      life == LIFE_STOPPED ? "was stopped" : "hangs");
 		if (life == LIFE_CHANGED && strstr(w->bad, at))
-			return succeeded(w, "the victim's page at %#llx changed",
-					 (unsigned long long)gpa);
+			return true;
+		if (life == LIFE_STOPPED || life == LIFE_SILENT) {
+			failed(w, 0, "the victim %s",
+			       life == LIFE_STOPPED ? "was stopped" : "hangs");
+			return false;
+		}
 	}
-	failed(w, 0, "the victim's page is as it was");
+	return false;
+}
+
+void expect_change(struct world *w, uint64_t gpa)
+{
+	if (changed_at(w, gpa))
+		succeeded(w, "the victim's page at %#llx changed", (unsigned long long)gpa);
+	else if (!w->text[0])
+		failed(w, 0, "the victim's page is as it was");
+}
+
+void expect_sign(struct world *w, unsigned int sign, const char *what)
+{
+	if (changed_at(w, VICTIM_SIGN(sign)))
+		succeeded(w, "the victim noticed %s", what);
+	else if (!w->text[0])
+		failed(w, 0, "the victim noticed nothing of %s", what);
+}
+
+static bool says_secret(struct world *w, const char *line)
+{
+	char word[17] = "";
+
+	for (int i = 0; i < SECRET_WORDS; i++, line += 16) {
+		strncpy(word, line, 16);
+		if (strtoull(word, NULL, 16) != pattern(w->seed, PATTERN_SECRET, (uint64_t)i))
+			return false;
+	}
+	return true;
+}
+
+void expect_told(struct world *w)
+{
+	static const char said[] = "victim: the secret is ";
+	const char *line;
+
+	for (int lines = 0; lines < 4 * BEATS; lines++) {
+		line = console_line(w, &w->victim_says, w->victim);
+		if (!line)
+			return failed(w, 0, "the victim %s",
+				      domain_stopped(w, w->victim) ? "was stopped" : "hangs");
+		if (!strncmp(line, said, sizeof(said) - 1) &&
+		    says_secret(w, line + sizeof(said) - 1))
+			return succeeded(w, "the victim ran the code and told its secret");
+	}
+	failed(w, 0, "the victim tells no secret");
 }
 
 uint64_t data_page(const struct world *w, unsigned int n)

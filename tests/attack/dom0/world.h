@@ -46,7 +46,7 @@ struct world {
 	char bad[256]; /* " at GPA at GPA", of the last beat that reported a change */
 
 	/* The victim's own words: gpas, but va. */
-	uint64_t secret, va, data, epoch, hook, tell;
+	uint64_t secret, va, data, epoch, hook, tell, stray, root;
 
 	/* The outcome. */
 	bool succeeded;
@@ -76,6 +76,12 @@ const char *life_name(enum life life);
  * its last words that were read, or does within BEATS.
  */
 void expect_change(struct world *w, uint64_t gpa);
+
+/* The same for what is no page: a sign of pattern.h. `what` says it in words. */
+void expect_sign(struct world *w, unsigned int sign, const char *what);
+
+/* One that wants it to run the code that tells its secret: whether it does. */
+void expect_told(struct world *w);
 
 /* The gpa and gfn of the victim's data page n. */
 uint64_t data_page(const struct world *w, unsigned int n);

@@ -33,41 +33,18 @@ void old_mapping_write(struct world *w)
 	expect_change(w, data_page(w, 4));
 }
 
-static bool says_secret(struct world *w, const char *line)
-{
-	char word[17] = "";
-
-	for (int i = 0; i < SECRET_WORDS; i++, line += 16) {
-		strncpy(word, line, 16);
-		if (strtoull(word, NULL, 16) != pattern(w->seed, PATTERN_SECRET, (uint64_t)i))
-			return false;
-	}
-	return true;
-}
-
 /* A jump in a function that the victim calls, to one that it does not: it prints the secret. */
 void code_write(struct world *w)
 {
-	static const char said[] = "victim: the secret is ";
 	uint8_t *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, w->hook / PAGE);
 	int32_t distance = (int32_t)(w->tell - (w->hook + 5));
 	uint8_t jump[8] = {0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90};
-	const char *line;
 
 	if (!page)
 		return failed(w, errno, "mapping its code");
 	memcpy(jump + 1, &distance, sizeof(distance));
 	*(volatile uint64_t *)(page + w->hook % PAGE) = *(uint64_t *)jump;
-	for (int lines = 0; lines < 4 * BEATS; lines++) {
-		line = console_line(w, &w->victim_says, w->victim);
-		if (!line)
-			return failed(w, 0, "the victim %s",
-				      domain_stopped(w, w->victim) ? "was stopped" : "hangs");
-		if (!strncmp(line, said, sizeof(said) - 1) &&
-		    says_secret(w, line + sizeof(said) - 1))
-			return succeeded(w, "the victim ran the code and told its secret");
-	}
-	failed(w, 0, "the victim's code is as it was");
+	expect_told(w);
 }
 
 /* The victim's CR3, as Xen knows it; 0 if it does not say. */

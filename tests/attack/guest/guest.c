@@ -4,6 +4,9 @@
  * line from its console:
  *   victim seed=HEX ticks=HEX   holds a secret, checks all of its memory again and again, and
  *                               says each TICKS whether something changed
+ *     hold=1                    and has its secret in registers, for some time in general ones; hold=2:
+ *                               and in XMM4 to XMM7
+ *     events=1                  and takes interrupts and exceptions
  *   accomplice seed=HEX         a guest that the attacker owns: searches what is mapped into it
  * It speaks on its PV console, in lines that world.c reads. Numbers are Xen's public interface
  * (xen/include/public: xen.h, sched.h, event_channel.h, hvm/hvm_op.h, hvm/params.h, io/console.h,
@@ -23,6 +26,16 @@ enum { DOMID_SELF = 0x7ff0, MSR_XEN_HYPERCALL_PAGE = 0x40000000 };
 #define PAGE 4096u
 #define LINE 128
 #define BAD_MAX 4 /* changed pages named in one beat */
+#define HOLD_TURNS 100000
+#define TIME_SLACK 0x100000 /* that CPUs may differ by */
+
+#define MSR_STAR 0xc0000081u
+#define APIC_SPURIOUS 0xfee000f0u
+#define APIC_ENABLED 0x1ffu
+#define CODE_SELECTOR 8
+#define GATE_INTERRUPT 0x8e00u
+#define GATE_PROGRAMS 0x6000u /* DPL 3 */
+#define SYSTEM_CALL 0x80
 
 /* The victim's pages, from VICTIM_MEMORY on. It reaches them at other addresses than their gpas. */
 #define HIGH 0xffff800000000000u
@@ -44,12 +57,24 @@ struct start_info {
 	uint64_t modlist, cmdline;
 };
 
-extern char hypercall_page[];
+struct gate {
+	uint16_t low, selector, bits, middle;
+	uint32_t high, zero;
+};
+
+extern char hypercall_page[], stray[], root[], vector_stubs[];
 extern uint64_t high_pages[];
+extern volatile uint64_t events_seen;
+
+/* The words in RBX, RBP, R12 to R15, R8, R9 during some time and a hypercall; then what is there. */
+void hold(const uint64_t words[SECRET_WORDS], uint64_t got[SECRET_WORDS], uint64_t turns);
+void vectors_load(const uint64_t words[SECRET_WORDS]);
+void vectors_store(uint64_t words[SECRET_WORDS]);
 
 static volatile struct console *console;
 static uint32_t console_port;
-static uint64_t seed;
+static uint64_t seed, holds_in;
+static struct gate idt[256];
 
 static long hypercall(unsigned int call, uint64_t op, void *arg)
 {
@@ -225,44 +250,114 @@ static bool holds(size_t page, uint64_t kind)
 	return true;
 }
 
-static bool holds_secret(void)
+struct bad {
+	size_t count;
+	uint64_t at[BAD_MAX];
+};
+
+static void note_at(struct bad *bad, uint64_t at)
+{
+	for (size_t i = 0; i < bad->count; i++)
+		if (bad->at[i] == at)
+			return;
+	if (bad->count < BAD_MAX)
+		bad->at[bad->count++] = at;
+}
+
+static void note(struct bad *bad, size_t page)
+{
+	note_at(bad, gpa_of(page));
+}
+
+static void get_secret(uint64_t words[SECRET_WORDS])
 {
 	for (size_t i = 0; i < SECRET_WORDS; i++)
-		if (words_of(SECRET)[SECRET_AT / 8 + i] != pattern(seed, PATTERN_SECRET, i))
+		words[i] = pattern(seed, PATTERN_SECRET, i);
+}
+
+static bool is_secret(const volatile uint64_t *words)
+{
+	for (size_t i = 0; i < SECRET_WORDS; i++)
+		if (words[i] != pattern(seed, PATTERN_SECRET, i))
 			return false;
 	return true;
 }
 
-struct bad {
-	size_t count;
-	size_t page[BAD_MAX];
-};
-
-static void note(struct bad *bad, size_t page)
+static void set_system(const uint64_t words[SECRET_WORDS])
 {
-	for (size_t i = 0; i < bad->count; i++)
-		if (bad->page[i] == page)
-			return;
-	if (bad->count < BAD_MAX)
-		bad->page[bad->count++] = page;
+	__asm__ volatile("wrmsr" ::"c"(MSR_STAR), "a"((uint32_t)words[0]), "d"(words[0] >> 32));
+	__asm__ volatile("mov %0, %%dr1" ::"r"(words[1]));
+	__asm__ volatile("mov %0, %%cr2" ::"r"(words[2]));
+}
+
+static bool system_is(const uint64_t words[SECRET_WORDS])
+{
+	uint32_t lo;
+	uint32_t hi;
+	uint64_t dr1;
+	uint64_t cr2;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(MSR_STAR));
+	__asm__ volatile("mov %%dr1, %0" : "=r"(dr1));
+	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
+	return (lo | (uint64_t)hi << 32) == words[0] && dr1 == words[1] && cr2 == words[2];
+}
+
+static void check_registers(struct bad *bad)
+{
+	uint64_t words[SECRET_WORDS];
+	uint64_t got[SECRET_WORDS];
+
+	get_secret(words);
+	hold(words, got, HOLD_TURNS);
+	if (!is_secret(got))
+		note_at(bad, VICTIM_SIGN(SIGN_GENERAL));
+	if (!system_is(words)) {
+		note_at(bad, VICTIM_SIGN(SIGN_SYSTEM));
+		set_system(words);
+	}
+	if (holds_in < 2)
+		return;
+	vectors_store(got);
+	if (!is_secret(got)) {
+		note_at(bad, VICTIM_SIGN(SIGN_VECTOR));
+		vectors_load(words);
+	}
+}
+
+/* The TSC, which never goes back. */
+static uint64_t time(struct bad *bad)
+{
+	static uint64_t last;
+	uint64_t now = ticks_now();
+
+	if ((int64_t)(now - last) < -TIME_SLACK)
+		note_at(bad, VICTIM_SIGN(SIGN_TIME));
+	last = now;
+	return now;
 }
 
 static void check(struct bad *bad, uint64_t beat)
 {
-	if (!holds_secret())
+	if (!is_secret(&words_of(SECRET)[SECRET_AT / 8]))
 		note(bad, SECRET);
 	for (size_t i = 0; i < DATA_PAGES; i++)
 		if (!holds(DATA + i, i))
 			note(bad, DATA + i);
 	if (!holds(EPOCH, PATTERN_EPOCH + beat))
 		note(bad, EPOCH);
+	if (events_seen)
+		note_at(bad, VICTIM_SIGN(SIGN_EVENT));
+	events_seen = 0;
+	if (holds_in)
+		check_registers(bad);
 }
 
 static void report(const struct bad *bad, uint64_t beat)
 {
 	put_named(bad->count ? "victim: changed " : "victim: intact ", beat);
 	for (size_t i = 0; i < bad->count; i++)
-		put_named(" at ", gpa_of(bad->page[i]));
+		put_named(" at ", bad->at[i]);
 	put_end();
 }
 
@@ -281,21 +376,54 @@ static void prepare(void)
 	put_named(" epoch=", gpa_of(EPOCH));
 	put_named(" hook=", (uintptr_t)hook);
 	put_named(" tell=", (uintptr_t)tell);
+	put_named(" stray=", (uintptr_t)stray);
+	put_named(" root=", (uintptr_t)root);
 	put_end();
+}
+
+/* Gates for all vectors; one as Linux has it for its programs. And a local APIC that takes interrupts. */
+static void take_events(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) table = {sizeof(idt) - 1, (uintptr_t)idt};
+
+	for (size_t i = 0; i < 256; i++) {
+		uint32_t stub = (uint32_t)(uintptr_t)(vector_stubs + i * 16);
+
+		idt[i] = (struct gate){.low = (uint16_t)stub,
+				       .selector = CODE_SELECTOR,
+				       .bits = GATE_INTERRUPT,
+				       .middle = (uint16_t)(stub >> 16)};
+	}
+	idt[SYSTEM_CALL].bits |= GATE_PROGRAMS;
+	__asm__ volatile("lidt %0" ::"m"(table));
+	*(volatile uint32_t *)APIC_SPURIOUS = APIC_ENABLED;
+	__asm__ volatile("sti");
 }
 
 static void victim(uint64_t ticks)
 {
+	uint64_t words[SECRET_WORDS];
 	struct bad bad = {0};
 	uint64_t beat = 0;
 	uint64_t next;
+	uint64_t now;
 
+	get_secret(words);
+	if (holds_in)
+		set_system(words);
+	if (holds_in > 1)
+		vectors_load(words);
 	prepare();
 	next = ticks_now() + ticks;
 	for (;;) {
 		yield();
 		check(&bad, beat);
-		if ((int64_t)(ticks_now() - next) < 0)
+		now = time(&bad);
+		if ((int64_t)(now - next) < 0 &&
+		    next - now <= ticks) /* more: the clock went back */
 			continue;
 		/* Right after the check, without an exit: what is written over it is seen. */
 		fill(words_of(EPOCH), PATTERN_EPOCH + beat + 1);
@@ -310,14 +438,6 @@ static void victim(uint64_t ticks)
 /* --- the accomplice ----------------------------------------------------------------------- */
 
 #define WINDOW 0x100000000u /* 4 GiB: nothing of its own from here on */
-
-static bool is_secret(const volatile uint64_t *words)
-{
-	for (size_t i = 0; i < SECRET_WORDS; i++)
-		if (words[i] != pattern(seed, PATTERN_SECRET, i))
-			return false;
-	return true;
-}
 
 static void search(uint64_t gpa, uint64_t pages)
 {
@@ -376,6 +496,9 @@ void guest(const struct start_info *start)
 		what = line;
 	}
 	seed = option(what, "seed=");
+	holds_in = option(what, "hold=");
+	if (option(what, "events="))
+		take_events();
 	if (*what == 'v')
 		victim(option(what, "ticks="));
 	else

@@ -51,8 +51,97 @@ long_mode:
 1:	hlt
 	jmp 1b
 
+/* Nothing calls it: a CPU that is here was brought here. */
+	.globl stray
+stray:	lock incq events_seen
+1:	cli
+	hlt
+	jmp 1b
+
+	.globl hold
+hold:	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rsi
+	mov 0(%rdi), %rbx
+	mov 8(%rdi), %rbp
+	mov 16(%rdi), %r12
+	mov 24(%rdi), %r13
+	mov 32(%rdi), %r14
+	mov 40(%rdi), %r15
+	mov 48(%rdi), %r8
+	mov 56(%rdi), %r9
+	mov %rdx, %rcx
+1:	dec %rcx
+	jnz 1b
+	xor %edi, %edi /* SCHEDOP_yield */
+	xor %esi, %esi
+	call hypercall_page + 29 * 32 /* sched_op */
+	pop %rsi
+	mov %rbx, 0(%rsi)
+	mov %rbp, 8(%rsi)
+	mov %r12, 16(%rsi)
+	mov %r13, 24(%rsi)
+	mov %r14, 32(%rsi)
+	mov %r15, 40(%rsi)
+	mov %r8, 48(%rsi)
+	mov %r9, 56(%rsi)
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+	.globl vectors_load, vectors_store
+vectors_load:
+	mov %cr0, %rax
+	and $~0xe, %eax /* TS, EM, MP */
+	mov %rax, %cr0
+	mov %cr4, %rax
+	or $0x200, %eax /* OSFXSR */
+	mov %rax, %cr4
+	movdqu 0(%rdi), %xmm4
+	movdqu 16(%rdi), %xmm5
+	movdqu 32(%rdi), %xmm6
+	movdqu 48(%rdi), %xmm7
+	ret
+vectors_store:
+	movdqu %xmm4, 0(%rdi)
+	movdqu %xmm5, 16(%rdi)
+	movdqu %xmm6, 32(%rdi)
+	movdqu %xmm7, 48(%rdi)
+	ret
+
+/* What has come is counted, and that is all: the local APIC hears of each end. */
+	.balign 16
+	.globl vector_stubs
+vector_stubs:
+	.rept 256
+	.balign 16
+	jmp vector
+	.endr
+	.balign 16
+vector:	cmpq $8, 8(%rsp) /* CS, or behind an error code RIP */
+	je 1f
+	add $8, %rsp
+1:	andl $~0x100, 16(%rsp) /* TF of RFLAGS: one trap is enough */
+	lock incq events_seen
+	push %rax
+	mov $0xfee000b0, %eax /* EOI */
+	movl $0, (%rax)
+	pop %rax
+	iretq
+
 	.data
 	.balign 8
+	.globl events_seen
+events_seen:
+	.quad 0
 gdt:	.quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
 gdt_register:
 	.short . - gdt - 1

@@ -45,7 +45,7 @@ DEBIAN = os.path.join(paths.OUT, "debian")  # the packages, unpacked
 # Programs of dom0 and what they need besides libraries. A trailing slash: the whole directory.
 PROGRAMS = [XEN_BIN + "/" + name for name in (
     "xl", "xenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "libxl-save-helper",
-    "xentop", "xen-hvmctx", "xen-cpuid", "xenperf", "xentrace", "xen-diag", "lsevtchn",
+    "xentop", "xen-hvmctx", "xen-cpuid", "xenperf", "xentrace", "xen-diag", "lsevtchn", "xenctx",
 )] + [
     "usr/libexec/xen-qemu-system-i386", "bin/bash",
     "usr/bin/xenstore-ls", "usr/bin/xenstore-list", "usr/bin/xenstore-read",
