@@ -10,7 +10,7 @@ struct attack {
 
 /* Lists that end with a NULL name: by file, and the vendor's own. */
 extern const struct attack read_attacks[], write_attacks[], page_attacks[], table_attacks[],
-	vcpu_attacks[], race_attacks[], link_attacks[], cpu_attacks[], hv_attacks[], dma_attacks[],
-	platform_attacks[];
+	vcpu_attacks[], race_attacks[], link_attacks[], cpu_attacks[], exit_attacks[],
+	event_attacks[], lie_attacks[], hv_attacks[], dma_attacks[], platform_attacks[];
 
 #endif

@@ -2,8 +2,9 @@
 # build/attack/l1-svm.elf and l1-vmx.elf: the attacks of a hostile L1, linked with the library of
 # tests/lab/l1. One object tree for each vendor, as there.
 ATTACK_L1_DIR := tests/attack/l1
-ATTACK_L1_COMMON := $(filter-out %/svm.c %/vmx.c,$(wildcard $(ATTACK_L1_DIR)/*.c))
-attack_l1_objects = $(patsubst $(ATTACK_L1_DIR)/%,$(B)/attack/l1-$(1)/%.o,$(ATTACK_L1_COMMON) $(ATTACK_L1_DIR)/$(1).c)
+ATTACK_L1_COMMON := $(filter-out $(ATTACK_L1_DIR)/svm% $(ATTACK_L1_DIR)/vmx%,$(wildcard $(ATTACK_L1_DIR)/*.c))
+attack_l1_objects = $(patsubst $(ATTACK_L1_DIR)/%,$(B)/attack/l1-$(1)/%.o,\
+	$(ATTACK_L1_COMMON) $(wildcard $(ATTACK_L1_DIR)/$(1)*.c))
 ATTACK_L1_ELFS := $(B)/attack/l1-svm.elf $(B)/attack/l1-vmx.elf
 TOOLS += $(ATTACK_L1_ELFS)
 

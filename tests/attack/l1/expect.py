@@ -88,6 +88,7 @@ ATTACKS = {
     "vcpu-added-running": Attack("the same while the first one runs", GOES_ON),
     "vcpu-added-unasked": Attack("a vCPU where the victim's next one is to begin", GOES_ON),
     "vcpu-added-at-sipi": Attack("two vCPUs for one that the victim starts", GOES_ON),
+    "vcpu-started-elsewhere": Attack("its second vCPU begins where L1 likes", GOES_ON),
     "two-vms-one-root": Attack("two VMs have its root", GOES_ON),
     "root-alias": Attack("the same by its root in other bits", GOES_ON),
     "root-crafted": Attack("the same by roots that are none, the monitor's, the victim's", GOES_ON),
@@ -112,20 +113,44 @@ ATTACKS = {
     # cpu.c
     "cpu-read": Attack("read x87 to AVX, debug registers, MSRs after an exit", GOES_ON),
     "cpu-write": Attack("change them after an exit", GOES_ON),
-    # svm.c, vmx.c
-    "registers-read": Attack("read registers after an exit", GOES_ON),
-    "registers-write": Attack("change registers after an exit", GOES_ON),
-    "state-write": Attack("change stack, tables and flags by the VMCB or VMCS", GOES_ON),
+    # exits.c
+    "exits-read": Attack("read each class of registers after each kind of exit", ROUNDS),
+    "exits-write": Attack("change each class of registers after each kind of exit", ROUNDS),
+    # Bochs lets no guest exit for an interrupt that waits when it is entered.
+    "interrupt-read": Attack("the same after an interrupt", GOES_ON, unshown=("vmx",)),
+    "shutdown-read": Attack("read registers after a triple fault", ("cannot be entered",)),
+    "device-registers": Attack("answer a load with another register, too", GOES_ON),
     "instruction-skipped": Attack("go on behind the next instruction", REGISTERS),
+    "exit-replayed": Attack("answer an exit with the registers of an earlier one", GOES_ON),
+    # events.c
     "inject-machine-check": Attack("inject #MC", EVENT),
+    "inject-double-fault": Attack("inject #DF", EVENT),
     "inject-page-fault": Attack("inject #PF", EVENT),
-    "inject-interrupt": Attack("inject interrupt 80h, which is off", EVENT),
+    "inject-interrupt": Attack("inject interrupt 80h, whose gate is for programs", EVENT),
+    "inject-low-interrupt": Attack("inject interrupt 12h, the number of #MC", EVENT),
     "inject-software": Attack("inject INT 80h", EVENT),
     "inject-nmi": Attack("inject an NMI that nobody sent", EVENT),
-    "inject-virtual": Attack("the same by a virtual interrupt", EVENT, hw=("svm",)),
+    "inject-while-off": Attack("inject an interrupt while the guest has them off", EVENT),
+    # lies.c
+    "cpuid-hidden": Attack("CPUID has no AES and RDRAND any more", GOES_ON),
+    "clock-back": Attack("set the counter's offset back", GOES_ON),
+    "clock-answered": Attack("answer RDTSC with an earlier time", GOES_ON),
+    # QEMU's WRMSR does not reach the counter.
+    "clock-written": Attack("set the CPU's counter back", GOES_ON, unshown=("svm",)),
+    "xcr0-from-below": Attack("change XCR0 before an entry", GOES_ON),
+    "intercepts-on": Attack("be told of what the guest does by itself", ROUNDS),
+    # QEMU's APIC stays where it is.
+    "apic-moved": Attack("move L1's APIC over its page", GOES_ON, unshown=("svm",)),
+    # svm.c, vmx.c
+    "state-write": Attack("change stack, tables and flags by the VMCB or VMCS", GOES_ON),
+    "mode-write": Attack("another mode by the VMCS", GOES_ON, hw=("vmx",)),
+    "inject-virtual": Attack("inject 80h by a virtual interrupt", EVENT, hw=("svm",)),
+    "inject-virtual-low": Attack("the same with 12h", EVENT, hw=("svm",)),
+    # QEMU has no AVIC.
+    "inject-by-virtual-apic": Attack("the same by a virtual APIC", GOES_ON, hw=("svm",), unshown=("svm",)),
     "assist-read": Attack("read code of its by decode assists", TAKEN, hw=("svm",)),
     "host-save-in-victim": Attack("VMRUN keeps L1's state in its page", GOES_ON, hw=("svm",)),
-    "mode-write": Attack("another mode by the VMCS", GOES_ON, hw=("vmx",)),
+    "load-from-victim": Attack("VMLOAD registers from its page", GOES_ON, hw=("svm",)),
     "virtual-apic-in-victim": Attack("its page is a virtual APIC", GOES_ON, hw=("vmx",)),
     "apic-access-in-victim": Attack("its page is the APIC, which L1 answers for", GOES_ON, hw=("vmx",)),
     # dma.c: QEMU's device, and an IOMMU; Bochs has neither.

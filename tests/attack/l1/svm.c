@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/attack/l1/attacks.h"
+#include "tests/attack/l1/exits.h"
 #include "tests/attack/l1/hv.h"
 #include "tests/attack/l1/world.h"
 
@@ -10,6 +11,7 @@
 #define PTE_PWT 0x8u
 #define PTE_PCD 0x10u
 #define VECTOR_PF 14
+#define VECTOR_MC 18
 #define LOAD_BYTES 3u              /* of VICTIM_LOAD's instruction */
 #define FETCH_BYTES 15u            /* that decode assists read */
 #define GUEST_UNMAPPED 0x80000000u /* by its own tables */
@@ -189,6 +191,11 @@ void hv_use_state(struct guest *g, void *page)
 	expect_fault(save, page);
 }
 
+static void load(void *page)
+{
+	vmload(page);
+}
+
 /* The page where VMRUN keeps L1's state. */
 static void set_host_save(void *page)
 {
@@ -239,135 +246,84 @@ static void assist_read(void)
 	judge_ways();
 }
 
-/* --- registers and events --------------------------------------------------------------------------- */
-
-#define HOLD_BYTES 1u /* of its OUT */
-#define VECTOR_MC 18u
-
-/* A victim that has come out with its secret in registers. */
-static struct vm *holding(void)
+/* VMLOAD takes registers from the victim's page, as if a VMCB of L1's were there. */
+static void load_from_victim(void)
 {
 	struct vm *v = victim_new();
+	void *host = page_alloc(), *page = page_alloc();
 
-	vm_tell(v, VICTIM_HOLD, 0, 0);
-	CHECK(vm_enter(v) == CAME_PORT, "exit 0x%x", v->exit);
-	return v;
+	vmsave(host);
+	if (expect_fault(load, v->data[0]).taken) {
+		failed("VMLOAD faults");
+	} else {
+		vmsave(page);
+		vmload(host);
+		judge_secret(v, page, PAGE_SIZE, "what VMLOAD has loaded");
+	}
+	vmload(host);
 }
 
-static void registers_read(void)
-{
-	struct vm *v = holding();
-
-	judge_secret(v, &v->g, sizeof(v->g), "registers after an exit");
-	hv_skip(&v->g, HOLD_BYTES);
-	CHECK(vm_enter(v) == CAME_SIGNAL && v->shared->reply, "it has lost its registers");
-}
-
-/* What it goes on with after L1 has overwritten all but the instruction's. */
-static void registers_write(void)
-{
-	struct vm *v = holding();
-
-	memset(&v->g.r, 0x41, sizeof(v->g.r));
-	hv_skip(&v->g, HOLD_BYTES);
-	if (vm_enter(v) == CAME_SIGNAL && v->shared->reply)
-		failed("its registers are its own");
-	else
-		succeeded("it went on with other registers");
-}
+/* --- registers and events --------------------------------------------------------------------------- */
 
 /* RSP, CR3, segments and flags by the VMCB. */
 static void state_write(void)
 {
-	struct vm *v = holding();
+	struct vm *v = exits_victim(KIND_OUT);
 	struct vmcb *c = v->g.vmcb;
 
+	vm_enter(v);
 	c->rsp = c->cr3 = 0x41000;
 	c->rflags |= 1u << 10; /* DF */
 	c->gdtr.base = c->idtr.base = c->ss.base = c->ds.limit = 0x41000;
-	c->cr2 = c->lstar = 0x41000;
-	hv_skip(&v->g, HOLD_BYTES);
-	if (vm_enter(v) == CAME_SIGNAL && v->shared->reply)
+	hv_skip(&v->g, hv_kinds[KIND_OUT].bytes);
+	if (vm_enter(v) == CAME_SIGNAL && !v->shared->reply)
 		failed("its state is its own");
 	else
 		succeeded("it did not go on, with another stack and other tables");
 }
 
-/* L1 has the victim leave an instruction out, or do half of it. */
-static void instruction_skipped(void)
+/* A virtual interrupt, of the highest priority, that L1 is not told of. */
+static void inject_by_virq(uint64_t vector)
 {
-	struct vm *v = holding();
+	struct vm *v = events_victim();
 
-	hv_skip(&v->g, HOLD_BYTES + 1);
-	if (vm_enter(v) == CAME_REFUSED)
-		failed("it does not go on elsewhere");
-	else
-		succeeded("it went on elsewhere");
-}
-
-/* An event that the victim does not expect; its IDT is not even mapped. */
-static void inject(uint32_t event, uint32_t error)
-{
-	struct vm *v = holding();
-
-	v->g.vmcb->event = EVENT_VALID | event;
-	v->g.vmcb->event_error = error;
-	if (vm_enter(v) == CAME_REFUSED)
-		failed("it is not entered with the event");
-	else
-		succeeded("it has taken the event: exit 0x%x", v->exit);
-}
-
-static void inject_machine_check(void)
-{
-	inject(EVENT_EXCEPTION | VECTOR_MC, 0);
-}
-
-static void inject_page_fault(void)
-{
-	inject(EVENT_EXCEPTION | EVENT_ERROR | VECTOR_PF, 6);
-}
-
-static void inject_interrupt(void)
-{
-	inject(EVENT_INTR | 0x80, 0);
-}
-
-static void inject_software(void)
-{
-	inject(EVENT_SOFT | 0x80, 0);
-}
-
-static void inject_nmi(void)
-{
-	inject(EVENT_NMI | 2, 0);
+	v->g.vmcb->int_control |= V_IRQ | V_PRIORITY(0xf) | V_IGNORE_TPR | V_VECTOR(vector);
+	intercept_clear(&v->g, X_VINTR);
+	events_judge(v);
 }
 
 static void inject_virtual(void)
 {
-	struct vm *v = holding();
+	inject_by_virq(0x80);
+}
 
-	v->g.vmcb->rflags |= 1u << 9; /* IF; the monitor ignores it */
-	v->g.vmcb->int_control |= V_IRQ | 0x1full << 16 | 0x80ull << 32;
-	v->g.vmcb->intercept1 &= ~16u; /* no exit at the window */
-	if (vm_enter(v) == CAME_REFUSED)
-		failed("it is not entered with a virtual interrupt");
-	else
-		succeeded("it has taken a virtual interrupt: exit 0x%x", v->exit);
+static void inject_virtual_low(void)
+{
+	inject_by_virq(VECTOR_MC);
+}
+
+/* By a virtual APIC of L1's making (AVIC): APM volume 2, 15.29. */
+static void inject_by_avic(void)
+{
+	struct vm *v = events_victim();
+	uint8_t *backing = page_alloc();
+
+	*(uint32_t *)(backing + 0xf0) = 0x1ff;
+	*(uint32_t *)(backing + 0x200 + 0x80 / 32 * 0x10) = 1u << 0x80 % 32;
+	v->g.vmcb->int_control |= 1ull << 31;
+	*(uint64_t *)((uint8_t *)v->g.vmcb + 0xe0) = (uint64_t)backing;
+	*(uint64_t *)((uint8_t *)v->g.vmcb + 0xf0) = (uint64_t)page_alloc();
+	*(uint64_t *)((uint8_t *)v->g.vmcb + 0xf8) = (uint64_t)page_alloc();
+	events_judge(v);
 }
 
 const struct attack hv_attacks[] = {
-	{"registers-read", registers_read},
-	{"registers-write", registers_write},
 	{"state-write", state_write},
-	{"instruction-skipped", instruction_skipped},
-	{"inject-machine-check", inject_machine_check},
-	{"inject-page-fault", inject_page_fault},
-	{"inject-interrupt", inject_interrupt},
-	{"inject-software", inject_software},
-	{"inject-nmi", inject_nmi},
 	{"inject-virtual", inject_virtual},
+	{"inject-virtual-low", inject_virtual_low},
+	{"inject-by-virtual-apic", inject_by_avic},
 	{"assist-read", assist_read},
 	{"host-save-in-victim", host_save_in_victim},
+	{"load-from-victim", load_from_victim},
 	{NULL, NULL},
 };

@@ -281,6 +281,7 @@ static void shared_tag(void)
 
 /* Where the victim's second CPU begins, in real mode: it counts itself, then waits. */
 #define AP_COUNT 0x100
+#define AP_SECOND 6ull /* behind the first instruction */
 GUEST(ap_code, ".code16\nlock incw %cs:" STRING(
 		       AP_COUNT) "\n"
 				 "mov $" STRING(SIGNAL_PORT) ", %dx\n1: out %al, %dx\njmp 1b");
@@ -356,11 +357,29 @@ static void vcpu_added_at_sipi(void)
 		succeeded("two CPUs began by one start-up IPI");
 }
 
+/* The victim starts its second CPU. L1 has it begin elsewhere: in its own code, or where the secret is told. */
+static void vcpu_started_elsewhere(void)
+{
+	struct vm *v = victim_with_ap();
+	struct guest ap = vm_ap(v), tells = vm_vcpu(v, victim_tell);
+	enum came came;
+
+	start_up(v);
+	guest_at(&ap, (const void *)AP_SECOND);
+	if (vm_came(v, &ap) == CAME_SIGNAL && !ap_count(v)) {
+		succeeded("its second CPU began behind where it should have");
+		return;
+	}
+	came = vm_came(v, &tells);
+	judge_told(v, came, "a CPU of its that begins elsewhere");
+}
+
 const struct attack vcpu_attacks[] = {
 	{"vcpu-added", vcpu_added},
 	{"vcpu-added-running", vcpu_added_running},
 	{"vcpu-added-unasked", vcpu_added_unasked},
 	{"vcpu-added-at-sipi", vcpu_added_at_sipi},
+	{"vcpu-started-elsewhere", vcpu_started_elsewhere},
 	{"two-vms-one-root", two_vms_one_root},
 	{"root-alias", root_alias},
 	{"root-crafted", root_crafted},

@@ -46,6 +46,11 @@ static volatile uint64_t *data_page(uint64_t n)
 	return (volatile uint64_t *)(GUEST_DATA + n * PAGE_SIZE);
 }
 
+static volatile uint64_t *secret(void)
+{
+	return &data_page(0)[SECRET_AT / 8];
+}
+
 static bool is_secret(uint64_t page, uint64_t i)
 {
 	return page == 0 && i - SECRET_AT / 8 < SECRET_WORDS;
@@ -93,8 +98,10 @@ static void start(void)
 		fill(i);
 	for (uint64_t i = 0; i < GIVEN_PAGES; i++)
 		given_sum[i] = sum(i);
-	for (uint64_t i = 0; i < SECRET_WORDS; i++)
-		shared->check[i] = check_of(data_page(0)[SECRET_AT / 8 + i]);
+	for (uint64_t i = 0; i < SECRET_WORDS; i++) {
+		shared->check[i] = check_of(secret()[i]);
+		shared->check[SECRET_WORDS + i] = check_of(secret_half(secret()[i]));
+	}
 }
 
 static uint64_t find_change(void)
@@ -196,6 +203,17 @@ static bool held(uint64_t spin)
 	for (uint64_t i = 0; i < SECRET_WORDS; i++)
 		same &= got[i] == word(0, SECRET_AT / 8 + i);
 	return same;
+}
+
+static void cpuid_out(uint64_t leaf)
+{
+	uint32_t a = (uint32_t)leaf, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	shared->out[0] = a;
+	shared->out[1] = b;
+	shared->out[2] = c;
+	shared->out[3] = d;
 }
 
 /* The same in registers that L1 would have to leave alone. */
@@ -317,6 +335,20 @@ static uint64_t obey(uint64_t command, uint64_t a, uint64_t b)
 		return held(1);
 	else if (command == VICTIM_KEEP)
 		return keep(a, b);
+	else if (command == VICTIM_EXIT)
+		return victim_exit(secret(), a);
+	else if (command == VICTIM_LISTEN)
+		return victim_listen();
+	else if (command == VICTIM_COUNT)
+		return victim_count();
+	else if (command == VICTIM_CPUID)
+		cpuid_out(a);
+	else if (command == VICTIM_TIME)
+		return rdtsc();
+	else if (command == VICTIM_XCR0)
+		return victim_xcr0(a);
+	else if (command == VICTIM_OVER)
+		victim_over(secret());
 	else if (command == VICTIM_START_UP)
 		start_up(a);
 	return 0;
@@ -333,7 +365,7 @@ void victim_main(void)
 void victim_tell(void)
 {
 	for (uint64_t i = 0; i < SECRET_WORDS; i++)
-		shared->out[i] = data_page(0)[SECRET_AT / 8 + i];
+		shared->out[i] = secret()[i];
 	for (;;)
 		signal();
 }

@@ -24,13 +24,15 @@
 
 #define PAGE_WORDS 512
 #define SECRET_WORDS 8
-#define SECRET_AT 0x340u /* in the first data page */
+#define SECRET_AT 0x600u /* in the first data page: where a VMCB has STAR and what follows */
+#define CHECKS (2 * SECRET_WORDS)
 #define OUT_WORDS 64
 #define SECRET_WINDOW (SECRET_AT & ~(uint64_t)(OUT_WORDS * 8 - 1)) /* what one READ covers */
 
 #define SIGNAL_PORT 0x5a5a
 #define STRING_PORT 0x5a5c
 #define HOLD_PORT 0x5a5e
+#define SPARE_MSR 0x8bu /* of microcode; the guest leaves 0 in it */
 
 enum command {
 	VICTIM_START = 1,  /* makes secret and data. argument[0]: the CPU has RDRAND */
@@ -52,16 +54,71 @@ enum command {
 	VICTIM_SPIN_HOLD, /* the same, but it counts spins until stop instead of the OUT */
 	VICTIM_KEEP, /* argument[0] times: the secret in x87 to AVX (argument[1]: has AVX), debug registers, MSRs,
 			and OUT to HOLD_PORT; reply: a bit for each of these that was changed */
+	VICTIM_EXIT, /* does argument[0], an enum kind, with the secret in registers; reply: classes changed */
+	VICTIM_LISTEN, /* OUT to HOLD_PORT with interrupts on; reply: how many events came */
+	VICTIM_COUNT,  /* three OUT to HOLD_PORT, counted twice; reply: the difference */
+	VICTIM_CPUID,  /* out[]: leaf argument[0] */
+	VICTIM_TIME,   /* reply: the TSC */
+	VICTIM_XCR0,   /* sets XCR0 to argument[0] if that is not 0; reply: XCR0 */
+	VICTIM_OVER,   /* a triple fault with the secret in registers */
 	VICTIM_START_UP, /* INIT and a start-up IPI for vector argument[0] to APIC 1, by stores of 2 bytes */
 };
 
 /* What VICTIM_CHECK finds changed: the number of a page plus one of these. */
 enum { CHANGED_DATA = 1, CHANGED_GIVEN = 100 };
 
+/*
+ * Classes of registers. Of the secret's words these have general registers (RBP, R8 to R14) and XMM0 to
+ * XMM3 all; the others some, or, where an address belongs, the lower half of some (secret_half()).
+ */
+enum {
+	CLASS_GENERAL = 1,
+	CLASS_VECTOR = 2,
+	CLASS_DEBUG = 4, /* DR0 to DR3 */
+	CLASS_CR2 = 8,
+	CLASS_SYSCALL = 16,  /* STAR, LSTAR, CSTAR, KERNEL_GS */
+	CLASS_BASES = 32,    /* of FS and GS */
+	CLASS_SYSENTER = 64, /* its ESP and EIP */
+	CLASS_ALL = 127,
+};
+
+/* What a guest may come out for. Names, and what comes with them: hv.h. */
+enum kind {
+	KIND_OUT,
+	KIND_IN,
+	KIND_CPUID,
+	KIND_HLT,
+	KIND_PAUSE,
+	KIND_WBINVD,
+	KIND_RDPMC,
+	KIND_RDMSR, /* SPARE_MSR */
+	KIND_WRMSR,
+	KIND_CR0,
+	KIND_CR4,
+	KIND_MWAIT,
+	KIND_CALL,   /* yield, by Xen's interface */
+	KIND_DEVICE, /* a load where there is no memory */
+	KIND_FAULT,  /* a load from a private page */
+	KIND_STEP,   /* #DB by TF */
+	KIND_XSETBV,
+	/* L1 is never told of these. */
+	KIND_READ_CR3,
+	KIND_WRITE_CR3,
+	KIND_READ_DR7,
+	KIND_WRITE_DR7,
+	KIND_INVLPG,
+	KIND_SGDT,
+	KIND_LIDT,
+	KIND_PUSHF,
+	KIND_POPF,
+	KIND_RDRAND,
+	KIND_COUNT
+};
+
 struct shared {
 	uint64_t command, argument[2], reply;
-	uint64_t check[SECRET_WORDS]; /* check_of() the secret's words */
-	uint64_t spins, stop;         /* in that order: victim.c */
+	uint64_t check[CHECKS]; /* check_of() the secret's words, and their halves */
+	uint64_t spins, stop;   /* in that order: victim.c */
 	uint64_t out[OUT_WORDS];
 };
 
@@ -78,11 +135,24 @@ static inline uint64_t check_of(uint64_t word)
 	return (mix(word) ^ mix(~word) * 3) | 1;
 }
 
+/* 47 bits: a canonical address. */
+static inline uint64_t secret_half(uint64_t word)
+{
+	return word & 0x7fffffffffffu;
+}
+
 /* Linked to the addresses at which the guest has them; L1 copies [victim_image, victim_end). */
 extern uint8_t victim_image[], victim_end[], victim_stack_end[];
 extern volatile uint64_t victim_flag;
 extern const uint8_t victim_string_end[], victim_load_end[];
 void victim_main(void);
+
+/* victim_exits.c. words: the secret's. */
+uint64_t victim_exit(const volatile uint64_t *words, uint64_t kind);
+uint64_t victim_listen(void);
+uint64_t victim_count(void);
+void victim_over(const volatile uint64_t *words);
+uint64_t victim_xcr0(uint64_t value);
 
 /* Code of the victim's that tells its secret: what some attacks want to be run. */
 void victim_tell(void);

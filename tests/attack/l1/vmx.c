@@ -212,12 +212,9 @@ static void apic_access_in_victim(void)
 		failed("it did not take what L1 said for its memory");
 }
 
-/* --- registers and events --------------------------------------------------------------------------- */
+/* --- registers --------------------------------------------------------------------------- */
 
 #define HOLD_BYTES 1u /* of its OUT */
-#define VECTOR_MC 18u
-#define VECTOR_PF 14u
-#define STATE_FIELDS 0x20u /* of each width */
 
 /* A victim that has come out with its secret in registers. */
 static struct vm *holding(void)
@@ -227,37 +224,6 @@ static struct vm *holding(void)
 	vm_tell(v, VICTIM_HOLD, 0, 0);
 	CHECK(vm_enter(v) == CAME_PORT, "exit 0x%x", v->exit);
 	return v;
-}
-
-/* The registers, and the fields of guest state. */
-static void registers_read(void)
-{
-	static uint64_t all[sizeof(struct guest_regs) / 8 + 4 * STATE_FIELDS];
-	struct vm *v = holding();
-	size_t n = sizeof(v->g.r) / 8;
-
-	memcpy(all, &v->g.r, sizeof(v->g.r));
-	guest_use(&v->g);
-	for (uint64_t width = 0; width < 4; width++)
-		for (uint64_t i = 0; i < STATE_FIELDS; i++)
-			if (!vmread(width << 13 | 2u << 10 | i << 1, &all[n]))
-				n++;
-	judge_secret(v, all, n * 8, "registers after an exit");
-	hv_skip(&v->g, HOLD_BYTES);
-	CHECK(vm_enter(v) == CAME_SIGNAL && v->shared->reply, "it has lost its registers");
-}
-
-/* What it goes on with after L1 has overwritten all but the instruction's. */
-static void registers_write(void)
-{
-	struct vm *v = holding();
-
-	memset(&v->g.r, 0x41, sizeof(v->g.r));
-	hv_skip(&v->g, HOLD_BYTES);
-	if (vm_enter(v) == CAME_SIGNAL && v->shared->reply)
-		failed("its registers are its own");
-	else
-		succeeded("it went on with other registers");
 }
 
 static void judge_state(struct vm *v)
@@ -297,75 +263,8 @@ static void mode_write(void)
 	judge_state(v);
 }
 
-/* L1 has the victim leave an instruction out, or do half of it. */
-static void instruction_skipped(void)
-{
-	struct vm *v = holding();
-
-	hv_skip(&v->g, HOLD_BYTES + 1);
-	if (vm_enter(v) == CAME_REFUSED)
-		failed("it does not go on elsewhere");
-	else
-		succeeded("it went on elsewhere");
-}
-
-/* An event that the victim does not expect; its IDT is not even mapped. */
-static void inject(uint32_t event, uint32_t error)
-{
-	struct vm *v = holding();
-
-	put(&v->g, C_EVENT, EVENT_VALID | event);
-	put(&v->g, C_EVENT_ERROR, error);
-	put(&v->g, C_EVENT_LENGTH, 2);
-	if (vm_enter(v) == CAME_REFUSED)
-		failed("it is not entered with the event");
-	else
-		succeeded("it has taken the event: exit 0x%x", v->exit);
-}
-
-static void inject_machine_check(void)
-{
-	inject(EVENT_EXCEPTION | VECTOR_MC, 0);
-}
-
-static void inject_page_fault(void)
-{
-	inject(EVENT_EXCEPTION | EVENT_ERROR | VECTOR_PF, 6);
-}
-
-/* The processor wants RFLAGS.IF set; the monitor ignores what L1 writes there. */
-static void inject_interrupt(void)
-{
-	struct vm *v = holding();
-
-	put(&v->g, G_RFLAGS, get(&v->g, G_RFLAGS) | 1u << 9);
-	put(&v->g, C_EVENT, EVENT_VALID | EVENT_INTR | 0x80);
-	if (vm_enter(v) == CAME_REFUSED)
-		failed("it is not entered with the event");
-	else
-		succeeded("it has taken the event: exit 0x%x", v->exit);
-}
-
-static void inject_software(void)
-{
-	inject(EVENT_SOFT | 0x80, 0);
-}
-
-static void inject_nmi(void)
-{
-	inject(EVENT_NMI | 2, 0);
-}
-
 const struct attack hv_attacks[] = {
-	{"registers-read", registers_read},
-	{"registers-write", registers_write},
 	{"state-write", state_write},
-	{"instruction-skipped", instruction_skipped},
-	{"inject-machine-check", inject_machine_check},
-	{"inject-page-fault", inject_page_fault},
-	{"inject-interrupt", inject_interrupt},
-	{"inject-software", inject_software},
-	{"inject-nmi", inject_nmi},
 	{"mode-write", mode_write},
 	{"virtual-apic-in-victim", virtual_apic_in_victim},
 	{"apic-access-in-victim", apic_access_in_victim},

@@ -241,7 +241,7 @@ bool has_secret(const struct vm *victim, const volatile void *memory, size_t siz
 	for (size_t i = 0; i < size / 8; i++) {
 		uint64_t check = check_of(word[i]);
 
-		for (unsigned s = 0; s < SECRET_WORDS; s++)
+		for (unsigned s = 0; s < CHECKS; s++)
 			if (check == victim->check[s])
 				return true;
 	}

@@ -27,12 +27,12 @@ struct vm {
 	struct shared *shared;
 	uint8_t *code, *tables;
 	uint8_t *data[DATA_PAGES], *given[GIVEN_PAGES];
-	uint64_t check[SECRET_WORDS]; /* as the victim told it; 0 before */
-	uint64_t exit;                /* the last one */
-	size_t mark;                  /* of the page pool, before it */
-	uint64_t born;                /* the monitor's last id of a guest, before it */
-	bool over;                    /* torn down */
-	bool mute;                    /* its only vCPU is lost */
+	uint64_t check[CHECKS]; /* as the victim told it; 0 before */
+	uint64_t exit;          /* the last one */
+	size_t mark;            /* of the page pool, before it */
+	uint64_t born;          /* the monitor's last id of a guest, before it */
+	bool over;              /* torn down */
+	bool mute;              /* its only vCPU is lost */
 };
 
 /* Built, and never entered: its nested table can be changed still. */
