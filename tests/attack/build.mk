@@ -29,3 +29,21 @@ $(ATTACK)/attack: $(ATTACK_DOM0)
 	$(say) LD $@
 	$(Q)$(CC) -static -o $@ $^ -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
 -include $(ATTACK_DOM0:.o=.d)
+
+# What Xen starts when dom0 has crashed, and what tells it so.
+TOOLS += $(ATTACK)/crash.bin $(ATTACK)/crash-load
+
+$(ATTACK)/crash.bin: tests/attack/crash/crash.c tests/attack/crash/crash.ld tests/attack/pattern.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -fpie -fvisibility=hidden -fno-stack-protector \
+		-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only -mno-red-zone \
+		-fno-tree-loop-distribute-patterns -fno-jump-tables -I. -nostdlib -static-pie \
+		-Wl,-T,tests/attack/crash/crash.ld,--build-id=none,-z,noexecstack,--no-warn-rwx-segments,--no-dynamic-linker \
+		-o $@.elf $<
+	$(Q)objcopy -O binary -j .text $@.elf $@
+
+$(ATTACK)/crash-load: tests/attack/crash/load.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $< -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
