@@ -14,7 +14,7 @@ static bool is_forward(const struct clock *c, uint64_t wanted)
 	return (int64_t)(wanted - c->offset) >= 0 && now + wanted >= now + c->offset;
 }
 
-uint64_t clock_enter(struct clock *c, uint64_t wanted, bool exits)
+static uint64_t choose(struct clock *c, uint64_t wanted, bool exits)
 {
 	if (c->started && wanted == c->wanted && !c->set)
 		return c->offset;
@@ -23,11 +23,26 @@ uint64_t clock_enter(struct clock *c, uint64_t wanted, bool exits)
 	if (!c->started || c->set || is_forward(c, wanted))
 		c->offset = wanted;
 	if (c->set)
-		c->seen = 0;
+		c->seen = c->left = 0;
 	c->wanted = wanted;
 	c->started = true;
 	c->set = false;
 	return c->offset;
+}
+
+uint64_t clock_enter(struct clock *c, uint64_t wanted, bool exits)
+{
+	uint64_t now = arch_rdtsc();
+
+	c->used = choose(c, wanted, exits);
+	if (c->left && (int64_t)(now + c->used - c->left) < 0)
+		c->used = c->left - now;
+	return c->used;
+}
+
+void clock_leave(struct clock *c)
+{
+	c->left = arch_rdtsc() + c->used;
 }
 
 uint64_t clock_answer(struct clock *c, uint64_t answer)

@@ -489,6 +489,7 @@ enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struc
 	enum disclose_result result = DISCLOSE_TELL;
 
 	last.found = false;
+	clock_leave(&v->clock);
 	vcpu_info_exit(v, v->xen_id);
 	v->disclosure->ranges = 0;
 	v->disclosure->cr3 = 0;

@@ -57,6 +57,24 @@ static void the_guest_sets_it_back(void **state)
 	assert_int_equal(clock_enter(&c, 0, false), 0);
 }
 
+/* L1 sets the processor's own counter back: as if the guest had come out later than it did. */
+static void the_processor_goes_back(void **state)
+{
+	assert_int_equal(clock_enter(&c, STEP, false), STEP);
+	clock_leave(&c);
+	assert_int_equal(clock_enter(&c, STEP, false), STEP);
+	clock_leave(&c);
+	c.left += 3 * STEP;
+	assert_in_range(clock_enter(&c, STEP, false), 4 * STEP - STEP / 2, 4 * STEP);
+	clock_leave(&c);
+	assert_in_range(clock_enter(&c, STEP, false), 4 * STEP - STEP / 2, 4 * STEP);
+	c.left -= 3 * STEP; /* and forward again */
+	assert_int_equal(clock_enter(&c, STEP, false), STEP);
+	c.left += 3 * STEP;
+	clock_written(&c, TSC);
+	assert_int_equal(clock_enter(&c, 0, false), 0);
+}
+
 static void answers(void **state)
 {
 	clock_enter(&c, 0, true);
@@ -88,6 +106,7 @@ int main(void)
 		cmocka_unit_test_setup(the_first_may_be_any, set_up),
 		cmocka_unit_test_setup(around_the_end, set_up),
 		cmocka_unit_test_setup(the_guest_sets_it_back, set_up),
+		cmocka_unit_test_setup(the_processor_goes_back, set_up),
 		cmocka_unit_test_setup(answers, set_up),
 		cmocka_unit_test_setup(how_it_is_read_stays, set_up),
 	};
