@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "monitor/exposure.h"
 #include "monitor/injection.h"
+#include "tests/fuzz/fuzz_rows.h"
 
 struct input {
 	struct regs own, other, after;
@@ -20,42 +20,6 @@ struct input {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct columns {
-	unsigned int bytes, rip;
-	uint32_t shown, accepted;
-};
-
-/* As the table has it, read by other code. */
-static struct columns columns_of(unsigned int row)
-{
-	switch (row) {
-#define X(name, bytes, shown, accepted, rip, ...) \
-	case EXPOSURE_##name:                     \
-		return (struct columns){bytes, rip, shown, accepted};
-		EXPOSURE_ROWS(X)
-#undef X
-	default:
-		return (struct columns){EXPOSURE_NEVER, 0, 0, 0};
-	}
-}
-
-static bool names(const struct exposure *e, uint32_t set, unsigned int r)
-{
-	return (set >> r & 1) || ((set & EXPOSURE_OPERAND) && e->operand == r);
-}
-
-static unsigned int width(const struct exposure *e, const struct columns *c)
-{
-	unsigned int bytes = c->bytes ? c->bytes : e->bytes;
-
-	return bytes > 4 && !e->wide ? 4 : bytes;
-}
-
-static uint64_t low(unsigned int bytes)
-{
-	return UINT64_MAX >> (64 - 8 * bytes);
-}
 
 /* The other guest gets what the row shows of the first one. */
 static void make_alike(const struct input *in, const struct columns *c, struct regs *other)
