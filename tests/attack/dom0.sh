@@ -65,8 +65,7 @@ stopped() { # since it was asked last; its exits are still counted when it is st
 ended_by_xen() {
 	xl dmesg -c >/tmp/dmesg
 	sed -n -e 's/^.*d[0-9]*v[0-9]* Triple fault .*$/XEN triple fault/p' \
-		-e 's/^.*\(domain_crash called from svm\|Unexpected vmexit: reason 0xffffffff\).*$/XEN a vCPU was not entered/p' \
-		-e 's/^.*\(vmentry failure\|VM.* error:\) .*$/XEN a vCPU was not entered/p' /tmp/dmesg
+		-e 's#^.*domain_crash called from .*/\(svm\|vmcs\|vmx\)\.c:.*$#XEN a vCPU was not entered#p' /tmp/dmesg
 }
 
 now() {

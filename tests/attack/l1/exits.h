@@ -31,6 +31,10 @@ void hv_inject(struct guest *g, uint32_t event, uint32_t error);
 /* RFLAGS.IF. Exceptions do not come out any more. */
 void hv_set_interrupts(struct guest *g);
 void hv_no_exceptions(struct guest *g);
+/* L1 leaves all ports and MSRs to it. An MSR that L1 itself may not change, and the emulator has; or 0. */
+void hv_open(struct guest *g);
+extern const uint32_t hv_closed_msr;
+
 /* Enters it so that an interrupt which waits comes first. */
 void hv_enter_interruptible(struct vm *v);
 extern const uint64_t hv_exit_interrupt, hv_exit_over;

@@ -139,6 +139,7 @@ ATTACKS = {
     "clock-written": Attack("set the CPU's counter back", GOES_ON, unshown=("svm",)),
     "xcr0-from-below": Attack("change XCR0 before an entry", GOES_ON),
     "intercepts-on": Attack("be told of what the guest does by itself", ROUNDS),
+    "exits-off": Attack("have a guest do what L1 may not, without exits", GOES_ON),
     # QEMU's APIC stays where it is.
     "apic-moved": Attack("move L1's APIC over its page", GOES_ON, unshown=("svm",)),
     # svm.c, vmx.c

@@ -16,6 +16,11 @@
 #define CPUID_BYTES 2u
 #define XSETBV_BYTES 3u
 #define BACK (1ull << 36)
+#define Q35 0x29c08086u
+#define Q35_SMRAM 0x9du
+#define PIIX_SMRAM 0x72u
+#define SMRAM_OPEN 0x40u
+#define MSR_BIT (1ull << 34)
 
 /* --- CPUID ------------------------------------------------------------------------------------------ */
 
@@ -173,6 +178,42 @@ static void intercepts_on(void)
 	judge_ways();
 }
 
+static uint8_t host_bridge(uint32_t at)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(0x80000000u | (at & ~3u)), "d"((uint16_t)0xcf8));
+	return inb((uint16_t)(0xcfc + (at & 3)));
+}
+
+/* What L1 may not do, a guest does for it, which nothing makes come out: open SMRAM, change an MSR. */
+static void exits_off(void)
+{
+	struct vm *v = victim_new(), *a = vm_new();
+	uint32_t smram = host_bridge(2) == (Q35 >> 16 & 0xff) ? Q35_SMRAM : PIIX_SMRAM;
+	uint8_t before = host_bridge(smram);
+	uint64_t msr = hv_closed_msr ? rdmsr(hv_closed_msr) : 0;
+
+	CHECK(vm_launch(a), "not launched: exit 0x%x", a->exit);
+	hv_open(&a->g);
+	way_begin("port");
+	vm_tell(a, VICTIM_CONFIG, smram, before ^ SMRAM_OPEN);
+	vm_enter(a);
+	way(host_bridge(smram) != before);
+	outb((uint16_t)(0xcfc + (smram & 3)), before);
+	vm_drop(a);
+	if (hv_closed_msr) {
+		a = vm_new();
+		CHECK(vm_launch(a), "not launched: exit 0x%x", a->exit);
+		hv_open(&a->g);
+		way_begin("MSR");
+		vm_tell(a, VICTIM_WRMSR, hv_closed_msr, msr ^ MSR_BIT);
+		vm_enter(a);
+		way(rdmsr(hv_closed_msr) != msr);
+		wrmsr(hv_closed_msr, msr);
+	}
+	judge_ways();
+	CHECK(vm_intact(v), "the victim has changed");
+}
+
 /* --- the APIC ---------------------------------------------------------------------------------------- */
 
 static void write_base(void *arg)
@@ -198,8 +239,13 @@ static void apic_moved(void)
 }
 
 const struct attack lie_attacks[] = {
-	{"cpuid-hidden", cpuid_hidden},       {"clock-back", clock_back},
-	{"clock-answered", clock_answered},   {"clock-written", clock_written},
-	{"xcr0-from-below", xcr0_from_below}, {"intercepts-on", intercepts_on},
-	{"apic-moved", apic_moved},           {NULL, NULL},
+	{"cpuid-hidden", cpuid_hidden},
+	{"clock-back", clock_back},
+	{"clock-answered", clock_answered},
+	{"clock-written", clock_written},
+	{"xcr0-from-below", xcr0_from_below},
+	{"intercepts-on", intercepts_on},
+	{"exits-off", exits_off},
+	{"apic-moved", apic_moved},
+	{NULL, NULL},
 };

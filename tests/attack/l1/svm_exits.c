@@ -93,6 +93,14 @@ void hv_inject(struct guest *g, uint32_t event, uint32_t error)
 	g->vmcb->event_error = error;
 }
 
+const uint32_t hv_closed_msr = 0x1a0;
+
+void hv_open(struct guest *g)
+{
+	intercept_clear(g, X_IOIO);
+	intercept_clear(g, X_MSR);
+}
+
 void hv_enter_interruptible(struct vm *v)
 {
 	v->g.vmcb->int_control |= V_INTR_MASKING;

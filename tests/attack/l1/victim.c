@@ -163,6 +163,19 @@ static void ports(uint64_t first, uint64_t n)
 	__asm__ volatile(VENDOR_CALL : : "a"((uint64_t)0) : "memory");
 }
 
+static void config(uint64_t at, uint64_t value)
+{
+	__asm__ volatile("out %%eax, %%dx" : : "a"(0x80000000u | ((uint32_t)at & ~3u)), "d"(0xcf8));
+	__asm__ volatile("out %%al, %%dx" : : "a"(value), "d"((uint16_t)(0xcfc + (at & 3))));
+	__asm__ volatile(VENDOR_CALL : : "a"((uint64_t)0) : "memory");
+}
+
+static void write_msr(uint64_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"(value >> 32) : "memory");
+	__asm__ volatile(VENDOR_CALL : : "a"((uint64_t)0) : "memory");
+}
+
 /* An instruction of 2 bytes, which L1 skips. */
 static void apic_write(uint64_t reg, uint32_t value)
 {
@@ -325,6 +338,10 @@ static uint64_t obey(uint64_t command, uint64_t a, uint64_t b)
 		return string_in(a, b);
 	else if (command == VICTIM_PORTS)
 		ports(a, b);
+	else if (command == VICTIM_CONFIG)
+		config(a, b);
+	else if (command == VICTIM_WRMSR)
+		write_msr(a, b);
 	else if (command == VICTIM_FLAG)
 		return victim_flag;
 	else if (command == VICTIM_SET_TPR)

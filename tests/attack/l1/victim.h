@@ -46,8 +46,10 @@ enum command {
 	VICTIM_SPIN_READ,  /* READ, until stop; spins counts */
 	VICTIM_SPIN_CHECK, /* CHECK, until stop or a change */
 	VICTIM_OUTS,       /* REP OUTSB of argument[1] bytes at argument[0] */
-	VICTIM_INS,     /* REP INSB the same, into a data page; then CHECK of what is around it */
-	VICTIM_PORTS,   /* IN from argument[1] ports from argument[0] on; then a hypercall */
+	VICTIM_INS,   /* REP INSB the same, into a data page; then CHECK of what is around it */
+	VICTIM_PORTS, /* IN from argument[1] ports from argument[0] on; then a hypercall */
+	VICTIM_CONFIG, /* argument[1] goes to PCI configuration space at argument[0]; then a hypercall */
+	VICTIM_WRMSR,   /* argument[1] goes to MSR argument[0]; then a hypercall */
 	VICTIM_FLAG,    /* reply: victim_flag */
 	VICTIM_SET_TPR, /* argument[0] goes to CR8 */
 	VICTIM_HOLD, /* OUT to HOLD_PORT with the secret in registers; reply: whether they are as they were */

@@ -136,6 +136,14 @@ void hv_inject(struct guest *g, uint32_t event, uint32_t error)
 	put(g, C_EVENT_LENGTH, 2);
 }
 
+const uint32_t hv_closed_msr = 0;
+
+void hv_open(struct guest *g)
+{
+	clear_bits(g, C_PROC, PROC_IO | PROC_IO_MAPS);
+	memset(g->msr_map, 0, PAGE_SIZE);
+}
+
 void hv_enter_interruptible(struct vm *v)
 {
 	vm_enter(v);
