@@ -79,11 +79,11 @@ static bool string_port(struct worker *w, unsigned int i)
 	return vm_enter(vm) == CAME_SIGNAL;
 }
 
-static const struct kind {
+static const struct load {
 	const char *name;
 	bool (*once)(struct worker *w, unsigned int i);
 	unsigned int times;
-} kinds[] = {
+} loads[] = {
 	{"nothing", nothing, 1000},       {"mark", mark, 1000}, {"leaf", take_and_give, 500},
 	{"export", read_new, MORE_PAGES}, {"port", port, 1000}, {"string-port", string_port, 1000},
 };
@@ -100,7 +100,7 @@ static void meet(void)
 }
 
 /* PAUSE has the emulator go on with another CPU, so that they take turns. */
-static bool repeat(struct worker *w, const struct kind *k)
+static bool repeat(struct worker *w, const struct load *k)
 {
 	bool fine = true;
 
@@ -113,7 +113,7 @@ static bool repeat(struct worker *w, const struct kind *k)
 	return fine;
 }
 
-static void print_cost(const struct kind *k)
+static void print_cost(const struct load *k)
 {
 	uint64_t start = workers[0].start, end = workers[0].end;
 
@@ -125,7 +125,7 @@ static void print_cost(const struct kind *k)
 	      U64(cpu_count()), U64(active), option("watch", 0), U64(k->times), end - start);
 }
 
-/* All kinds, one after the other, on one CPU; the boot CPU prints. */
+/* All loads, one after the other, on one CPU; the boot CPU prints. */
 static void work(void *arg)
 {
 	struct worker *w = arg;
@@ -133,13 +133,13 @@ static void work(void *arg)
 	vendor_enable();
 	if (!vm_launch(w->vm) || !vm_do(w->vm, VICTIM_START, 0, 0))
 		w->failed = "the guest does not start";
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(loads); i++) {
 		meet();
-		if (!repeat(w, &kinds[i]))
-			w->failed = kinds[i].name;
+		if (!repeat(w, &loads[i]))
+			w->failed = loads[i].name;
 		meet();
 		if (w == workers)
-			print_cost(&kinds[i]);
+			print_cost(&loads[i]);
 	}
 	if (!vm_intact(w->vm))
 		w->failed = "the guest's memory has changed";
