@@ -19,7 +19,7 @@
 
 static bool has_xsave, has_pkru;
 static void *initial; /* an area */
-/* What XSAVE and XRSTOR are given: all that the CPU has, since the guest's XCR0 does not say what it uses. */
+/* What XSAVE and XRSTOR are given, and XCR0 at least: all that the CPU has. A guest's does not say what it uses. */
 static uint64_t all;
 
 static void change_xcr0(uint64_t from, uint64_t to)
@@ -107,12 +107,12 @@ void fpu_save(struct cpu *cpu, struct guest_vcpu *v)
 
 	if (has_xsave) {
 		f->xcr0 = arch_xgetbv();
-		change_xcr0(f->xcr0, all);
+		change_xcr0(f->xcr0, f->xcr0 | all);
 	}
 	save_area(f->area);
 	f->pkru = swap_pkru(cpu->fpu.pkru);
 	if (has_xsave)
-		change_xcr0(all, cpu->fpu.xcr0);
+		change_xcr0(f->xcr0 | all, cpu->fpu.xcr0);
 	f->cpu = cpu;
 	cpu->fpu.holds = f;
 	hw_fpu_trap(cpu, true);
@@ -122,30 +122,29 @@ void fpu_load(struct cpu *cpu, const struct guest_vcpu *v)
 {
 	const struct fpu *f = &v->fpu;
 	bool there = cpu->fpu.holds == f && f->cpu == cpu;
+	uint64_t xcr0 = 0;
 
 	if (has_xsave) {
 		cpu->fpu.xcr0 = arch_xgetbv();
-		change_xcr0(cpu->fpu.xcr0, there ? f->xcr0 : all);
+		xcr0 = cpu->fpu.xcr0 | (there ? 0 : all);
+		change_xcr0(cpu->fpu.xcr0, xcr0);
 	}
-	if (!there) {
+	if (!there)
 		load_area(f->area);
-		if (has_xsave)
-			change_xcr0(all, f->xcr0);
-	}
+	if (has_xsave)
+		change_xcr0(xcr0, f->xcr0);
 	cpu->fpu.pkru = swap_pkru(f->pkru);
 	cpu->fpu.holds = NULL;
 }
 
 void fpu_give(struct cpu *cpu)
 {
-	uint64_t xcr0 = all;
+	uint64_t xcr0 = has_xsave ? arch_xgetbv() : all;
 
 	if (cpu->fpu.holds) {
-		if (has_xsave)
-			xcr0 = arch_xgetbv();
-		change_xcr0(xcr0, all);
+		change_xcr0(xcr0, xcr0 | all);
 		load_area(initial);
-		change_xcr0(all, xcr0);
+		change_xcr0(xcr0 | all, xcr0);
 	}
 	cpu->fpu.holds = NULL;
 	hw_fpu_trap(cpu, false);

@@ -246,6 +246,7 @@ static void run(const struct area *l1, const struct area *p)
 	struct area found;
 
 	with(l1, load);
+	assert_null(cpu->fpu.holds);
 	found = after;
 	with(p, save);
 	assert_true(same(&after, p)); /* still there */
@@ -339,6 +340,7 @@ static void begins_anew(void **state)
 	start_with(true);
 	run(&pattern[0], &pattern[1]);
 	fpu_begin(&vcpu->fpu);
+	assert_int_equal(vcpu->fpu.pkru, 0);
 	m.sets = 0;
 	run(&pattern[1], &pattern[1]);
 	assert_true(is_reset());
@@ -376,10 +378,10 @@ static void xcr0(void **state)
 	expect_sets(2, (uint64_t)COMPONENTS, 1ul);
 	m.xcr0 = 0x207;
 	give();
-	expect_sets(2, (uint64_t)COMPONENTS, 0x207ul);
+	expect_sets(2, 0x2e7ul, 0x207ul);
 	give();
 	expect_sets(0);
-	vcpu->fpu.xcr0 = m.xcr0 = COMPONENTS; /* the same everywhere */
+	vcpu->fpu.xcr0 = m.xcr0 = COMPONENTS | PKRU_BIT; /* the same everywhere */
 	load();
 	save();
 	give();
@@ -411,6 +413,7 @@ static void what_a_guest_may_have(void **state)
 	for (unsigned int bit = 0; bit < 64; bit++)
 		assert_int_equal(fpu_xsetbv(cpu, vcpu, 0, 1ul << bit | 1),
 				 FPU_XCR0 >> bit % 32 & (bit < 32));
+	assert_int_equal(vcpu->fpu.xcr0, 0x201);
 	assert_true(fpu_xsetbv(cpu, vcpu, 0, GUESTS_XCR0));
 	assert_false(fpu_xsetbv(cpu, vcpu, 1, 1));
 	assert_false(fpu_xsetbv(cpu, vcpu, 0, 0));
