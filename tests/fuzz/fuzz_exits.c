@@ -105,7 +105,8 @@ static uint64_t decisive_mask(const struct step *s, unsigned int r)
 	case EXIT_PORT:
 	case EXIT_APIC:
 	case EXIT_NESTED_FAULT:
-		return s->flags & 4 || (s->reason % EXIT_REASON_COUNT) != EXIT_PORT ? UINT64_MAX : 0;
+		return s->flags & 4 || (s->reason % EXIT_REASON_COUNT) != EXIT_PORT ? UINT64_MAX
+										    : 0;
 	case EXIT_HYPERCALL:
 		return r == RAX ? UINT64_MAX : 0;
 	default:
@@ -145,8 +146,8 @@ static void check_event(const struct step *s, const struct guest_exit *x, bool d
 }
 
 /* What of the guest's registers may be other than they were. */
-static void check_registers(const struct sight *seen, const struct columns *c, const uint64_t own[16],
-			    uint8_t accept)
+static void check_registers(const struct sight *seen, const struct columns *c,
+			    const uint64_t own[16], uint8_t accept)
 {
 	bool done = cpu->regs.rip != AT(4);
 
