@@ -18,7 +18,7 @@ $(B)/bench/l1-svm/%.c.o: tests/bench/l1/%.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(L1_FLAGS) -fno-jump-tables -fno-tree-loop-distribute-patterns -I$(L1_DIR)/svm -c -o $@ $<
-$(BENCH_L1): $(B)/bench/l1-svm/faults.c.o $(patsubst %,$(B)/attack/l1-svm/%.c.o,svm victim world) \
+$(BENCH_L1): $(B)/bench/l1-svm/faults.c.o $(patsubst %,$(B)/attack/l1-svm/%.c.o,svm svm_exits exits events victim victim_exits world) \
 	$(B)/l1/obj-svm/lib.a tests/attack/l1/link.ld
 	$(say) LD $@
 	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --no-warn-rwx-segments -T tests/attack/l1/link.ld \
