@@ -62,16 +62,16 @@ NOT_CALLED(void, fpu_save, struct cpu *c, struct guest_vcpu *v)
 
 /* --- the rules ------------------------------------------------------------------------------------------- */
 
-#define OWN1                                                                                    \
-	(BIT(VMEXIT_NMI) | BIT(VMEXIT_INIT) | BIT(VMEXIT_IOIO) | BIT(VMEXIT_MSR) |              \
+#define OWN1                                                                       \
+	(BIT(VMEXIT_NMI) | BIT(VMEXIT_INIT) | BIT(VMEXIT_IOIO) | BIT(VMEXIT_MSR) | \
 	 BIT(VMEXIT_SHUTDOWN) | BIT(VMEXIT_INVD) | BIT(VMEXIT_INVLPGA))
 #define OWN2 (BIT(VMEXIT_VMRUN) | BIT(VMEXIT_VMLOAD) | BIT(VMEXIT_VMSAVE) | BIT(VMEXIT_SKINIT))
 #define KNOWN1 (BIT(VMEXIT_INTR) | BIT(VMEXIT_CPUID) | BIT(VMEXIT_TASK_SWITCH))
-#define ASKED_FOR1                                                                               \
-	(BIT(VMEXIT_VINTR) | BIT(VMEXIT_RDTSC) | BIT(VMEXIT_RDPMC) | BIT(VMEXIT_IRET) |          \
+#define ASKED_FOR1                                                                      \
+	(BIT(VMEXIT_VINTR) | BIT(VMEXIT_RDTSC) | BIT(VMEXIT_RDPMC) | BIT(VMEXIT_IRET) | \
 	 BIT(VMEXIT_PAUSE) | BIT(VMEXIT_HLT))
-#define ASKED_FOR2                                                                                \
-	(BIT(VMEXIT_VMMCALL) | BIT(VMEXIT_RDTSCP) | BIT(VMEXIT_WBINVD) | BIT(VMEXIT_MONITOR) |    \
+#define ASKED_FOR2                                                                             \
+	(BIT(VMEXIT_VMMCALL) | BIT(VMEXIT_RDTSCP) | BIT(VMEXIT_WBINVD) | BIT(VMEXIT_MONITOR) | \
 	 BIT(VMEXIT_MWAIT) | BIT(VMEXIT_MWAIT_CONDITIONAL) | BIT(VMEXIT_RDPRU))
 #define GIF2 (BIT(VMEXIT_STGI) | BIT(VMEXIT_CLGI))
 #define VIRTUAL_INTERRUPT 0xff011f01ffu /* V_TPR, V_IRQ, priority, V_IGN_TPR, masking, vector */
@@ -124,8 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake_reset();
 	fake_add_ram(HPA(0), RAM_SIZE);
 	memset(&runs, 0, sizeof(runs));
-	svm_features.edx = (in.features & 1 ? SVM_FEATURE_VGIF : 0) |
-			   (in.features & 2 ? SVM_FEATURE_LBRV : 0);
+	svm_features.edx =
+		(in.features & 1 ? SVM_FEATURE_VGIF : 0) | (in.features & 2 ? SVM_FEATURE_LBRV : 0);
 	request = in.c;
 	h.hidden = in.isolated & 1;
 	h.dr_used = in.dr_used & 1;

@@ -77,6 +77,7 @@ void vmx_regs_set_cr2(struct cpu *c, uint64_t value)
 
 void vmx_regs_begin(struct guest_vcpu *v)
 {
+	assert_ptr_equal(v, &vcpu);
 	calls.begun++;
 }
 

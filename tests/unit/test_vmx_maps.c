@@ -106,9 +106,9 @@ static void nothing_is_open_at_first(void **state)
 /* Whatever L1 says: MSRs of system calls, segments and PAT; writes to some of them are the monitor's to see. */
 static void an_isolated_guest_has_its_own(void **state)
 {
-	static const uint32_t own[] = {0x174,      0x175,      0x176,      0x277,      0xc0000080,
-				       0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100,
-				       0xc0000101, 0xc0000102, 0xc0000103};
+	static const uint32_t own[] = {0x174,      0x175,      0x176,      0x277,      0xc0000081,
+				       0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101,
+				       0xc0000102, 0xc0000103, 0xc0000080};
 	unsigned int open = 0;
 
 	enter(CPU_MSR_BITMAPS);
@@ -127,6 +127,25 @@ static void an_isolated_guest_has_its_own(void **state)
 	assert_int_equal(OPEN_PORTS, 0);
 	maps_reset(&v, false);
 	assert_int_equal(OPEN_MSRS, 0);
+}
+
+/* It writes to no counter by itself that the monitor reckons with (clock.h), and no other guest's is affected. */
+static void an_isolated_guests_counter(void **state)
+{
+	static const uint32_t msr[] = {0x10, 0x3b, 0x11};
+
+	for (int isolated = 0; isolated < 2; isolated++)
+		for (size_t i = 0; i < ARRAY_SIZE(msr); i++)
+			for (int write = 0; write < 2; write++) {
+				bool opened, counter = msr[i] != 0x11;
+
+				enter(CPU_MSR_BITMAPS);
+				maps_reset(&v, isolated);
+				assert_true(maps_msr(&v, msr[i], write, &opened));
+				assert_int_equal(opened, !(isolated && write && counter) &&
+								 !kept(msr[i], write));
+			}
+	maps_reset(&v, false);
 }
 
 static void try_msr(uint32_t msr, bool write)
@@ -344,6 +363,7 @@ int main(void)
 		T(l1s_own_bitmap),
 		T(a_guest_reaches_no_more),
 		T(an_isolated_guest_has_its_own),
+		T(an_isolated_guests_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
