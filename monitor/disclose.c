@@ -472,6 +472,8 @@ static enum disclose_result expose(const struct view *s, enum disclose_result re
 	d->before = *regs;
 	d->interrupted = s->x->interrupted;
 	exposure_show(e, &d->before, regs);
+	if (e->row == EXPOSURE_CR)
+		regs->r[e->operand] = d->control.value;
 	if (d->accept == ACCEPT_OWN)
 		d->accept = ACCEPT_ROW;
 	if (d->accept != ACCEPT_CALL)

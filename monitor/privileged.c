@@ -55,7 +55,7 @@ static uint64_t new_control(const struct view *s, const struct decode_insn *insn
 }
 
 /*
- * L1 learns of a change of the mode, and may refuse it. With PAE paging it loads four entries at CR3. It is
+ * L1 learns of a change of the mode, and may refuse it; an LMSW is to it a MOV to CR0 of the new value. With PAE paging it loads four entries at CR3. It is
  * not asked about the rest of CR0.
  */
 enum disclose_result privileged_control(const struct view *s)
@@ -75,16 +75,12 @@ enum disclose_result privileged_control(const struct view *s)
 	if (!lmsw && insn.op != OP_MOV_TO_CR && hw_keeps_guest)
 		return view_failed(s, ERR_NOSYS);
 	value = new_control(s, &insn);
-	if (lmsw || insn.reg == 0) {
-		if (hw_keeps_guest && !((value ^ cr0) & ~(uint64_t)CR0_QUIET)) {
-			hw_guest_control(s->cpu, value, s->space.cr4, s->space.efer);
-			hw_guest_complete(s->cpu);
-			return DISCLOSE_AGAIN;
-		}
-		if (lmsw && hw_keeps_guest)
-			return view_failed(s, ERR_NOSYS);
+	d->control.number = lmsw ? 0 : insn.reg;
+	if (d->control.number == 0 && hw_keeps_guest && !((value ^ cr0) & ~(uint64_t)CR0_QUIET)) {
+		hw_guest_control(s->cpu, value, s->space.cr4, s->space.efer);
+		hw_guest_complete(s->cpu);
+		return DISCLOSE_AGAIN;
 	}
-	d->control.number = insn.reg;
 	d->control.value = value;
 	d->exposure.operand = insn.rm;
 	if (!(s->space.cr4 & CR4_PAE) || (s->space.efer & EFER_LMA) ||

@@ -11,7 +11,6 @@
 #define MSR_GS_BASE 0xc0000101u
 #define ATTR_LONG (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
-#define CR_ASSIST_MOV (1ul << 63)
 
 void svm_space(const struct cpu *cpu, const struct vmcb *vmcb, struct walk_space *space)
 {

@@ -214,6 +214,9 @@ void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1_vmcb, uint8_t shown)
 	l1_vmcb->c.int_state = c->int_state & INT_STATE_SHADOW;
 	l1_vmcb->c.exit_code = c->exit_code;
 	l1_vmcb->c.exit_info1 = has_info(c->exit_code) ? c->exit_info1 : 0;
+	if (c->exit_code < VMEXIT_DR_READ) /* as of a MOV, which an LMSW is to L1 */
+		l1_vmcb->c.exit_info1 =
+			CR_ASSIST_MOV | cpu->hw->running->disclosure->exposure.operand;
 	l1_vmcb->c.exit_info2 = c->exit_code == VMEXIT_NPF    ? c->exit_info2
 				: c->exit_code == VMEXIT_IOIO ? next
 							      : 0;

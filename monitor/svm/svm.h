@@ -93,6 +93,7 @@ struct vmcb *svm_current(const struct cpu *cpu);
 void svm_load_regs(struct cpu *cpu);
 void svm_store_regs(struct cpu *cpu);
 
+#define CR_ASSIST_MOV (1ul << 63) /* in exit_info1 (APM volume 2, 15.8.1); its register is below */
 /* assist.c: the address space and decoding of whoever a VMCB describes. */
 void svm_space(const struct cpu *cpu, const struct vmcb *vmcb, struct walk_space *space);
 enum decode_mode svm_mode(const struct vmcb *vmcb);

@@ -113,6 +113,30 @@ static void quiet_control_registers(void **state)
 	expect_over(STOP_INSTRUCTION);
 }
 
+/* LMSW EBX that switches protected mode on: to Xen the same as a MOV, with the new CR0 in the register. */
+static void protected_mode(void **state)
+{
+	launch();
+	GUEST_CODE_IS(0x0f, 0x01, 0xf3);
+	fill_registers();
+	cpu->regs.rip = SMALL + (GUEST_CODE - LINEAR);
+	cpu->regs.r[RBX] = 0xabcd0000 | CR0_PE | CR0_TS;
+	cpu->hw->guest_insn_len = 3;
+	regs = cpu->regs;
+	as_guest();
+	cpu->hw->space.cr0 = CR0_ET | CR0_NE | CR0_MP;
+	cpu->hw->space.efer = 0;
+	assert_int_equal(disclose(cpu, v, &(struct guest_exit){.reason = EXIT_CR}), DISCLOSE_TELL);
+	assert_int_equal(cpu->regs.r[RBX], CR0_ET | CR0_NE | CR0_PE | CR0_TS);
+	spoil_registers(0);
+	cpu->regs.rip = 3;
+	while (guest_enter(cpu, v) == GUEST_ENTRY_AGAIN)
+		;
+	assert_int_equal(cpu->hw->space.cr0, CR0_ET | CR0_NE | CR0_PE | CR0_TS);
+	assert_int_equal(cpu->regs.rip, regs.rip + 3);
+	expect_registers(0);
+}
+
 static void efer(void **state)
 {
 	launch();
@@ -190,9 +214,13 @@ static void events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(page_directory_pointers), cmocka_unit_test(the_mode),
-		cmocka_unit_test(quiet_control_registers), cmocka_unit_test(efer),
-		cmocka_unit_test(another_identity),        cmocka_unit_test(events),
+		cmocka_unit_test(page_directory_pointers),
+		cmocka_unit_test(the_mode),
+		cmocka_unit_test(quiet_control_registers),
+		cmocka_unit_test(efer),
+		cmocka_unit_test(protected_mode),
+		cmocka_unit_test(another_identity),
+		cmocka_unit_test(events),
 	};
 
 	return RUN_APART(tests);
