@@ -72,7 +72,7 @@ enum exposure_rip {
 	  EXPOSURE_R(RAX) | EXPOSURE_R(RBX) | EXPOSURE_R(RCX) | EXPOSURE_R(RDX),                 \
 	  EXPOSURE_NEXT, EXPOSURE_GP,                                                            \
 	  "leaf and subleaf", "answers",                                                         \
-	  "the answer is the host's, as on any machine, but for Xen's leaves and the APIC id")   \
+	  "its first answer stays; what guests trust for security, XSAVE's sizes, Xen's leaves and APIC ids are the monitor's (manifest.h)")   \
 	X(HLT, 8, 0, 0, EXPOSURE_NEXT, 0,                                                        \
 	  "that the guest waits", "wakes it, also for nothing", "HLT may end at any time")       \
 	X(PAUSE, 8, 0, 0, EXPOSURE_NEXT, 0,                                                      \
