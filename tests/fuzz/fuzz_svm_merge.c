@@ -4,6 +4,7 @@
  * monitor's, what the monitor must be told of comes out, no feature is on that L1 was not offered. Of an
  * isolated guest L1 is told of what it may ask for, and always of what it must know (R17).
  */
+#define MONITOR_LIB_H /* libc has what it declares */
 #include <string.h>
 
 #include "ept/host.h"

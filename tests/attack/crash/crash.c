@@ -90,9 +90,14 @@ static void put_text(const char *text)
 
 static void put_number(uint64_t n)
 {
-	if (n > 9)
-		put_number(n / 10);
-	put((char)('0' + n % 10));
+	char digits[21];
+	size_t i = sizeof(digits);
+
+	digits[--i] = 0;
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while (n /= 10);
+	put_text(digits + i);
 }
 
 static void tables(void)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/attack/dom0/context.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,7 +15,8 @@ static uint8_t *append(uint8_t *at, uint16_t code, uint16_t vcpu, const void *da
 	struct hvm_save_descriptor d = {code, vcpu, (uint32_t)n};
 
 	memcpy(at, &d, sizeof(d));
-	memcpy(at + sizeof(d), data, n);
+	if (n)
+		memcpy(at + sizeof(d), data, n);
 	return at + sizeof(d) + n;
 }
 
@@ -29,16 +28,14 @@ bool context_write(struct world *w, uint16_t vcpu, const HVM_SAVE_TYPE(CPU) * cp
 {
 	uint8_t stream[sizeof(HVM_SAVE_TYPE(HEADER)) + 2 * sizeof(*cpu) +
 		       4 * sizeof(struct hvm_save_descriptor)];
+	static uint8_t whole[64 * 1024];
 	HVM_SAVE_TYPE(CPU) first;
-	int size = xc_domain_hvm_getcontext(w->xc, w->victim, NULL, 0);
-	uint8_t *whole = size > 0 ? malloc((size_t)size) : NULL;
 	uint8_t *end;
 
-	if (!whole || xc_domain_hvm_getcontext(w->xc, w->victim, whole, (uint32_t)size) < 0)
+	if (xc_domain_hvm_getcontext(w->xc, w->victim, whole, sizeof(whole)) < 0)
 		return false;
 	end = append(stream, HVM_SAVE_CODE(HEADER), 0, whole + sizeof(struct hvm_save_descriptor),
 		     sizeof(HVM_SAVE_TYPE(HEADER)));
-	free(whole);
 	if (vcpu && !context_read(w, &first))
 		return false;
 	if (vcpu)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xen/hvm/params.h>
 #include <xen/hvm/save.h>
@@ -109,12 +108,12 @@ static int printed(struct world *w, const char *command, char *text)
 
 static void find_printed(struct world *w, const char *format)
 {
+	static char text[TEXT_BYTES];
 	char command[64];
-	char *text = malloc(TEXT_BYTES);
 	int has;
 
 	(void)snprintf(command, sizeof(command), format, w->victim);
-	for (int i = 0; text && i < PRINTED; i++) {
+	for (int i = 0; i < PRINTED; i++) {
 		has = printed(w, command, text);
 		if (has < 0)
 			return failed(w, 0, "%s fails", command);
@@ -218,15 +217,14 @@ void clock_emulated(struct world *w)
 /* As a debugger does: on from code that tells the secret. */
 void steer(struct world *w)
 {
-	vcpu_guest_context_any_t *c = calloc(1, sizeof(*c));
+	static vcpu_guest_context_any_t c;
 
-	if (!c || xc_domain_pause(w->xc, w->victim) || xc_vcpu_getcontext(w->xc, w->victim, 0, c))
+	if (xc_domain_pause(w->xc, w->victim) || xc_vcpu_getcontext(w->xc, w->victim, 0, &c))
 		return failed(w, errno, "reading its registers");
-	c->x64.user_regs.rip = w->tell;
-	if (xc_vcpu_setcontext(w->xc, w->victim, 0, c) || xc_domain_unpause(w->xc, w->victim))
+	c.x64.user_regs.rip = w->tell;
+	if (xc_vcpu_setcontext(w->xc, w->victim, 0, &c) || xc_domain_unpause(w->xc, w->victim))
 		return failed(w, errno, "writing its registers");
 	expect_told(w);
-	free(c);
 }
 
 static void edit_flags(HVM_SAVE_TYPE(CPU) * cpu)
