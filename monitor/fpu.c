@@ -15,6 +15,7 @@
 #define MXCSR_AT 24
 #define XSTATE_BV_AT 512
 #define XCR0_X87 1u
+#define XCR0_LEGACY 3u /* x87 and SSE: there without XSAVE, too */
 #define XCR0_PKRU (1u << 9)
 
 static bool has_xsave, has_pkru;
@@ -163,7 +164,7 @@ bool fpu_xsetbv(struct cpu *cpu, struct guest_vcpu *v, uint32_t xcr, uint64_t va
 	if (xcr_try_write(0, value))
 		return false;
 	change_xcr0(value, now);
-	*(uint64_t *)(void *)((char *)f->area + XSTATE_BV_AT) &= value;
+	*(uint64_t *)(void *)((char *)f->area + XSTATE_BV_AT) &= value | XCR0_LEGACY;
 	f->xcr0 = value;
 	f->cpu = NULL;
 	return true;
