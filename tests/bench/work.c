@@ -115,8 +115,9 @@ static void wakes(uint64_t rounds)
 	static const long nap[2] = {0, 100000};
 	long pid = call(SYS_FORK, 0, 0, 0, 0);
 
-	while (pid == 0)
-		call(SYS_NANOSLEEP, (long)nap, 0, 0, 0);
+	if (pid == 0)
+		for (;;)
+			call(SYS_NANOSLEEP, (long)nap, 0, 0, 0);
 	integer(rounds);
 	if (pid > 0) {
 		call(SYS_KILL, pid, 9, 0, 0);

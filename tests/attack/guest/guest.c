@@ -231,9 +231,12 @@ static __attribute__((noinline, used)) void tell(void)
 	put_end();
 }
 
+/* Its caller must keep nothing where tell() may write. */
 static __attribute__((noinline, aligned(16))) void hook(void)
 {
-	__asm__ volatile("nop; nop; nop; nop; nop; nop; nop; nop" ::: "memory");
+	__asm__ volatile("nop; nop; nop; nop; nop; nop; nop; nop" ::
+				 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+				   "memory");
 }
 
 static void fill(volatile uint64_t *words, uint64_t kind)
