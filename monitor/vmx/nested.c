@@ -111,13 +111,21 @@ static void write_event(const uint64_t *f)
 	vmx_write(VMCS_ENTRY_INSN_LEN, f[F_ENTRY_INSN_LEN]);
 }
 
-/* Whether the counter is read by L1's grace is as it was at first (clock.h). */
-static void write_clock(struct guest_vcpu *v, const uint64_t *f)
+/*
+ * At each entry: L1 may have set the processor's counter back. Whether it is read by L1's grace is as it was at
+ * first (clock.h). anew: the VMCS has L1's controls, or none.
+ */
+static void write_clock(struct guest_vcpu *v, const uint64_t *f, bool anew)
 {
-	uint64_t cpu = vmx_read(VMCS_CPU_CONTROLS) & ~(uint64_t)CPU_RDTSC;
 	uint64_t wanted = f[F_CPU_CONTROLS] & CPU_TSC_OFFSET ? f[F_TSC_OFFSET] : 0;
+	uint64_t before = v->clock.used, cpu;
 
-	vmx_write(VMCS_TSC_OFFSET, clock_enter(&v->clock, wanted, f[F_CPU_CONTROLS] & CPU_RDTSC));
+	clock_enter(&v->clock, wanted, f[F_CPU_CONTROLS] & CPU_RDTSC);
+	if (anew || v->clock.used != before)
+		vmx_write(VMCS_TSC_OFFSET, v->clock.used);
+	if (!anew)
+		return;
+	cpu = vmx_read(VMCS_CPU_CONTROLS) & ~(uint64_t)CPU_RDTSC;
 	vmx_write(VMCS_CPU_CONTROLS, cpu | CPU_TSC_OFFSET | (v->clock.exits ? CPU_RDTSC : 0));
 }
 
@@ -203,7 +211,7 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 	struct l1_vmcs *current = &cpu->hw->current;
 	const uint64_t *f = current->f;
 	struct l1_state l1 = l1_state();
-	bool fresh = v->fresh;
+	bool fresh = v->fresh, anew = set_meets(&current->dirty, &fields_of[MERGE]);
 
 	if (fresh)
 		prepare_vmcs(v);
@@ -211,11 +219,10 @@ static int load_guest(struct cpu *cpu, struct guest_vcpu *v)
 		vmx_load(&v->hw->vmcs);
 	write_state(v, current, &l1);
 	write_event(f);
-	if (set_meets(&current->dirty, &fields_of[MERGE]))
+	if (anew)
 		merge_controls(v, f);
-	if (v->guest->isolated && (v->clock.set || set_has(&current->dirty, F_TSC_OFFSET) ||
-				   set_meets(&current->dirty, &fields_of[MERGE])))
-		write_clock(v, f);
+	if (v->guest->isolated)
+		write_clock(v, f, anew || fresh);
 	maps_prepare(v->hw, f);
 	assign_vpid(cpu, v, fresh);
 	memset(&current->dirty, 0, sizeof(current->dirty));
