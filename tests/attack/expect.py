@@ -17,7 +17,6 @@ REPLACED = TAKEN + TABLE
 # The page that Xen gives it instead may be another, or the same with something else in it.
 REWRITTEN = WROTE + TABLE
 # Xen gives it an exception that it has no handler for.
-BY_XEN = ("stopped by Xen: triple fault",)
 
 REGISTERS = ("stopped: L1 changed registers that the instruction does not write",)
 EVENT = ("stopped: L1 injected an event that the guest does not expect",)
@@ -69,7 +68,7 @@ ATTACKS = {
     "ioreq-page-over": Attack("have Xen use a page for its device model", REPLACED),
     "host-frame-over": Attack("put a page of dom0 over one of the guest's", REPLACED),
     "declare-mmio": Attack("declare a page a device's", TAKEN),
-    "declare-read-only": Attack("declare a page read-only, so that writes are lost", BY_XEN),
+    "declare-read-only": Attack("declare a page read-only, so that writes are lost", EVENT),
     # Its registers.
     "xenctx": Attack("xenctx prints its general registers", GOES_ON),
     "hvmctx": Attack("xen-hvmctx prints its registers", GOES_ON),

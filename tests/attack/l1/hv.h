@@ -75,6 +75,9 @@ void hv_off(void);
 /* Whether INITs can take a CPU out of guests, again and again. */
 bool hv_takes_init(void);
 
+/* Whether an APIC over memory can be read like memory. */
+bool hv_reads_apic(void);
+
 /* Its control structure, if that is memory that L1 reads; or NULL. */
 const void *hv_memory(const struct guest *g);
 

@@ -227,6 +227,10 @@ static void apic_moved(void)
 	struct vm *v = victim_new();
 	uint64_t old = rdmsr(MSR_APIC_BASE), base = (uint64_t)v->data[3];
 
+	if (!hv_reads_apic()) {
+		failed("not tried: this emulated CPU ends at wide reads of an APIC");
+		return;
+	}
 	base |= old & APIC_BASE_BITS;
 	expect_fault(write_base, &base);
 	if (!vm_do(v, VICTIM_CHECK, 0, 0))

@@ -170,6 +170,11 @@ bool hv_takes_init(void)
 	return true;
 }
 
+bool hv_reads_apic(void)
+{
+	return true;
+}
+
 const void *hv_memory(const struct guest *g)
 {
 	return g->vmcb;
