@@ -16,8 +16,6 @@ TAKEN = ("stopped: L1 has taken a page away that it needs, or not populated it",
 REPLACED = TAKEN + TABLE
 # The page that Xen gives it instead may be another, or the same with something else in it.
 REWRITTEN = WROTE + TABLE
-# Xen gives it an exception that it has no handler for.
-
 REGISTERS = ("stopped: L1 changed registers that the instruction does not write",)
 EVENT = ("stopped: L1 injected an event that the guest does not expect",)
 # Xen gives a guest up of which one vCPU cannot be entered.
