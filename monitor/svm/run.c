@@ -61,6 +61,9 @@ static void enter(struct cpu *cpu)
 	vmcb->c.tlb_control = hw->asids.flush ? TLB_CONTROL_FLUSH_ALL : TLB_CONTROL_NONE;
 	hw->asids.flush = false;
 	vmcb->c.clean = 0;
+	/* TCG runs SMM's code inside L1, exits included, with an EFER of 0 (docs/hardware.md). */
+	if (!hw->running)
+		vmcb->s.efer |= EFER_SVME;
 	account_end(cpu);
 	svm_enter(&cpu->regs, hpa, interrupts);
 	account_exit(cpu, hw->running ? &hw->running->stats : &cpu->stats, svm_reason(vmcb),
