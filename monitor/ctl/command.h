@@ -11,7 +11,7 @@ enum status { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_NO_MONITOR = 2, STATUS_ABI
 int cmd_launch(int argc, char **argv);
 int cmd_declare(int argc, char **argv);
 
-/* "sealed", "open", or "unprotected". */
+/* "sealed" (and protected), "protected", or "unprotected". */
 const char *launch_kind(const struct monitor_launch *launch);
 
 /* The first `bytes` of the digest (at most all) in hexadecimal. */

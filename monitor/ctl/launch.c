@@ -25,7 +25,7 @@ const char *launch_kind(const struct monitor_launch *launch)
 {
 	if (!(launch->flags & LAUNCH_PROTECTED))
 		return "unprotected";
-	return launch->flags & LAUNCH_SEALED ? "sealed" : "open";
+	return launch->flags & LAUNCH_SEALED ? "sealed" : "protected";
 }
 
 void launch_digest(const struct monitor_launch *launch, unsigned int bytes)
@@ -112,7 +112,8 @@ int cmd_launch(int argc, char **argv)
 		fprintf(stderr, "netherctl: the monitor refuses: %d\n", err);
 		return STATUS_ERROR;
 	}
-	printf("guest %" PRIu64 ", %s\n", launch.id, launch_kind(&launch));
+	printf("guest %" PRIu64 ", protected, launched %s\n", launch.id,
+	       launch.flags & LAUNCH_SEALED ? "sealed" : "open");
 	printf("launch digest (SHA-256) ");
 	launch_digest(&launch, sizeof(launch.digest));
 	printf("\n");
