@@ -235,7 +235,7 @@ static int walk_wide(struct walk *w, uint64_t gva, uint32_t access, uint64_t tab
 		     unsigned int level, uint64_t reserved)
 {
 	uint64_t rights = UINT64_MAX;
-	uint64_t entry, in_page;
+	uint64_t entry = 0, in_page;
 	int err;
 
 	reserved |= w->reserved | (w->s->efer & EFER_NXE ? 0 : PTE_NX);

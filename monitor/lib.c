@@ -42,8 +42,16 @@ int memcmp(const void *a, const void *b, size_t n)
 {
 	const unsigned char *x = a;
 	const unsigned char *y = b;
+	uint64_t wx, wy;
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (; i + sizeof(wx) <= n; i += sizeof(wx)) {
+		__builtin_memcpy(&wx, x + i, sizeof(wx));
+		__builtin_memcpy(&wy, y + i, sizeof(wy));
+		if (wx != wy)
+			break;
+	}
+	for (; i < n; i++)
 		if (x[i] != y[i])
 			return x[i] - y[i];
 	return 0;
