@@ -432,6 +432,12 @@ void guest_end(struct guest *g, enum stop_reason reason)
 		finish(g, reason);
 }
 
+void guest_over(struct guest_vcpu *v)
+{
+	if (v->entered && v->guest->isolated)
+		guest_end(v->guest, STOP_ENTRY);
+}
+
 bool guest_asked(const struct guest *g, enum guestcall_effect effect, gpa_t gpa, gpa_t *from)
 {
 	if (!__atomic_load_n(&g->calls, __ATOMIC_ACQUIRE))

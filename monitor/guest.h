@@ -108,6 +108,12 @@ enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *vcpu);
  */
 void guest_end(struct guest *guest, enum stop_reason reason);
 
+/*
+ * L1 is about to be told that this vCPU, which it wanted to enter, cannot be. What the vCPU has taken from L1 does
+ * not come back: a guest that ran is over.
+ */
+void guest_over(struct guest_vcpu *vcpu);
+
 /* Whether a hypercall of the guest's, that L1 is carrying out, has this effect on gpa (disclose.h). */
 bool guest_asked(const struct guest *guest, enum guestcall_effect effect, gpa_t gpa, gpa_t *from);
 

@@ -107,7 +107,8 @@ enum refusal {
 	X(TASK_SWITCH, "a task switch by hardware")                                      \
 	X(LAUNCH, "its launch could not be measured")                                    \
 	X(EVENT, "L1 injected an event that the guest does not expect")                  \
-	X(IDENTITY, "L1 gave a virtual processor another APIC id")
+	X(IDENTITY, "L1 gave a virtual processor another APIC id")                       \
+	X(ENTRY, "an entry was broken off after its registers were loaded")
 
 enum stop_reason {
 #define X(name, text) STOP_##name,

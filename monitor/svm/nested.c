@@ -318,8 +318,11 @@ static void reflect_hidden(struct cpu *cpu, struct vmcb *l1, uint8_t shown)
 	const struct vmcb *vmcb = svm_current(cpu);
 
 	if (vmcb->c.exit_code == VMEXIT_INVALID) {
-		/* The hardware may have left anything in the state area: none of it is L1's to see. */
-		if (!cpu->hw->running->hw->hidden)
+		/*
+		 * The hardware may have left anything in the state area: none of it is L1's to see, nor what
+		 * accept.c had loaded already.
+		 */
+		if (cpu->hw->running->entered)
 			memset(cpu->regs.r, 0, sizeof(cpu->regs.r));
 		if (l1)
 			l1->c.exit_code = VMEXIT_INVALID;
@@ -360,6 +363,7 @@ void svm_reflect(struct cpu *cpu)
 /* The guest that is running is over: to L1 its VMCB has become invalid. */
 void svm_end_run(struct cpu *cpu)
 {
+	guest_over(cpu->hw->running);
 	svm_current(cpu)->c.exit_code = VMEXIT_INVALID;
 	svm_reflect(cpu);
 }

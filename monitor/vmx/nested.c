@@ -494,6 +494,7 @@ bool vmx_pages_ok(struct cpu *cpu)
 
 void vmx_end_run(struct cpu *cpu)
 {
+	guest_over(cpu->hw->running);
 	vmx_hide(cpu, EXIT_INVALID, 0);
 	vmx_reflect_failure(cpu, REASON_BAD_STATE, BAD_STATE_OTHER);
 }

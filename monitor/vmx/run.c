@@ -94,10 +94,12 @@ static bool ready(struct cpu *cpu)
 {
 	enum guest_entry entry = guest_enter(cpu, cpu->hw->running);
 
-	if (entry == GUEST_ENTRY_OVER || (entry == GUEST_ENTRY_OK && !vmx_pages_ok(cpu)))
-		vmx_end_run(cpu);
-	if (entry != GUEST_ENTRY_OK || !cpu->hw->running)
+	if (entry == GUEST_ENTRY_AGAIN)
 		return false;
+	if (entry == GUEST_ENTRY_OVER || !vmx_pages_ok(cpu)) {
+		vmx_end_run(cpu);
+		return false;
+	}
 	vmx_regs_restore(cpu);
 	vmx_unhide(cpu);
 	return true;

@@ -33,6 +33,7 @@ static struct guest_vcpu vcpu = {.hw = &hw_vcpu, .guest = &guest, .disclosure = 
 static enum disclose_result disclosed; /* set by tests */
 static unsigned int asked;             /* disclose() */
 static enum stop_reason ended;
+static const struct guest_vcpu *over;
 
 /* --- what nested.c calls ------------------------------------------------------------------------- */
 
@@ -46,6 +47,11 @@ void guest_end(struct guest *g, enum stop_reason reason)
 {
 	assert_ptr_equal(g, &guest);
 	ended = reason;
+}
+
+void guest_over(struct guest_vcpu *v)
+{
+	over = v;
 }
 
 void guest_vcpu_drop(struct guest_vcpu *v)
@@ -269,12 +275,25 @@ static void nmi_before_an_entry(void **state)
 	disclosure.accept = ACCEPT_OWN;
 }
 
+/* guest_enter() has put the guest's registers where L1's were, has refused L1's event, and the guest ended. */
+static void over_after_acceptance(void **state)
+{
+	comes_out(true, VMEXIT_INTR, DISCLOSE_AGAIN);
+	hw.running = &vcpu;
+	hw_vcpu.hidden = vcpu.entered = true;
+	disclosure.accept = ACCEPT_OWN;
+	memset(cpu.regs.r, 0xa5, sizeof(cpu.regs.r));
+	svm_end_run(&cpu);
+	assert_ptr_equal(over, &vcpu);
+	for (unsigned int i = 0; i < 16; i++)
+		assert_int_equal(cpu.regs.r[i], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(code_of_the_guest),
-		cmocka_unit_test(no_virtualization),
-		cmocka_unit_test(unknown_exits),
+		cmocka_unit_test(over_after_acceptance), cmocka_unit_test(code_of_the_guest),
+		cmocka_unit_test(no_virtualization),     cmocka_unit_test(unknown_exits),
 		cmocka_unit_test(nmi_before_an_entry),
 	};
 

@@ -528,9 +528,37 @@ static void pages_that_are_taken(void **state)
 		}
 }
 
+/*
+ * A page that L1 had named is taken before the next entry, which finds nothing to check: the guest's registers are
+ * loaded already, so it does not go on with what L1 says then.
+ */
+static void pages_taken_after_acceptance(void **state)
+{
+	start();
+	guest.isolated = true;
+	f[F_CPU2_CONTROLS] |= CPU2_UNRESTRICTED;
+	f[F_CPU_CONTROLS] |= CPU_TPR_SHADOW;
+	vmx_launch(&cpu, true);
+	vcpu.entered = true; /* measured, ran */
+	hw.current.launched = true;
+	assert_true(vmx_pages_ok(&cpu));
+	hw.running = NULL;
+	vmcs_load(L1);
+	assert_true(owner_take(HPA(f[F_VIRTUAL_APIC]), 1, 3, GPA(0)));
+	vmx_launch(&cpu, false); /* nothing is dirty: not checked */
+	assert_int_equal(failed, -1);
+	assert_ptr_equal(hw.running, &vcpu);
+	/* as in ready(), after GUEST_ENTRY_OK */
+	assert_false(vmx_pages_ok(&cpu));
+	vmx_end_run(&cpu);
+	assert_null(hw.running);
+	assert_false(guest_live(&guest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_taken_after_acceptance),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(again),
 		cmocka_unit_test(controls_are_merged),
