@@ -10,8 +10,10 @@
 
 #define CPUID_FEATURES 1
 #define CPUID_TOPOLOGY 0xb
+#define CPUID_TOPOLOGY2 0x1f
+#define CPUID_TOPOLOGY_AMD 0x8000001e
 #define CPUID_HYPERVISOR (1u << 31) /* leaf 1, ECX */
-#define CPUID_APIC_SHIFT 24         /* and EBX; Xen numbers APICs by twos */
+#define APIC_ID_SHIFT 24 /* and EBX, and in the APIC's register; Xen numbers them by twos */
 #define E820_RESERVED 2
 #define MAP_MAX (128 * 20) /* bytes of E820 entries that a call takes */
 #define TAKEN_MAX 1024     /* of a call's structure */
@@ -88,6 +90,9 @@ static enum stop_reason result(struct cpu *cpu, struct guest_vcpu *v)
 			put(v, range[i].gva, range[i].bytes, NULL);
 	v->disclosure->done = regs.rip != d->before.rip;
 	cpu->regs = regs;
+	if (d->reads_id && d->done &&
+	    !startup_is(v, (uint32_t)regs.r[d->emulated.insn.reg] >> APIC_ID_SHIFT))
+		return STOP_IDENTITY;
 	return STOP_NONE;
 }
 
@@ -179,6 +184,30 @@ static enum stop_reason call(struct cpu *cpu, struct guest_vcpu *v)
 
 /* --- registers -------------------------------------------------------------------------------------- */
 
+/* Leaves that name the processor. False: by another name. */
+static bool is_itself(struct guest_vcpu *v, uint32_t leaf, struct cpuid *answer)
+{
+	switch (leaf) {
+	case CPUID_FEATURES:
+		v->xen_id = (uint8_t)((answer->b >> APIC_ID_SHIFT) / 2);
+		return startup_is(v, answer->b >> APIC_ID_SHIFT);
+	case CPUID_TOPOLOGY2:
+		if (answer->b)
+			return startup_is(v, answer->d);
+		answer->d = 0; /* not offered */
+		return true;
+	case CPUID_TOPOLOGY:
+		return startup_is(v, answer->d);
+	case CPUID_TOPOLOGY_AMD: /* Xen has zeros, and does not offer it */
+		if (v->apic_id >= STARTUP_IDS)
+			return startup_is(v, answer->a);
+		answer->a = v->apic_id;
+		return true;
+	default:
+		return true;
+	}
+}
+
 /* An honest host's HVM and PVH guests begin with processor 0, and its numbers are half the APIC ids. */
 static enum stop_reason cpuid(struct cpu *cpu, struct guest_vcpu *v)
 {
@@ -187,40 +216,46 @@ static enum stop_reason cpuid(struct cpu *cpu, struct guest_vcpu *v)
 	uint64_t *r = cpu->regs.r;
 	struct cpuid answer = {(uint32_t)r[RAX], (uint32_t)r[RBX], (uint32_t)r[RCX],
 			       (uint32_t)r[RDX]};
-	uint32_t id = leaf == CPUID_TOPOLOGY ? answer.d : answer.b >> CPUID_APIC_SHIFT;
 	struct walk_space space;
+	bool itself;
 
 	hw_guest_space(cpu, &space);
 	manifest_cpuid(cpu, &v->guest->protection.manifest, leaf, (uint32_t)d->before.r[RCX],
 		       space.cr4, d->xsave_bytes, &answer);
-	if (leaf == CPUID_FEATURES) {
-		if (disclose_hides_xen(cpu, v->guest))
-			answer.c &= ~CPUID_HYPERVISOR;
-		v->xen_id = (uint8_t)(id / 2);
-	}
+	itself = is_itself(v, leaf, &answer);
+	if (leaf == CPUID_FEATURES && disclose_hides_xen(cpu, v->guest))
+		answer.c &= ~CPUID_HYPERVISOR;
 	r[RAX] = answer.a;
 	r[RBX] = answer.b;
 	r[RCX] = answer.c;
 	r[RDX] = answer.d;
-	if (leaf != CPUID_TOPOLOGY && leaf != CPUID_FEATURES)
-		return STOP_NONE;
-	return startup_is(v, id) ? STOP_NONE : STOP_IDENTITY;
+	return itself ? STOP_NONE : STOP_IDENTITY;
+}
+
+/* However the guest asks for its counter. */
+static bool is_clock(const struct disclosure *d)
+{
+	return d->exposure.row == EXPOSURE_TSC || d->exposure.row == EXPOSURE_TSCP ||
+	       (d->exposure.row == EXPOSURE_MSR_READ && (uint32_t)d->before.r[RCX] == MSR_TSC);
 }
 
 /* L1's answer in EDX:EAX becomes what the guest gets. */
-static void value_read(struct cpu *cpu, struct guest_vcpu *v)
+static enum stop_reason value_read(struct cpu *cpu, struct guest_vcpu *v)
 {
 	const struct disclosure *d = v->disclosure;
 	uint64_t *r = cpu->regs.r;
 	uint64_t value = r[RDX] << 32 | (uint32_t)r[RAX];
 
-	if (d->exposure.row == EXPOSURE_TSC)
+	if (is_clock(d))
 		value = clock_answer(&v->clock, value);
 	else
 		value = manifest_msr(&v->guest->protection.manifest, (uint32_t)d->before.r[RCX],
 				     value);
 	r[RAX] = (uint32_t)value;
 	r[RDX] = value >> 32;
+	if (d->exposure.row == EXPOSURE_MSR_READ && (uint32_t)d->before.r[RCX] == MSR_X2APIC_ID)
+		return startup_is(v, (uint32_t)value) ? STOP_NONE : STOP_IDENTITY;
+	return STOP_NONE;
 }
 
 /* LMA follows LME and CR0.PG. */
@@ -249,7 +284,7 @@ static enum stop_reason change(struct cpu *cpu, struct guest_vcpu *v)
 	else if (d->exposure.row == EXPOSURE_MSR_WRITE && (uint32_t)r[RCX] == MSR_EFER)
 		valid = set_control(cpu, space.cr0, space.cr4, value);
 	else if (d->exposure.row == EXPOSURE_XSETBV)
-		valid = fpu_xsetbv(cpu, v, (uint32_t)r[RCX], value);
+		valid = !space.cpl && fpu_xsetbv(cpu, v, (uint32_t)r[RCX], value);
 	return valid ? STOP_NONE : STOP_REGISTERS;
 }
 
@@ -265,8 +300,8 @@ static enum stop_reason row(struct cpu *cpu, struct guest_vcpu *v)
 		return STOP_NONE;
 	if (d->exposure.row == EXPOSURE_CPUID)
 		return cpuid(cpu, v);
-	if (d->exposure.row == EXPOSURE_MSR_READ || d->exposure.row == EXPOSURE_TSC)
-		value_read(cpu, v);
+	if (d->exposure.row == EXPOSURE_MSR_READ || is_clock(d))
+		return value_read(cpu, v);
 	return change(cpu, v);
 }
 
@@ -275,13 +310,23 @@ static int read_idt(void *context, gva_t gva, void *buf, size_t n)
 	return walk_copy(context, gva, WALK_READ, buf, n) == n ? 0 : ERR_FAULT;
 }
 
+/* An event whose delivery the exit cut short, and that L1 leaves out, is not lost. INT n happens again. */
+static void keep_event(struct cpu *cpu, const struct disclosure *d)
+{
+	const struct injection *e = &d->interrupted;
+	bool soft = e->type == INJECTION_EXCEPTION &&
+		    (e->vector == VECTOR_BP || e->vector == VECTOR_OF);
+
+	if (e->type != INJECTION_NONE && e->type < INJECTION_SOFTWARE && !soft && !d->done)
+		hw_guest_deliver(cpu, e);
+}
+
 /* What L1 wants to be delivered, to the guest as it is now. */
 static enum stop_reason event(struct cpu *cpu, struct guest_vcpu *v)
 {
 	const struct disclosure *d = v->disclosure;
 	struct injection_target t = {
 		.rflags = cpu->regs.rflags,
-		.nmi = v->guest->protection.startup.nmi,
 		.done = d->done,
 		.raises = exposure_raises(&d->exposure),
 		.interrupted = d->interrupted,
@@ -291,8 +336,10 @@ static enum stop_reason event(struct cpu *cpu, struct guest_vcpu *v)
 	struct hw_entry entry;
 
 	hw_guest_entry(cpu, &entry);
-	if (entry.event.type == INJECTION_NONE)
+	if (entry.event.type == INJECTION_NONE) {
+		keep_event(cpu, d);
 		return STOP_NONE;
+	}
 	hw_guest_space(cpu, &space);
 	guest_space(v->guest, &space);
 	space.cpl = 0;
@@ -300,12 +347,16 @@ static enum stop_reason event(struct cpu *cpu, struct guest_vcpu *v)
 	t.cr0 = space.cr0;
 	t.efer = space.efer;
 	t.shadow = entry.shadow;
+	t.nmi = !entry.nmi_masked && startup_nmi(v);
 	t.idt_base = entry.idt_base;
 	t.idt_limit = entry.idt_limit;
 	if (!injection_allowed(&entry.event, &t))
 		return STOP_EVENT;
-	if (entry.event.type == INJECTION_EXCEPTION &&
-	    !injection_same(&entry.event, &d->interrupted))
+	if (injection_same(&entry.event, &d->interrupted))
+		return STOP_NONE;
+	if (entry.event.type == INJECTION_NMI)
+		startup_nmi_taken(v);
+	if (entry.event.type != INJECTION_INTERRUPT)
 		hw_guest_takes(cpu, &entry.event);
 	return STOP_NONE;
 }

@@ -25,7 +25,6 @@
 #define ICR_PENDING (1u << 12)
 #define ICR_ASSERT (1u << 14)
 #define ICR_LEVEL (1u << 15)
-#define LVT_MASKED (1u << 16)
 #define ICR_SHORTHAND(icr) (((icr) >> 18) & 3)
 #define ICR_SHORTHAND_NONE 0
 #define ICR_SHORTHAND_SELF 1

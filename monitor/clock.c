@@ -3,15 +3,13 @@
 
 #include "monitor/arch.h"
 
-#define MSR_TSC 0x10u
 #define MSR_TSC_ADJUST 0x3bu
 
-/* Forward, and not so far that the counter wraps around. */
-static bool is_forward(const struct clock *c, uint64_t wanted)
+/* Not backwards, and so far from wrapping around that no guest lives to see it. */
+static bool may_be(const struct clock *c, uint64_t wanted)
 {
-	uint64_t now = arch_rdtsc();
-
-	return (int64_t)(wanted - c->offset) >= 0 && now + wanted >= now + c->offset;
+	return (!c->started || (int64_t)(wanted - c->offset) >= 0) &&
+	       (int64_t)(arch_rdtsc() + wanted) >= 0;
 }
 
 static uint64_t choose(struct clock *c, uint64_t wanted, bool exits)
@@ -20,7 +18,7 @@ static uint64_t choose(struct clock *c, uint64_t wanted, bool exits)
 		return c->offset;
 	if (!c->started)
 		c->exits = exits;
-	if (!c->started || c->set || is_forward(c, wanted))
+	if (c->set || may_be(c, wanted))
 		c->offset = wanted;
 	if (c->set)
 		c->seen = c->left = 0;

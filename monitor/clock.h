@@ -30,6 +30,8 @@ void clock_leave(struct clock *c);
 /* L1 answers RDTSC: the answer that the guest gets. */
 uint64_t clock_answer(struct clock *c, uint64_t answer);
 
+#define MSR_TSC 0x10u
+
 /* Whether that MSR is the counter: an isolated guest never writes to it by itself, whatever L1 allows. */
 bool clock_is(uint32_t msr);
 

@@ -184,8 +184,7 @@ enum disclose_result view_failed(const struct view *s, int err)
 {
 	if (err == ERR_BUSY)
 		return DISCLOSE_AGAIN;
-	log_provoked("guest %lu: nothing to show at rip %lx (%d)", s->v->guest->id,
-		     s->cpu->regs.rip, err);
+	log_provoked("guest %lu: an exit that cannot be shown (%d)", s->v->guest->id, err);
 	guest_end(s->v->guest, err == ERR_NOMEM ? STOP_NO_MEMORY : STOP_INSTRUCTION);
 	return DISCLOSE_OVER;
 }
@@ -209,7 +208,7 @@ static bool note_apic(const struct view *s)
 	if (insn->op != OP_MOV || !insn->to_rm || insn->memsize != 4)
 		return false;
 	if (is_lvt(offset))
-		startup_lvt(startup, value);
+		startup_lvt(s->v, (unsigned int)(offset >> 4), value);
 	else if (offset == APIC_ICR_HIGH)
 		s->v->icr_target = (uint8_t)(value >> 24);
 	else
@@ -222,6 +221,22 @@ static bool is_noted(const struct view *s)
 	uint64_t offset = s->x->fault.a - APIC_GPA;
 
 	return s->x->write && (offset == APIC_ICR_LOW || offset == APIC_ICR_HIGH || is_lvt(offset));
+}
+
+/* The guest reads its APIC id: accept.c looks at what it gets. False: not by a load of 4 bytes. */
+static bool note_id(const struct view *s)
+{
+	struct disclosure *d = s->v->disclosure;
+	const struct decode_insn *insn = &d->emulated.insn;
+
+	d->reads_id = true;
+	return insn->op == OP_MOV && !insn->to_rm && insn->memsize == 4 &&
+	       s->x->fault.a - APIC_GPA == APIC_ID;
+}
+
+static bool reads_id(const struct view *s)
+{
+	return !s->x->write && (s->x->fault.a - APIC_GPA) / 4 == APIC_ID / 4;
 }
 
 static enum disclose_result shown(const struct view *s)
@@ -237,7 +252,7 @@ static enum disclose_result emulation(const struct view *s)
 
 	if (err)
 		return view_failed(s, err);
-	if (is_noted(s) && !note_apic(s))
+	if ((is_noted(s) && !note_apic(s)) || (reads_id(s) && !note_id(s)))
 		return view_failed(s, ERR_NOSYS);
 	return shown(s);
 }
@@ -495,9 +510,10 @@ enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struc
 	vcpu_info_exit(v, v->xen_id);
 	v->disclosure->ranges = 0;
 	v->disclosure->cr3 = 0;
+	v->disclosure->reads_id = false;
 	v->disclosure->exposure = (struct exposure){0};
 	s.mode = hw_guest_mode(cpu);
-	if ((1u << x->reason & REASONS) && (x->reason != EXIT_PORT || x->string)) {
+	if (((uint64_t)1 << x->reason & REASONS) && (x->reason != EXIT_PORT || x->string)) {
 		hw_guest_space(cpu, &s.space);
 		guest_space(v->guest, &s.space);
 		result = by_reason(&s);

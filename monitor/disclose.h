@@ -63,6 +63,7 @@ struct disclosure {
 	struct exposure exposure;
 	struct regs before; /* the guest's own registers */
 	struct injection interrupted;
+	bool reads_id;        /* the emulated instruction loads the guest's APIC id */
 	uint32_t xsave_bytes; /* CPUID, leaf 0Dh: as the CPU answers with the guest's XCR0 in it */
 	uint64_t cr3;         /* that L1 sees; 0: none */
 	/* CR: the register, and its new value. */

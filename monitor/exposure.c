@@ -46,6 +46,8 @@ static const uint8_t row_of[] = {
 	[EXIT_OTHER] = EXPOSURE_OTHER,
 	[EXIT_APIC] = EXPOSURE_NESTED_FAULT,
 	[EXIT_PMC] = EXPOSURE_PMC,
+	[EXIT_TSCP] = EXPOSURE_TSCP,
+	[EXIT_IRET] = EXPOSURE_IRET,
 };
 _Static_assert(ARRAY_SIZE(row_of) == EXIT_REASON_COUNT, "a row for each reason");
 

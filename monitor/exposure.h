@@ -70,7 +70,7 @@ enum exposure_rip {
 	  "L1 would have to carry out the switch: all registers in either direction")            \
 	X(CPUID, 4, EXPOSURE_R(RAX) | EXPOSURE_R(RCX),                                           \
 	  EXPOSURE_R(RAX) | EXPOSURE_R(RBX) | EXPOSURE_R(RCX) | EXPOSURE_R(RDX),                 \
-	  EXPOSURE_NEXT, EXPOSURE_GP,                                                            \
+	  EXPOSURE_NEXT, 0,                                                                      \
 	  "leaf and subleaf", "answers",                                                         \
 	  "its first answer stays; what guests trust for security, XSAVE's sizes, Xen's leaves and APIC ids are the monitor's (manifest.h)")   \
 	X(HLT, 8, 0, 0, EXPOSURE_NEXT, 0,                                                        \
@@ -84,10 +84,11 @@ enum exposure_rip {
 	X(CACHE, 8, 0, 0, EXPOSURE_NEXT, 0,                                                      \
 	  "that the guest writes caches back", "writes them back, or not",                       \
 	  "caches are coherent; INVD never comes to L1, it is WBINVD (R4)")                      \
-	X(TSC, 4, 0, EXPOSURE_R(RAX) | EXPOSURE_R(RCX) | EXPOSURE_R(RDX), EXPOSURE_NEXT,         \
-	  EXPOSURE_UD | EXPOSURE_GP,                                                             \
+	X(TSC, 4, 0, EXPOSURE_R(RAX) | EXPOSURE_R(RDX), EXPOSURE_NEXT, 0,                        \
 	  "that the guest asks for the time", "answers",                                         \
-	  "time is the host's: it has the TSC's offset as well")                                 \
+	  "time is the host's: it has the TSC's offset as well; CR4.TSD's #GP comes before the exit") \
+	X(TSCP, 4, 0, EXPOSURE_R(RAX) | EXPOSURE_R(RCX) | EXPOSURE_R(RDX), EXPOSURE_NEXT, 0,     \
+	  "that the guest asks for the time", "answers, with TSC_AUX", "the same")               \
 	X(PMC, 4, EXPOSURE_R(RCX), EXPOSURE_R(RAX) | EXPOSURE_R(RDX), EXPOSURE_NEXT,             \
 	  EXPOSURE_UD | EXPOSURE_GP,                                                             \
 	  "which performance counter", "answers", "counters are the platform's")                 \
@@ -124,8 +125,10 @@ enum exposure_rip {
 	  "nothing", "the guest takes #UD", "the same")                                          \
 	X(INVALID, EXPOSURE_NEVER, 0, 0, EXPOSURE_STAYS, 0,                                      \
 	  "nothing", "the guest is stopped", "the processor refused its state")                  \
+	X(IRET, 8, 0, 0, EXPOSURE_STAYS, 0,                                                      \
+	  "that NMIs are about to be open", "sees that", "the guest does it")                    \
 	X(OTHER, 8, 0, 0, EXPOSURE_STAYS, EXPOSURE_UD,                                           \
-	  "which instruction: IRET, SKINIT ..", "refuses by #UD, or sees that NMIs are open",    \
+	  "which instruction: SKINIT, GETSEC ..", "refuses by #UD",                              \
 	  "no register, and no instruction is skipped")
 /* clang-format on */
 

@@ -238,6 +238,7 @@ static void bind(struct guest_vcpu *v, hpa_t key, struct guest *g)
 	v->xen_id = UINT8_MAX;
 	v->icr_target = 0;
 	v->apic_id = STARTUP_UNKNOWN;
+	v->nmi_lvt = 0;
 	memset(&v->stats, 0, sizeof(v->stats));
 	v->clock = (struct clock){.started = false};
 	g->vcpus++;
@@ -395,7 +396,7 @@ static enum guest_entry measure(struct cpu *cpu, struct guest_vcpu *v)
 	if (!change(g, GUEST_TAKEN, GUEST_MEASURING)) {
 		phys_relax();
 	} else if (!has_event(cpu) && !protect_measure(cpu, g)) {
-		v->apic_id = 0;
+		startup_first(v, g->protection.layout.vcpus);
 		v->entered = change(g, GUEST_MEASURING, GUEST_LIVE);
 	} else if (change(g, GUEST_MEASURING, GUEST_ENDING)) {
 		finish(g, STOP_LAUNCH);

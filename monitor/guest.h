@@ -54,6 +54,7 @@ struct guest_vcpu {
 	uint8_t icr_target;     /* APIC id that its next IPI goes to */
 	struct clock clock;     /* if the guest is isolated */
 	uint16_t apic_id;       /* of an isolated guest's; STARTUP_UNKNOWN until it has seen it */
+	uint32_t nmi_lvt;       /* entries of its local vector table that deliver NMIs */
 	struct windows windows; /* open since its last exit */
 	struct disclosure *disclosure; /* one per record, for ever */
 	struct exit_stats stats;

@@ -105,7 +105,8 @@ extern const bool hw_keeps_guest;
 /* What L1 asks for, and what of the guest it depends on. */
 struct hw_entry {
 	struct injection event;
-	bool shadow; /* the guest takes no interrupt before its next instruction */
+	bool shadow;     /* the guest takes no interrupt before its next instruction */
+	bool nmi_masked; /* nor an NMI before its next IRET; false if the hardware sees to that */
 	uint64_t idt_base;
 	uint32_t idt_limit;
 };
@@ -121,10 +122,13 @@ void hw_guest_offer(const struct cpu *cpu, struct hw_offer *offer);
 /* Its state becomes that after a start-up IPI, cpu->regs too (SDM vol. 3, table 9-1). */
 void hw_guest_reset(struct cpu *cpu, uint8_t vector);
 
+/* The next entry delivers this event: an interrupt, an NMI, or an exception. */
+void hw_guest_deliver(struct cpu *cpu, const struct injection *event);
+
 /* RIP has moved on: no interrupt shadow. */
 void hw_guest_moved(struct cpu *cpu);
 
-/* It takes an exception that L1 raises: #PF at the address that L1 says; #DB of a single step. */
+/* It takes an exception that L1 raises: #PF at the address that L1 says; #DB of a single step. Or an NMI. */
 void hw_guest_takes(struct cpu *cpu, const struct injection *event);
 
 /* New control registers; false: no processor may have such. */

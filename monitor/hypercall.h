@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 4
+#define HYPERCALL_ABI 5
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */

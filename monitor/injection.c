@@ -79,7 +79,7 @@ bool injection_allowed(const struct injection *e, const struct injection_target 
 	case INJECTION_INTERRUPT:
 		return interrupt(e, t);
 	case INJECTION_NMI:
-		return t->nmi && e->vector == VECTOR_NMI && !e->has_error;
+		return t->nmi && !t->shadow && e->vector == VECTOR_NMI && !e->has_error;
 	case INJECTION_EXCEPTION:
 		return exception(e, t);
 	default:

@@ -111,6 +111,7 @@ int layout_find(layout_read_fn read, void *context, struct guest_layout *out, co
 		*why = check(&info);
 		if (*why)
 			return ERR_INVAL;
+		out->vcpus = info.vcpus;
 		out->low_end = GPA(FRAMES(info.low_end));
 		out->high_end = GPA(FRAMES(info.high_end));
 	}

@@ -28,6 +28,7 @@ enum layout_reason {
 
 struct guest_layout {
 	bool hvm;
+	unsigned int vcpus;      /* of an HVM guest; 0: not known */
 	gpa_t low_end, high_end; /* an HVM guest's RAM: below low_end, and 4 GiB to high_end or 0 */
 	unsigned int count;
 	struct gpa_range shared[GUEST_TABLE_SHARED_MAX]; /* ascending, disjoint */
@@ -51,7 +52,8 @@ int layout_find(layout_read_fn read, void *context, struct guest_layout *out, co
 /* All else in a layout follows from these. */
 static inline bool layout_same(const struct guest_layout *a, const struct guest_layout *b)
 {
-	return a->hvm == b->hvm && a->low_end.a == b->low_end.a && a->high_end.a == b->high_end.a;
+	return a->hvm == b->hvm && a->vcpus == b->vcpus && a->low_end.a == b->low_end.a &&
+	       a->high_end.a == b->high_end.a;
 }
 
 #endif

@@ -13,6 +13,8 @@
 #define XSAVE_LEGACY 576u /* bytes of the x87 and SSE state with the header (SDM vol. 1, 13.4) */
 #define XSAVE_COMPONENTS 63u
 #define MSR_ARCH_CAPABILITIES 0x10au
+#define MSR_PLATFORM_INFO 0xceu
+#define CPUID_FAULTING (1u << 31)
 
 /* Mirrors of CR4 in CPUID (SDM vol. 2A, CPUID). */
 #define F1_OSXSAVE (1u << 27)
@@ -51,7 +53,7 @@ static const uint32_t with_subleaf[] = {4,    7,    0xb,  0xd,        0xf,      
 					0x1d, 0x1f, 0x20, 0x8000001d, 0x80000020, 0x80000026};
 
 /* MSRs whose value the guest takes for a fact: microcode, platform, MTRRs there are, flaws. */
-static const uint32_t msrs[] = {0x8b, 0xce, 0xfe, MSR_ARCH_CAPABILITIES};
+static const uint32_t msrs[] = {0x8b, MSR_PLATFORM_INFO, 0xfe, MSR_ARCH_CAPABILITIES};
 
 static void merge(struct cpuid *to, const struct cpuid *from, const struct cpuid *mask)
 {
@@ -228,6 +230,8 @@ uint64_t manifest_msr(struct manifest *m, uint32_t msr, uint64_t answer)
 		/* Flaws that the CPU does not claim to be free of, it has. */
 		if (msr == MSR_ARCH_CAPABILITIES)
 			answer &= msr_try_read(msr, &hardware) ? 0 : hardware;
+		else if (msr == MSR_PLATFORM_INFO) /* no #GP for CPUID: exposure.h has none */
+			answer &= ~(uint64_t)CPUID_FAULTING;
 		value = (struct cpuid){.a = (uint32_t)answer, .d = (uint32_t)(answer >> 32)};
 		value = pinned(m, MANIFEST_MSR, msr, &value);
 		return pair(value.d, value.a);

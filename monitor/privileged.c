@@ -131,7 +131,7 @@ enum disclose_result privileged_msr_write(const struct view *s)
 		startup_note(&s->v->guest->protection.startup, s->v->apic_id,
 			     r[RDX] << 32 | (uint32_t)r[RAX]);
 	if ((uint32_t)r[RCX] >= MSR_X2APIC_LVT_FIRST && (uint32_t)r[RCX] <= MSR_X2APIC_LVT_LAST)
-		startup_lvt(&s->v->guest->protection.startup, (uint32_t)r[RAX]);
+		startup_lvt(s->v, (uint32_t)r[RCX], (uint32_t)r[RAX]);
 	clock_written(&s->v->clock, (uint32_t)r[RCX]);
 	if ((uint32_t)r[RCX] != MSR_XEN_CALL_PAGE)
 		return DISCLOSE_TELL;

@@ -24,7 +24,7 @@
 	X(MWAIT, "MONITOR/MWAIT")                \
 	X(INVLPG, "INVLPG")                      \
 	X(CACHE, "INVD/WBINVD")                  \
-	X(TSC, "RDTSC/RDTSCP")                   \
+	X(TSC, "RDTSC")                          \
 	X(MSR_READ, "RDMSR")                     \
 	X(MSR_WRITE, "WRMSR")                    \
 	X(XSETBV, "XSETBV")                      \
@@ -38,7 +38,9 @@
 	X(INVALID, "invalid guest state")        \
 	X(OTHER, "other instruction")            \
 	X(APIC, "local APIC access")             \
-	X(PMC, "RDPMC/RDPRU")
+	X(PMC, "RDPMC/RDPRU")                    \
+	X(TSCP, "RDTSCP")                        \
+	X(IRET, "IRET")
 
 enum exit_reason {
 #define X(name, text) EXIT_##name,

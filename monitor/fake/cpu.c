@@ -371,6 +371,11 @@ void hw_guest_moved(struct cpu *cpu)
 	cpu->hw->entry.shadow = false;
 }
 
+void hw_guest_deliver(struct cpu *cpu, const struct injection *event)
+{
+	cpu->hw->entry.event = *event;
+}
+
 void hw_guest_takes(struct cpu *cpu, const struct injection *event)
 {
 	cpu->hw->took++;

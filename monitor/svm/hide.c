@@ -62,6 +62,7 @@ static void begin(struct guest_vcpu *v)
 	h->vmcb->c.int_state = 0;
 	memset(h->dr, 0, sizeof(h->dr));
 	h->dr_used = false;
+	h->nmi = NMI_OPEN;
 	fpu_begin(&v->fpu);
 	h->hidden = true;
 }
@@ -247,6 +248,18 @@ struct injection svm_injection(uint64_t event)
 				  .error = error ? (uint32_t)(event >> 32) : 0};
 }
 
+void hw_guest_deliver(struct cpu *cpu, const struct injection *event)
+{
+	static const uint64_t type[] = {[INJECTION_INTERRUPT] = EVENT_TYPE_INTR,
+					[INJECTION_NMI] = EVENT_TYPE_NMI,
+					[INJECTION_EXCEPTION] = EVENT_TYPE_EXCEPTION};
+
+	ASSERT(event->type < ARRAY_SIZE(type));
+	svm_current(cpu)->c.event_inj = EVENT_VALID | type[event->type] << 8 | event->vector |
+					(event->has_error ? EVENT_ERROR_VALID : 0) |
+					(uint64_t)event->error << 32;
+}
+
 /* A virtual interrupt that L1 does not have exit is one that it injects: none that the filter knows. */
 void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry)
 {
@@ -255,6 +268,7 @@ void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry)
 
 	*entry = (struct hw_entry){.event = svm_injection(vmcb->c.event_inj),
 				   .shadow = vmcb->c.int_state & INT_STATE_SHADOW,
+				   .nmi_masked = cpu->hw->running->hw->nmi != NMI_OPEN,
 				   .idt_base = vmcb->s.idtr.base,
 				   .idt_limit = vmcb->s.idtr.limit};
 	if ((request->int_ctl & V_IRQ) && !(request->intercept1 & INTERCEPT1(VMEXIT_VINTR)))
@@ -264,6 +278,23 @@ void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry)
 void hw_guest_offer(const struct cpu *cpu, struct hw_offer *offer)
 {
 	*offer = cpu->hw->offer;
+}
+
+bool svm_hide_nmi(struct cpu *cpu)
+{
+	struct hw_vcpu *h = cpu->hw->running->hw;
+	struct vmcb_control *c = &h->vmcb->c;
+
+	if (h->nmi == NMI_IN_IRET && cpu->regs.rip != h->iret_rip)
+		h->nmi = NMI_OPEN;
+	if (h->nmi != NMI_MASKED || c->exit_code != VMEXIT_IRET)
+		return false;
+	h->nmi = NMI_IN_IRET;
+	h->iret_rip = cpu->regs.rip;
+	if (cpu->hw->request.intercept1 & INTERCEPT1(VMEXIT_IRET))
+		return false;
+	c->intercept1 &= ~INTERCEPT1(VMEXIT_IRET);
+	return true;
 }
 
 /* After a change of the paging mode. */
@@ -303,11 +334,17 @@ void hw_guest_moved(struct cpu *cpu)
 void hw_guest_takes(struct cpu *cpu, const struct injection *event)
 {
 	struct vmcb_save *s = &svm_current(cpu)->s;
+	const struct disclosure *d = cpu->hw->running->disclosure;
 
-	if (event->vector == VECTOR_PF)
+	if (event->type == INJECTION_NMI) {
+		cpu->hw->running->hw->nmi = NMI_MASKED;
+		svm_current(cpu)->c.intercept1 |= INTERCEPT1(VMEXIT_IRET);
+	} else if (event->vector == VECTOR_PF) {
 		s->cr2 = cpu->hw->offer_cr2;
-	else if (event->vector == VECTOR_DB)
-		s->dr6 |= DR6_BS;
+	} else if (event->vector == VECTOR_DB && d->exposure.row != EXPOSURE_EXCEPTION) {
+		s->dr6 |=
+			DR6_BS; /* a #DB that came out has left its cause there (APM vol. 2, 15.12.2) */
+	}
 }
 
 /* A physical machine check must find CR4.MCE set, or it resets the machine. */

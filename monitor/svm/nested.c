@@ -220,8 +220,11 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 		svm_hide_begin(cpu, v);
 	}
 	merge_controls(cpu, v->hw, request);
-	if (v->guest->isolated)
+	if (v->guest->isolated) {
 		merge_clock(v);
+		if (v->hw->nmi == NMI_MASKED)
+			v->hw->vmcb->c.intercept1 |= INTERCEPT1(VMEXIT_IRET);
+	}
 	return NULL;
 }
 
@@ -509,6 +512,8 @@ void svm_guest_exit(struct cpu *cpu)
 	const struct vmcb *vmcb = svm_current(cpu);
 	uint64_t code = vmcb->c.exit_code;
 
+	if (cpu->hw->running->guest->isolated && svm_hide_nmi(cpu))
+		return;
 	if (code == VMEXIT_NMI || code == VMEXIT_INIT) {
 		/* Taken here; svm_deliver() tells L1 if it is L1's. */
 		svm_own_exit(cpu);

@@ -69,6 +69,12 @@ struct hw_vcpu {
 	bool hidden;
 	bool dr_used; /* DR0-3 were touched; before, they are 0 */
 	uint64_t dr[4];
+	/*
+	 * NMIs are masked from one that is delivered to the end of an IRET, at which the guest comes out. Until it
+	 * is seen elsewhere than there, the IRET has not been carried out.
+	 */
+	enum { NMI_OPEN, NMI_MASKED, NMI_IN_IRET } nmi;
+	uint64_t iret_rip;
 };
 _Static_assert(sizeof(struct hw_vcpu) <= PAGE_SIZE, "one page: hw_vcpu_create()");
 
@@ -157,6 +163,9 @@ void svm_interrupt_guest(struct cpu *cpu);
 /* own.c: as if L1's own setting were in force; false: L1 may want this exit of an isolated guest */
 void svm_own_exit(struct cpu *cpu);
 bool svm_hidden_exit(struct cpu *cpu);
+
+/* hide.c: an exit of an isolated guest, before all else. True: it is the monitor's own alone. */
+bool svm_hide_nmi(struct cpu *cpu);
 
 /* hide.c: the registers of isolated guests */
 /* Takes out of L1's request what it must not ask for, and puts in what the monitor needs. */

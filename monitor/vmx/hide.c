@@ -34,6 +34,19 @@ struct injection vmx_injection(uint32_t event, uint32_t error)
 				  .error = has_error ? error : 0};
 }
 
+void hw_guest_deliver(struct cpu *cpu, const struct injection *event)
+{
+	static const uint32_t type[] = {[INJECTION_INTERRUPT] = EVENT_TYPE_INTR,
+					[INJECTION_NMI] = EVENT_TYPE_NMI,
+					[INJECTION_EXCEPTION] = EVENT_TYPE_EXCEPTION};
+
+	(void)cpu;
+	ASSERT(event->type < ARRAY_SIZE(type));
+	vmx_write(VMCS_ENTRY_EVENT, EVENT_VALID | type[event->type] << 8 | event->vector |
+					    (event->has_error ? EVENT_HAS_ERROR : 0));
+	vmx_write(VMCS_ENTRY_ERROR_CODE, event->error);
+}
+
 bool vmx_hide(struct cpu *cpu, enum exit_reason reason, uint8_t vector)
 {
 	struct guest_vcpu *v = cpu->hw->running;

@@ -186,7 +186,7 @@ void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uin
 	f[F_EXIT_ERROR_CODE] = error_code;
 	/* An event that was to be injected and now waits goes back as interrupted. */
 	f[F_VECTORING_EVENT] = pending & EVENT_VALID ? pending : 0;
-	f[F_VECTORING_ERROR_CODE] = vmx_read(VMCS_ENTRY_ERROR_CODE);
+	f[F_VECTORING_ERROR_CODE] = pending & EVENT_VALID ? vmx_read(VMCS_ENTRY_ERROR_CODE) : 0;
 	f[F_EXIT_INSN_LEN] = vmx_read(VMCS_ENTRY_INSN_LEN);
 	vmx_write(VMCS_ENTRY_EVENT, 0);
 	store_msrs(cpu);

@@ -96,7 +96,7 @@ static void check_event(struct input *in)
 		ASSERT(e->vector < 32 && e->vector != 18 && e->vector != VECTOR_NMI &&
 		       (t.done ? e->vector == 1 : t.raises >> e->vector & 1));
 	if (e->type == INJECTION_NMI)
-		ASSERT(t.nmi);
+		ASSERT(t.nmi && !t.shadow);
 	if (e->type == INJECTION_INTERRUPT) {
 		ASSERT((t.rflags & RFLAGS_IF) && !t.shadow && e->vector >= 8 && e->vector != 18);
 		ASSERT(e->vector >= 32 || !(t.cr0 & CR0_PE) || (t.rflags & RFLAGS_VM));

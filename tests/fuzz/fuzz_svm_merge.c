@@ -17,6 +17,7 @@
 #define hw_guest_reset svm_guest_reset
 #define hw_guest_moved svm_guest_moved
 #define hw_guest_takes svm_guest_takes
+#define hw_guest_deliver svm_guest_deliver
 #define hw_guest_control svm_guest_control
 #pragma clang diagnostic ignored "-Wimplicit-fallthrough" /* its comment is GCC's */
 /* Themselves: what is looked at is static in there, or beside what executes VMLOAD. */

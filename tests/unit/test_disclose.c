@@ -470,6 +470,41 @@ static void no_apic(void **state)
 	}
 }
 
+/* The guest reads its APIC id from the APIC: as it has it from CPUID, and in the way that is understood. */
+static void the_apic_id(void **state)
+{
+	static const struct {
+		uint8_t code, modrm, offset;
+		enum disclose_result want;
+	} access[] = {{0x8b, 0x07, 0x20, DISCLOSE_TELL}, /* MOV EAX, [RDI] */
+		      {0x8a, 0x07, 0x23, DISCLOSE_OVER}, /* MOV AL, [RDI] */
+		      {0x8a, 0x07, 0x20, DISCLOSE_OVER},
+		      {0x3b, 0x07, 0x20, DISCLOSE_OVER},  /* CMP EAX, [RDI] */
+		      {0x8b, 0x07, 0x30, DISCLOSE_TELL}}; /* its version */
+
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(access); i++) {
+		unsigned int offset = access[i / 2].offset, id = i % 2 ? 2 : 0;
+		bool other = offset == 0x20 && id;
+
+		launch();
+		GUEST_CODE_IS(access[i / 2].code, access[i / 2].modrm);
+		fill_registers();
+		cpu->regs.r[RDI] = AT_APIC + offset;
+		comes_out((struct guest_exit){.reason = EXIT_NESTED_FAULT,
+					      .fault = GPA(0xfee00000 + offset)},
+			  access[i / 2].want);
+		if (access[i / 2].want == DISCLOSE_OVER) {
+			expect_over(STOP_INSTRUCTION);
+			continue;
+		}
+		cpu->regs.r[RAX] = (uint64_t)id << 24;
+		cpu->regs.rip += 2;
+		assert_int_equal(enter(), other ? GUEST_ENTRY_OVER : GUEST_ENTRY_OK);
+		if (other)
+			expect_over(STOP_IDENTITY);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +530,7 @@ int main(void)
 		cmocka_unit_test(no_devices),
 		cmocka_unit_test(the_apic),
 		cmocka_unit_test(no_apic),
+		cmocka_unit_test(the_apic_id),
 	};
 
 	return RUN_APART(tests);

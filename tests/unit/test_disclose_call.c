@@ -494,9 +494,9 @@ static void the_map_of_ram(void **state)
 
 static void all_others(void **state)
 {
-	const unsigned int told = 1u << EXIT_NESTED_FAULT | 1u << EXIT_APIC | 1u << EXIT_PORT |
-				  1u << EXIT_CR | 1u << EXIT_HYPERCALL | 1u << EXIT_CPUID |
-				  1u << EXIT_MSR_WRITE | 1u << EXIT_TASK;
+	const uint64_t told = 1u << EXIT_NESTED_FAULT | 1u << EXIT_APIC | 1u << EXIT_PORT |
+			      1u << EXIT_CR | 1u << EXIT_HYPERCALL | 1u << EXIT_CPUID |
+			      1u << EXIT_MSR_WRITE | 1u << EXIT_TASK;
 
 	for (unsigned int i = 0; i < EXIT_REASON_COUNT; i++) {
 		if (told >> i & 1)

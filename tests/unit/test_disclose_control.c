@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Registers of an isolated guest besides the general ones: what L1 learns and accepts of them, and events. */
+#include "monitor/apic.h"
 #include "tests/unit/test_disclose.h"
 
 static void privileged(enum exit_reason reason, uint64_t rax, uint64_t rcx,
@@ -170,6 +171,64 @@ static void another_identity(void **state)
 	}
 }
 
+/* Other answers that say who a processor is; where Xen has none, neither has L1. */
+static void other_names(void **state)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		launch();
+		privileged(EXIT_CPUID, 0x1f, 0, DISCLOSE_TELL);
+		cpu->regs.r[RBX] = i != 2;
+		cpu->regs.r[RDX] = i ? 2 : 0;
+		cpu->regs.rip = 2;
+		assert_int_equal(enter(), i == 1 ? GUEST_ENTRY_OVER : GUEST_ENTRY_OK);
+		if (i == 2)
+			assert_int_equal(cpu->regs.r[RDX], 0);
+	}
+	launch();
+	privileged(EXIT_CPUID, 0x8000001e, 0, DISCLOSE_TELL);
+	cpu->regs.r[RAX] = 2;
+	cpu->regs.rip = 2;
+	assert_int_equal(enter(), GUEST_ENTRY_OK);
+	assert_int_equal(cpu->regs.r[RAX], 0);
+	for (unsigned int id = 0; id < 4; id += 2) {
+		launch();
+		privileged(EXIT_MSR_READ, 0, MSR_X2APIC_ID, DISCLOSE_TELL);
+		cpu->regs.r[RAX] = id;
+		cpu->regs.rip = 2;
+		assert_int_equal(enter(), id ? GUEST_ENTRY_OVER : GUEST_ENTRY_OK);
+	}
+	expect_over(STOP_IDENTITY);
+}
+
+static void the_clock_by_rdmsr(void **state)
+{
+	const uint32_t answer[] = {0x2000, 0x1000, 0x3000}, got[] = {0x2000, 0x2000, 0x3000};
+
+	launch();
+	for (unsigned int i = 0; i < ARRAY_SIZE(answer); i++) {
+		privileged(EXIT_MSR_READ, 0, 0x10, DISCLOSE_TELL);
+		cpu->regs.r[RAX] = answer[i];
+		cpu->regs.r[RDX] = 0;
+		cpu->regs.rip = 2;
+		assert_int_equal(enter(), GUEST_ENTRY_OK);
+		assert_int_equal(cpu->regs.r[RAX], got[i]);
+	}
+}
+
+/* A program of the guest's is not its kernel, whatever L1 accepts. */
+static void xsetbv(void **state)
+{
+	for (unsigned int cpl = 0; cpl < 4; cpl += 3) {
+		launch();
+		privileged(EXIT_XSETBV, 3, 0, DISCLOSE_TELL);
+		cpu->regs.rip = 2;
+		as_guest();
+		cpu->hw->space.cpl = (uint8_t)cpl;
+		assert_int_equal(guest_enter(cpu, v), cpl ? GUEST_ENTRY_OVER : GUEST_ENTRY_OK);
+	}
+	expect_over(STOP_REGISTERS);
+}
+
 /* L1 is told of a HLT, and then injects something. */
 static enum guest_entry injects(struct injection event, bool done, uint64_t rflags)
 {
@@ -211,11 +270,70 @@ static void events(void **state)
 	assert_int_equal(cpu->hw->took, 1);
 }
 
+/* What an exit cut short is delivered, if L1 says nothing about it. */
+static void kept_events(void **state)
+{
+	const struct injection e[] = {{INJECTION_INTERRUPT, 0x30, false, 0},
+				      {INJECTION_NMI, 2, false, 0},
+				      {INJECTION_EXCEPTION, 14, true, 2},
+				      {INJECTION_EXCEPTION, 3, false, 0},
+				      {INJECTION_SOFTWARE, 0x80, false, 0}};
+
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(e); i++) {
+		const struct injection *now, *was = &e[i / 2];
+		bool done = i % 2;
+
+		launch();
+		fill_registers();
+		comes_out((struct guest_exit){.reason = EXIT_HLT, .interrupted = *was},
+			  DISCLOSE_TELL);
+		cpu->regs.rip = done ? 2 : 0;
+		assert_int_equal(enter(), GUEST_ENTRY_OK);
+		assert_int_equal(cpu->hw->took, 0);
+		now = &cpu->hw->entry.event;
+		if (done || i / 2 >= 3)
+			assert_int_equal(now->type, INJECTION_NONE);
+		else
+			assert_true(injection_same(now, was));
+	}
+}
+
+/* Expected once; not while another is handled; not in an interrupt shadow. */
+static void nmis(void **state)
+{
+	const struct injection e = {INJECTION_NMI, 2, false, 0};
+
+	for (unsigned int i = 0; i < 5; i++) {
+		launch();
+		fill_registers();
+		comes_out((struct guest_exit){.reason = EXIT_HLT}, DISCLOSE_TELL);
+		if (i)
+			startup_note(&v->guest->protection.startup, 2, ICR_MODE_NMI);
+		cpu->hw->entry.nmi_masked = i == 2;
+		cpu->hw->entry.shadow = i == 3;
+		cpu->hw->entry.event = e;
+		cpu->regs.rip = 0;
+		assert_int_equal(enter(), i == 1 || i == 4 ? GUEST_ENTRY_OK : GUEST_ENTRY_OVER);
+		if (i != 4)
+			continue;
+		assert_int_equal(cpu->hw->took, 1);
+		comes_out((struct guest_exit){.reason = EXIT_HLT}, DISCLOSE_TELL);
+		cpu->hw->entry.event = e;
+		assert_int_equal(enter(), GUEST_ENTRY_OVER);
+	}
+	expect_over(STOP_EVENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(page_directory_pointers),
 		cmocka_unit_test(the_mode),
+		cmocka_unit_test(other_names),
+		cmocka_unit_test(the_clock_by_rdmsr),
+		cmocka_unit_test(xsetbv),
+		cmocka_unit_test(kept_events),
+		cmocka_unit_test(nmis),
 		cmocka_unit_test(quiet_control_registers),
 		cmocka_unit_test(efer),
 		cmocka_unit_test(protected_mode),

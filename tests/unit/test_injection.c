@@ -158,6 +158,9 @@ static void nmi(void **state)
 	assert_false(injection_allowed(&e, &target));
 	target.nmi = true;
 	assert_true(injection_allowed(&e, &target));
+	target.shadow = true;
+	assert_false(injection_allowed(&e, &target));
+	target.shadow = false;
 	e.vector = 3;
 	assert_false(injection_allowed(&e, &target));
 	assert_false(raises(2));

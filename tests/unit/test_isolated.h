@@ -44,6 +44,7 @@
 #define AT(i) (LINEAR + (i)*PAGE_SIZE)
 #define AT_DEVICE AT(256)
 #define AT_SHARED AT(257)
+#define AT_APIC AT(259)
 #define AT_INFO AT(258)
 #define GUEST_CODE AT(8)
 
@@ -158,6 +159,7 @@ static inline void put_paging(void)
 			t[256] = DEVICE | 3;
 			t[257] = (hvm ? SHARED_HVM : SHARED_PVH) | 3;
 			t[258] = INFO | 3;
+			t[259] = 0xfee00000 | 3;
 		}
 	}
 }

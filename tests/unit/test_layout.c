@@ -261,10 +261,14 @@ static void sameness(void **state)
 	build(LOW_END, 0x180000);
 	a = found();
 	build(LOW_END, 0x180000);
-	put(VCPUS, 4); /* no matter of the layout's */
-	sum_up();
 	b = found();
 	assert_true(layout_same(&a, &b));
+	build(LOW_END, 0x180000);
+	put(VCPUS, 4);
+	sum_up();
+	b = found();
+	assert_int_equal(b.vcpus, 4);
+	assert_false(layout_same(&a, &b));
 	build(LOW_END - 1, 0x180000);
 	b = found();
 	assert_false(layout_same(&a, &b));

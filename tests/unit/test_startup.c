@@ -82,19 +82,47 @@ static void other_ipis(void **state)
 	startup_note(s, 0, TO(2) | VECTOR);
 	startup_note(s, 0, TO(2) | SIPI | (VECTOR + 1)); /* another place */
 	assert_false(begins(0));
-	assert_false(s->nmi);
+}
+
+/* An NMI is expected by whom it was sent to, once. */
+static void nmis(void **state)
+{
+	begin();
+	startup_first(&vcpu[0], 4);
+	assert_true(startup_is(&vcpu[1], 2));
+	assert_true(startup_is(&vcpu[2], 4));
 	startup_note(s, 0, TO(2) | ICR_MODE_NMI);
-	assert_true(s->nmi);
+	assert_true(startup_nmi(&vcpu[1]));
+	assert_false(startup_nmi(&vcpu[0]) || startup_nmi(&vcpu[2]));
+	assert_false(startup_nmi(&vcpu[3])); /* nobody knows who it is */
+	startup_nmi_taken(&vcpu[1]);
+	assert_false(startup_nmi(&vcpu[1]));
+	startup_note(s, 2, ICR_MODE_NMI | OTHERS);
+	assert_true(startup_nmi(&vcpu[0]) && startup_nmi(&vcpu[2]));
+	assert_false(startup_nmi(&vcpu[1]));
+	startup_note(s, 2, ICR_MODE_NMI | (uint64_t)ICR_SHORTHAND_SELF << 18);
+	assert_true(startup_nmi(&vcpu[1]));
 }
 
 static void local_vectors(void **state)
 {
 	begin();
-	startup_lvt(s, ICR_MODE_NMI | LVT_MASKED);
-	startup_lvt(s, 0xec);
-	assert_false(s->nmi);
-	startup_lvt(s, ICR_MODE_NMI);
-	assert_true(s->nmi);
+	startup_lvt(&vcpu[0], 0x35, ICR_MODE_NMI | LVT_MASKED);
+	startup_lvt(&vcpu[0], 0x36, 0xec);
+	assert_false(startup_nmi(&vcpu[0]));
+	startup_lvt(&vcpu[0], 0x35, ICR_MODE_NMI);
+	assert_true(startup_nmi(&vcpu[0]));
+	assert_false(startup_nmi(&vcpu[1]));
+	startup_lvt(&vcpu[0], 0x36, ICR_MODE_NMI | LVT_MASKED);
+	assert_true(startup_nmi(&vcpu[0]));
+	startup_nmi_taken(&vcpu[0]);
+	assert_true(startup_nmi(&vcpu[0]));                      /* whenever the pin is raised */
+	startup_lvt(&vcpu[0], 0x835, ICR_MODE_NMI | LVT_MASKED); /* the same, by an MSR */
+	assert_false(startup_nmi(&vcpu[0]));
+	startup_lvt(&vcpu[0], 0x35, ICR_MODE_NMI);
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	assert_true(begins(0));
+	assert_false(startup_nmi(&vcpu[0])); /* reset masks them */
 }
 
 /* The sender is not one of the others, nor is the boot processor started again. */
@@ -106,14 +134,55 @@ static void to_all(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(icr); i++) {
 		begin();
-		vcpu[3].apic_id = 0;
+		startup_first(&vcpu[3], 3);
 		startup_note(s, 0, icr[i]);
-		for (unsigned int n = 0; n < 3; n++)
-			assert_true(begins(n));
 		assert_false(begins(3));
-		assert_true(startup_is(&vcpu[0], 100));
+		assert_true(begins(0));
+		assert_true(begins(1));
+		assert_false(begins(2)); /* no more than there are */
+		assert_true(startup_is(&vcpu[0], 4));
+		assert_false(startup_is(&vcpu[1], 6)); /* nobody started that one */
+		assert_false(begins(2));
 		assert_false(begins(0)); /* what was meant for it is used up */
+		assert_true(startup_is(&vcpu[1], 2));
+		assert_false(begins(2));
+		startup_note(s, 0, TO(4) | INIT);
+		startup_note(s, 0, TO(4) | SIPI | VECTOR);
+		assert_false(begins(2)); /* its own vCPU starts again */
+		assert_true(begins(0));
 	}
+}
+
+/* How many processors a guest without hvm_info has is not known: broadcasts reach those that are known. */
+static void to_all_without_a_count(void **state)
+{
+	begin();
+	startup_first(&vcpu[0], 0);
+	startup_note(s, 0, SIPI | VECTOR | OTHERS);
+	assert_false(begins(1));
+	assert_true(startup_is(&vcpu[1], 2));
+	startup_note(s, 0, SIPI | VECTOR | OTHERS);
+	assert_true(begins(1));
+}
+
+/* What was started and did not come does not come after an INIT, nor in another one's place. */
+static void init_withdraws(void **state)
+{
+	begin();
+	startup_first(&vcpu[0], 4);
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	startup_note(s, 0, TO(2) | INIT);
+	assert_false(begins(1));
+	startup_note(s, 0, TO(2) | SIPI | VECTOR);
+	assert_true(begins(1));
+	assert_true(startup_is(&vcpu[1], 2)); /* the only one that it can be */
+	assert_false(startup_is(&vcpu[1], 4));
+	assert_false(startup_is(&vcpu[2], 2));
+	assert_false(startup_is(&vcpu[2], 0));
+	vcpu[3].entered = true; /* runs, and has never said who it is */
+	startup_note(s, 0, TO(6) | SIPI | VECTOR);
+	assert_false(begins(3));
+	assert_true(begins(2));
 }
 
 static void identity(void **state)
@@ -157,10 +226,11 @@ static void other_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_once),    cmocka_unit_test(again_after_init),
-		cmocka_unit_test(other_ipis),   cmocka_unit_test(local_vectors),
-		cmocka_unit_test(to_all),       cmocka_unit_test(identity),
-		cmocka_unit_test(other_states),
+		cmocka_unit_test(each_once),      cmocka_unit_test(again_after_init),
+		cmocka_unit_test(other_ipis),     cmocka_unit_test(local_vectors),
+		cmocka_unit_test(nmis),           cmocka_unit_test(to_all_without_a_count),
+		cmocka_unit_test(init_withdraws), cmocka_unit_test(to_all),
+		cmocka_unit_test(identity),       cmocka_unit_test(other_states),
 	};
 
 	return RUN_APART(tests);

@@ -49,6 +49,11 @@ void guest_end(struct guest *g, enum stop_reason reason)
 	ended = reason;
 }
 
+bool svm_hide_nmi(struct cpu *c)
+{
+	return false;
+}
+
 void guest_over(struct guest_vcpu *v)
 {
 	over = v;

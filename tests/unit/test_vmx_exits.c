@@ -31,7 +31,7 @@ static const struct {
 	{37, 37, EXIT_OTHER}, /* trap flag */
 	{39, 39, EXIT_MWAIT},      {40, 40, EXIT_PAUSE},        {43, 44, EXIT_APIC},
 	{46, 47, EXIT_DESCRIPTOR}, {48, 49, EXIT_NESTED_FAULT}, {50, 50, EXIT_TLB},
-	{51, 51, EXIT_TSC},        {53, 53, EXIT_TLB},          {54, 54, EXIT_CACHE},
+	{51, 51, EXIT_TSCP},       {53, 53, EXIT_TLB},          {54, 54, EXIT_CACHE},
 	{55, 55, EXIT_XSETBV},     {57, 57, EXIT_OTHER}, /* RDRAND */
 	{58, 58, EXIT_INVLPG},     {61, 61, EXIT_OTHER}, /* RDSEED */
 	{63, 64, EXIT_OTHER},                            /* XSAVES, XRSTORS */
