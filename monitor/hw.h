@@ -106,7 +106,7 @@ extern const bool hw_keeps_guest;
 struct hw_entry {
 	struct injection event;
 	bool shadow;     /* the guest takes no interrupt before its next instruction */
-	bool nmi_masked; /* nor an NMI before its next IRET; false if the hardware sees to that */
+	bool nmi_masked; /* nor an NMI before its next IRET */
 	uint64_t idt_base;
 	uint32_t idt_limit;
 };

@@ -88,12 +88,14 @@ void vmx_unhide(struct cpu *cpu)
 void hw_guest_entry(const struct cpu *cpu, struct hw_entry *entry)
 {
 	uint32_t event = (uint32_t)vmx_read(VMCS_ENTRY_EVENT);
+	uint64_t blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
 
 	(void)cpu;
 	*entry =
 		(struct hw_entry){.event = vmx_injection(event,
 							 (uint32_t)vmx_read(VMCS_ENTRY_ERROR_CODE)),
-				  .shadow = vmx_read(VMCS_GUEST_INTERRUPTIBILITY) & BLOCKED_INSN,
+				  .shadow = blocked & BLOCKED_INSN,
+				  .nmi_masked = blocked & BLOCKED_NMI,
 				  .idt_base = vmx_read(VMCS_GUEST_IDTR_BASE),
 				  .idt_limit = (uint32_t)vmx_read(VMCS_GUEST_IDTR_LIMIT)};
 }

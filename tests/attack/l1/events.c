@@ -84,6 +84,42 @@ static void nmi(void)
 	inject(EVENT_NMI | 2, 0);
 }
 
+static void next_out(struct vm *v)
+{
+	CHECK(vm_enter(v) == CAME_PORT, "exit 0x%x", v->exit);
+	hv_skip(&v->g, HOLD_BYTES);
+}
+
+/* The victim takes NMIs, one after the other. */
+static void nmi_in_nmi(void)
+{
+	struct vm *v = victim_new();
+	enum came came;
+
+	vm_tell(v, VICTIM_NMI, 0, 0);
+	CHECK(vm_enter(v) == CAME_FAULT, "exit 0x%x", v->exit);
+	hv_skip(&v->g, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		next_out(v);
+		hv_inject(&v->g, EVENT_NMI | 2, 0);
+		next_out(v); /* the handler's */
+	}
+	hv_inject(&v->g, EVENT_NMI | 2, 0);
+	came = vm_enter(v);
+	if (came == CAME_REFUSED) {
+		failed("it is not entered with an NMI inside of another's handler");
+		return;
+	}
+	while (came == CAME_PORT) {
+		hv_skip(&v->g, HOLD_BYTES);
+		came = vm_enter(v);
+	}
+	if (came == CAME_SIGNAL && v->shared->reply)
+		succeeded("its handler of NMIs was interrupted by an NMI");
+	else
+		failed("the NMI was not seen inside of another: exit 0x%x", v->exit);
+}
+
 /* The gate is there, and interrupts are off. */
 static void closed(void)
 {
@@ -112,6 +148,7 @@ const struct attack event_attacks[] = {
 	{"inject-low-interrupt", low_interrupt},
 	{"inject-software", software},
 	{"inject-nmi", nmi},
+	{"inject-nmi-in-nmi", nmi_in_nmi},
 	{"inject-while-off", closed},
 	{NULL, NULL},
 };

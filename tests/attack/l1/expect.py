@@ -130,6 +130,7 @@ ATTACKS = {
     "inject-low-interrupt": Attack("inject interrupt 12h, the number of #MC", EVENT),
     "inject-software": Attack("inject INT 80h", EVENT),
     "inject-nmi": Attack("inject an NMI that nobody sent", EVENT),
+    "inject-nmi-in-nmi": Attack("inject an NMI into the handler of one", EVENT),
     "inject-while-off": Attack("inject an interrupt while the guest has them off", EVENT),
     # lies.c
     "cpuid-hidden": Attack("CPUID has no AES and RDRAND any more", GOES_ON),

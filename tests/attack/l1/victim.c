@@ -8,6 +8,8 @@
 #define APIC 0xfee00000u
 #define APIC_ICR_LOW 0x300
 #define APIC_ICR_HIGH 0x310
+#define APIC_LVT_LINT1 0x360
+#define LVT_NMI 0x400
 #define ICR_INIT_ASSERT 0x4500
 #define ICR_START_UP 0x4600
 
@@ -189,6 +191,12 @@ static void start_up(uint64_t vector)
 	apic_write(APIC_ICR_LOW, ICR_START_UP | (uint32_t)vector);
 }
 
+static uint64_t take_nmis(void)
+{
+	apic_write(APIC_LVT_LINT1, LVT_NMI);
+	return victim_nmi();
+}
+
 /* The secret in eight registers, which L1 has nothing to do with: until it is told to stop, or over an OUT. */
 static bool held(uint64_t spin)
 {
@@ -356,6 +364,8 @@ static uint64_t obey(uint64_t command, uint64_t a, uint64_t b)
 		return victim_exit(secret(), a);
 	else if (command == VICTIM_LISTEN)
 		return victim_listen();
+	else if (command == VICTIM_NMI)
+		return take_nmis();
 	else if (command == VICTIM_COUNT)
 		return victim_count();
 	else if (command == VICTIM_CPUID)

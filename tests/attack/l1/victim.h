@@ -58,11 +58,13 @@ enum command {
 			and OUT to HOLD_PORT; reply: a bit for each of these that was changed */
 	VICTIM_EXIT, /* does argument[0], an enum kind, with the secret in registers; reply: classes changed */
 	VICTIM_LISTEN, /* OUT to HOLD_PORT with interrupts on; reply: how many events came */
-	VICTIM_COUNT,  /* three OUT to HOLD_PORT, counted twice; reply: the difference */
-	VICTIM_CPUID,  /* out[]: leaf argument[0] */
-	VICTIM_TIME,   /* reply: the TSC */
-	VICTIM_XCR0,   /* sets XCR0 to argument[0] if that is not 0; reply: XCR0 */
-	VICTIM_OVER,   /* a triple fault with the secret in registers */
+	VICTIM_NMI, /* its APIC delivers NMIs by a store of 2 bytes, then twice OUT to HOLD_PORT, and another by the
+		     * NMIs' handler; reply: whether two of these met */
+	VICTIM_COUNT, /* three OUT to HOLD_PORT, counted twice; reply: the difference */
+	VICTIM_CPUID, /* out[]: leaf argument[0] */
+	VICTIM_TIME,  /* reply: the TSC */
+	VICTIM_XCR0,  /* sets XCR0 to argument[0] if that is not 0; reply: XCR0 */
+	VICTIM_OVER,  /* a triple fault with the secret in registers */
 	VICTIM_START_UP, /* INIT and a start-up IPI for vector argument[0] to APIC 1, by stores of 2 bytes */
 };
 
@@ -152,6 +154,7 @@ void victim_main(void);
 /* victim_exits.c. words: the secret's. */
 uint64_t victim_exit(const volatile uint64_t *words, uint64_t kind);
 uint64_t victim_listen(void);
+uint64_t victim_nmi(void);
 uint64_t victim_count(void);
 void victim_over(const volatile uint64_t *words);
 uint64_t victim_xcr0(uint64_t value);

@@ -14,6 +14,7 @@
 #define GATE 0x8e00u
 #define GATE_PROGRAMS 0x6000u /* DPL 3, as Linux's 80h */
 #define SYSTEM_CALL 0x80
+#define VECTOR_OF_NMI 2
 
 #define TEXT(x) #x
 #define NUMBER(x) TEXT(x)
@@ -305,6 +306,26 @@ uint64_t victim_listen(void)
 			 "d"((uint16_t)HOLD_PORT)
 			 : "memory", "cc");
 	return victim_events;
+}
+
+volatile uint64_t nmi_depth, nmi_met;
+
+/* RDX is the port. */
+void nmi(void);
+__asm__(".text\nnmi: lock incq nmi_depth; out %al, %dx\n"
+	"cmpq $1, nmi_depth; je 1f; movq $1, nmi_met\n"
+	"1: lock decq nmi_depth; iretq\n");
+
+uint64_t victim_nmi(void)
+{
+	load_tables();
+	idt[VECTOR_OF_NMI].low = (uint16_t)(uint64_t)nmi;
+	idt[VECTOR_OF_NMI].middle = (uint16_t)((uint64_t)nmi >> 16);
+	nmi_depth = nmi_met = 0;
+	__asm__ volatile("out %%al, %%dx; nop; out %%al, %%dx; nop" ::"a"(0),
+			 "d"((uint16_t)HOLD_PORT)
+			 : "memory", "cc");
+	return nmi_met;
 }
 
 /* Once in a register, and once in memory. */
