@@ -157,6 +157,10 @@ static void start_up(void **state)
 {
 	start();
 	memset(cpu.regs.r, 0xff, sizeof(cpu.regs.r));
+	set(VMCS_GUEST_DEBUGCTL, 3);
+	set(VMCS_GUEST_INTERRUPTIBILITY, 1);
+	set(VMCS_GUEST_ACTIVITY, 1);
+	set(VMCS_GUEST_PENDING_DEBUG, 0x4000);
 	hw_guest_reset(&cpu, 0x9a);
 	expect_control(0, 0, 0);
 	assert_int_equal(calls.begun, 1);
@@ -170,7 +174,13 @@ static void start_up(void **state)
 	assert_int_equal(in_l2(VMCS_GUEST_IDTR_LIMIT), 0xffff);
 	assert_int_equal(in_l2(VMCS_GUEST_PAT), 0x0007040600070406);
 	assert_int_equal(in_l2(VMCS_GUEST_DR7), 0x400);
+	assert_int_equal(in_l2(VMCS_GUEST_SYSENTER_CS), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_SYSENTER_ESP), 0);
 	assert_int_equal(in_l2(VMCS_GUEST_SYSENTER_EIP), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_DEBUGCTL), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_INTERRUPTIBILITY), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_ACTIVITY), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_PENDING_DEBUG), 0);
 	for (unsigned int i = 0; i < 16; i++)
 		assert_int_equal(cpu.regs.r[i], i == RDX ? 0x600 : 0);
 	assert_int_equal(cpu.regs.rip, 0);

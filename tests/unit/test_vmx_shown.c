@@ -86,6 +86,10 @@ static void first_entry(void **state)
 	set(VMCS_GUEST_CR4, MUST | CR4_PAE);
 	f[F_CR4_MASK] = 0x7ff;
 	f[F_EXCEPTION_BITMAP] = 1u << 14 | 1u << 1;
+	set(VMCS_GUEST_DEBUGCTL, 3);
+	set(VMCS_GUEST_INTERRUPTIBILITY, 1);
+	set(VMCS_GUEST_ACTIVITY, 1);
+	set(VMCS_GUEST_PENDING_DEBUG, 0x4000);
 	assert_int_equal(vmx_shown_begin(&cpu, &vcpu), 0);
 	assert_int_equal(vmx_seen_cr0(), CR0_PE | CR0_ET | CR0_CD);
 	assert_int_equal(in_l2(VMCS_GUEST_CR0), CR0_PE | CR0_ET | CR0_NE);
@@ -98,9 +102,13 @@ static void first_entry(void **state)
 	assert_int_equal(in_l2(VMCS_PF_ERROR_MATCH), 0);
 	assert_int_equal(in_l2(VMCS_CR3_TARGET_COUNT), 0);
 	assert_int_equal(in_l2(VMCS_XSS_EXITING), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_SYSENTER_CS), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_SYSENTER_ESP), 0);
 	assert_int_equal(in_l2(VMCS_GUEST_SYSENTER_EIP), 0);
 	assert_int_equal(in_l2(VMCS_GUEST_INTERRUPTIBILITY), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_ACTIVITY), 0);
 	assert_int_equal(in_l2(VMCS_GUEST_DEBUGCTL), 0);
+	assert_int_equal(in_l2(VMCS_GUEST_PENDING_DEBUG), 0);
 	assert_int_equal(in_l2(VMCS_GUEST_PDPTE0), guests(F_GUEST_PDPTE0));
 }
 
