@@ -505,6 +505,67 @@ static void the_apic_id(void **state)
 	}
 }
 
+/* --- its APIC ------------------------------------------------------------------------------------ */
+
+/* A store to a register of its APIC, of EAX, or of a number that differs. */
+static void stores_to_apic(uint64_t reg, const void *code, size_t n, enum disclose_result want)
+{
+	const struct guest_exit x = {.reason = EXIT_APIC,
+				     .fault = GPA(0xfee00000 + reg),
+				     .write = true};
+	enum disclose_result got;
+
+	launch();
+	*word(pte_at(AT_SHARED, 1)) = 0xfee00003;
+	guest_code(code, n);
+	fill_registers();
+	cpu->regs.r[RDI] = AT_SHARED + reg;
+	cpu->regs.r[RSI] = DATA;
+	cpu->regs.r[RAX] = 0x81828384;
+	v->icr_target = 0x55;
+	do /* again, when a frame is still an earlier guest's */
+		got = leave_guest(&x);
+	while (got == DISCLOSE_AGAIN);
+	assert_int_equal(got, want);
+	if (want == DISCLOSE_OVER) {
+		expect_over(STOP_INSTRUCTION);
+	} else {
+		assert_int_equal(v->icr_target, reg != 0x310 ? 0x55 : n == 2 ? 0x81 : 0x92);
+		goes_in();
+	}
+}
+
+/* What the monitor has not understood L1 must not carry out: ICR and LVT say which NMIs and start-ups are its. */
+static void stores_to_the_apic(void **state)
+{
+	static const uint16_t noted[] = {0x300, 0x310, 0x320, 0x350, 0x370};
+	static const uint16_t other[] = {0x0b0, 0x2e0, 0x380};
+	static const struct {
+		uint8_t code[8], len;
+	} good[] = {{{0x89, 0x07}, 2}, {{0xc7, 0x07, 0x84, 0x83, 0x82, 0x92}, 6}},
+	  bad[] = {
+		  {{0x88, 0x07}, 2},                               /* MOV [RDI], AL */
+		  {{0x66, 0x89, 0x07}, 3},                         /* AX */
+		  {{0x48, 0x89, 0x07}, 3},                         /* RAX */
+		  {{0xc6, 0x07, 0x84}, 3},                         /* 84h */
+		  {{0x66, 0xc7, 0x07, 0x84, 0x83}, 5},             /* 8384h */
+		  {{0x48, 0xc7, 0x07, 0x84, 0x83, 0x82, 0x01}, 7}, /* 8 bytes */
+		  {{0x87, 0x07}, 2},                               /* XCHG [RDI], EAX */
+		  {{0x09, 0x07}, 2},                               /* OR */
+		  {{0xa5}, 1},                                     /* MOVSD */
+		  {{0xab}, 1},                                     /* STOSD */
+	  };
+
+	for (size_t i = 0; i < ARRAY_SIZE(noted); i++) {
+		for (size_t c = 0; c < ARRAY_SIZE(good); c++)
+			stores_to_apic(noted[i], good[c].code, good[c].len, DISCLOSE_TELL);
+		for (size_t c = 0; c < ARRAY_SIZE(bad); c++)
+			stores_to_apic(noted[i], bad[c].code, bad[c].len, DISCLOSE_OVER);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(other); i++)
+		stores_to_apic(other[i], bad[2].code, bad[2].len, DISCLOSE_TELL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -531,6 +592,7 @@ int main(void)
 		cmocka_unit_test(the_apic),
 		cmocka_unit_test(no_apic),
 		cmocka_unit_test(the_apic_id),
+		cmocka_unit_test(stores_to_the_apic),
 	};
 
 	return RUN_APART(tests);
