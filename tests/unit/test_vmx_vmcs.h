@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VMCSs in an ordinary process: VMREAD, VMWRITE, VMPTRLD, VMCLEAR, INVEPT and INVVPID of the code
- * under test raise a signal, and are carried out here on arrays. MOV of CR2 and of debug registers, RDMSR
- * and WRMSR (monitor/fake/msr.h) likewise.
+ * under test raise a signal, and are carried out here on arrays. MOV of CR2 and of debug registers, WBINVD,
+ * RDMSR and WRMSR (monitor/fake/msr.h) likewise.
  */
 #ifndef TESTS_UNIT_TEST_VMX_VMCS_H
 #define TESTS_UNIT_TEST_VMX_VMCS_H
@@ -27,6 +27,7 @@ static struct {
 	bool inv_fails;                    /* set by tests */
 	uint64_t cr2, dr[8];
 	unsigned int moves; /* to debug registers */
+	unsigned int writebacks;
 } vmcs;
 
 /* A VMCS's address is its number. */
@@ -148,6 +149,9 @@ static unsigned int vmcs_execute(greg_t *regs)
 	rex = (*insn & 0xf0) == 0x40 ? *insn++ : 0;
 	if (insn[0] != 0x0f)
 		return 0;
+	vmcs.writebacks += insn[1] == 0x09;
+	if (insn[1] == 0x09)
+		return 2;
 	if (insn[1] == 0x30 || insn[1] == 0x32)
 		return vmcs_msr(regs, insn[1] == 0x30);
 	if (insn[1] >= 0x20 && insn[1] <= 0x23) {
