@@ -363,6 +363,7 @@ void judge_ways(void)
 {
 	bool all = world.worked == world.ways;
 
+	CHECK(world.ways, "nothing was tried");
 	if (monitor_present() ? world.worked : all)
 		succeeded("%u of %u ways%s%s", U64(world.worked), U64(world.ways),
 			  all ? "" : ", e.g. ", all ? "" : world.hit);
