@@ -3,6 +3,7 @@
 #include "tests/attack/l1/exits.h"
 
 #include "lib/apic.h"
+#include "lib/layout.h"
 #include "lib/mem.h"
 #include "lib/pages.h"
 #include "tests/attack/l1/attacks.h"
@@ -12,7 +13,7 @@
 #define OUT_BYTES 1u
 #define VECTOR 0x51
 #define CPUID_XSAVE (1u << 26) /* leaf 1, ECX */
-#define CLASS_STATE 128        /* above the monitor: anything else in the control structure */
+#define CLASS_STATE 32768      /* above the monitor: anything else in the control structure */
 #define LAST_TOLD KIND_XSETBV
 
 /* Neither vendor's hardware switches these, nor CR2 (Intel): they are in the CPU when L1 has it. */
@@ -54,11 +55,27 @@ static bool finds(const struct vm *v, const void *words, size_t size)
 	return has_secret(v, words, size);
 }
 
+static uint32_t context(const struct vm *v)
+{
+	struct hv_context c;
+
+	hv_context(&v->g, &c);
+	return (finds(v, &c.gdtr, sizeof(c.gdtr)) ? CLASS_GDTR : 0) |
+	       (finds(v, &c.idtr, sizeof(c.idtr)) ? CLASS_IDTR : 0) |
+	       (c.cr3 == HELD_ROOT ? CLASS_CR3 : 0) |
+	       (c.rsp - (uint64_t)victim_image < (uint64_t)(victim_end - victim_image) ? CLASS_STACK
+										       : 0) |
+	       (c.rflags & HELD_FLAG ? CLASS_FLAGS : 0) |
+	       ((uint32_t)c.dr6 == HELD_DR6 ? CLASS_DR6 : 0) |
+	       ((uint32_t)c.dr7 == HELD_DR7 ? CLASS_DR7 : 0) |
+	       (c.cs == SEL_CODE64 ? CLASS_CODE : 0);
+}
+
 uint32_t exits_look(struct vm *v)
 {
 	static const uint32_t system[] = {CLASS_CR2, CLASS_SYSCALL, CLASS_BASES, CLASS_SYSENTER};
 	uint64_t words[HV_SYSTEM] = {0}, rax = guest_rax(&v->g);
-	uint32_t seen = 0;
+	uint32_t seen = context(v);
 
 	if (finds(v, &v->g.r, sizeof(v->g.r)) || finds(v, &rax, sizeof(rax)))
 		seen |= CLASS_GENERAL;
@@ -127,10 +144,20 @@ static void serve(struct vm *v, enum kind kind)
 		CHECK(vm_enter(v) == CAME_OTHER, "one #DB only: exit 0x%x", v->exit);
 }
 
-/* What an emulator of the instruction needs, and sees. */
+/* What an emulator of the instruction needs, and sees; or who looks at a hypercall's arguments. */
 static uint32_t needed(enum kind kind)
 {
-	return kind == KIND_DEVICE ? CLASS_GENERAL | CLASS_BASES | CLASS_STATE : 0;
+	switch (kind) {
+	case KIND_DEVICE:
+		return CLASS_GENERAL | CLASS_BASES | CLASS_STATE | CLASS_STACK | CLASS_CR3 |
+		       CLASS_FLAGS | CLASS_CODE;
+	case KIND_CALL:
+		return CLASS_CR3;
+	case KIND_STEP:
+		return CLASS_DR6; /* which the processor itself writes */
+	default:
+		return 0;
+	}
 }
 
 /* Bits of the classes: the ones that L1 saw, and those that the victim says have changed. */
@@ -161,7 +188,7 @@ static void each(bool write)
 			continue;
 		one((enum kind)kind, &seen, &changed);
 		is = write ? changed : seen;
-		all = CLASS_ALL & ~needed((enum kind)kind);
+		all = (write ? CLASS_ALL : CLASS_SEEN) & ~needed((enum kind)kind);
 		print("%s: %s 0x%x\n", hv_kinds[kind].name, write ? "changed" : "seen", U64(is));
 		way_begin(hv_kinds[kind].name);
 		way(monitor_present() ? is != 0 : (is & all) == all);

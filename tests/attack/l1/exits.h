@@ -22,6 +22,12 @@ void hv_ask(struct guest *g, enum kind kind);
 void hv_system(struct guest *g, uint64_t out[HV_SYSTEM], uint32_t class);
 void hv_set_system(struct guest *g, uint32_t class);
 
+/* The rest of its context, which the victim has a word of its own or of the secret in: CLASS_GDTR and so on. */
+struct hv_context {
+	uint64_t gdtr, idtr, cr3, rsp, rflags, dr6, dr7, cs;
+};
+void hv_context(const struct guest *g, struct hv_context *out);
+
 /* All that the control structure says. */
 bool hv_state_has_secret(const struct vm *vm);
 

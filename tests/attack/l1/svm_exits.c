@@ -68,6 +68,14 @@ void hv_system(struct guest *g, uint64_t out[HV_SYSTEM], uint32_t class)
 	}
 }
 
+void hv_context(const struct guest *g, struct hv_context *out)
+{
+	const struct vmcb *c = g->vmcb;
+
+	*out = (struct hv_context){c->gdtr.base, c->idtr.base, c->cr3, c->rsp,
+				   c->rflags,    c->dr6,       c->dr7, c->cs.selector};
+}
+
 void hv_set_system(struct guest *g, uint32_t class)
 {
 	struct vmcb *c = g->vmcb;

@@ -84,7 +84,21 @@ enum {
 	CLASS_BASES = 32,    /* of FS and GS */
 	CLASS_SYSENTER = 64, /* its ESP and EIP */
 	CLASS_ALL = 127,
+	/* Read by L1 only. The two tables are at words of the secret, the others have what is below. */
+	CLASS_GDTR = 128,
+	CLASS_IDTR = 256,
+	CLASS_CR3 = 512,
+	CLASS_STACK = 1024, /* RSP: where the victim's is */
+	CLASS_FLAGS = 2048,
+	CLASS_DR6 = 4096,
+	CLASS_DR7 = 8192,
+	CLASS_CODE = 16384, /* CS's selector */
+	CLASS_SEEN = 32767,
 };
+#define HELD_ROOT (GUEST_TABLES + (TABLE_PAGES - 1) * PAGE_SIZE)
+#define HELD_FLAG (1u << 21) /* ID */
+#define HELD_DR6 0xffff0ffau
+#define HELD_DR7 0x7d0400u /* DR0 and DR1, as of writes and accesses, but not enabled */
 
 /* What a guest may come out for. Names, and what comes with them: hv.h. */
 enum kind {

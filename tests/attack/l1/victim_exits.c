@@ -213,6 +213,45 @@ static uint64_t system_changes(const uint64_t *w)
 	return changed;
 }
 
+static struct pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed)) old_gdtr, old_idtr;
+
+static void set_flag(bool on)
+{
+	uint64_t flags;
+
+	__asm__ volatile("pushfq; pop %0" : "=r"(flags));
+	flags = on ? flags | HELD_FLAG : flags & ~(uint64_t)HELD_FLAG;
+	__asm__ volatile("push %0; popfq" ::"r"(flags) : "cc");
+}
+
+/* Nothing that the victim does then needs a descriptor. */
+static void load_context(const uint64_t *w)
+{
+	struct pointer g = {0xffff, secret_half(w[5])}, i = {0xffff, secret_half(w[6])};
+	const volatile uint64_t *root = (const volatile uint64_t *)GUEST_TABLES;
+
+	for (unsigned n = 0; n < PAGE_WORDS; n++)
+		((volatile uint64_t *)HELD_ROOT)[n] = root[n];
+	__asm__ volatile("sgdt %0; sidt %1" : "=m"(old_gdtr), "=m"(old_idtr));
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(g), "m"(i));
+	__asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)HELD_ROOT) : "memory");
+	__asm__ volatile("mov %0, %%dr6" ::"r"((uint64_t)HELD_DR6));
+	__asm__ volatile("mov %0, %%dr7" ::"r"((uint64_t)HELD_DR7));
+	set_flag(true);
+}
+
+static void restore_context(void)
+{
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(old_gdtr), "m"(old_idtr));
+	__asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)GUEST_TABLES) : "memory");
+	__asm__ volatile("mov %0, %%dr6" ::"r"(0xffff0ff0ull));
+	__asm__ volatile("mov %0, %%dr7" ::"r"(0x400ull));
+	set_flag(false);
+}
+
 static void copy(uint64_t *to, const volatile uint64_t *from)
 {
 	for (unsigned i = 0; i < SECRET_WORDS; i++)
@@ -239,7 +278,9 @@ uint64_t victim_exit(const volatile uint64_t *words, uint64_t kind)
 	copy(h.vector, words);
 	prepare(&h, kind);
 	load_system(w);
+	load_context(w);
 	hold(&h);
+	restore_context();
 	changed = system_changes(w);
 	if (differ(h.word, w))
 		changed |= CLASS_GENERAL;
@@ -265,11 +306,6 @@ struct gate {
 	uint16_t low, selector, bits, middle;
 	uint32_t high, zero;
 };
-
-struct pointer {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed));
 
 volatile uint64_t victim_events;
 static struct gate idt[256];

@@ -94,6 +94,13 @@ void hv_system(struct guest *g, uint64_t out[HV_SYSTEM], uint32_t class)
 	}
 }
 
+void hv_context(const struct guest *g, struct hv_context *out)
+{
+	*out = (struct hv_context){get(g, G_GDTR_BASE), get(g, G_IDTR_BASE), get(g, G_CR3),
+				   get(g, G_RSP),       get(g, G_RFLAGS),    read_dr6(),
+				   get(g, G_DR7),       get(g, G_CS)};
+}
+
 void hv_set_system(struct guest *g, uint32_t class)
 {
 	if (class & CLASS_CR2)
