@@ -3,7 +3,8 @@
 What each attack must meet: without the monitor it succeeds; with it, it fails, and the victim is one of
 what is said here: it goes on without noticing anything, or it is not entered again, for the reason that
 netherctl shows. `other` is why an accomplice is stopped. OPEN says that the monitor does not defend
-against it: it must succeed in both.
+against it: it must succeed in both. `untried` matches how what an attack needs fails above the monitor,
+and fails because the guest is protected; any other attack that could not be tried is no proof.
 """
 
 import collections
@@ -21,7 +22,8 @@ EVENT = ("stopped: L1 injected an event that the guest does not expect",)
 # Xen gives a guest up of which one vCPU cannot be entered.
 NOT_ENTERED = ("stopped by Xen: a vCPU was not entered",)
 
-Attack = collections.namedtuple("Attack", "what then open slow other", defaults=(False, False, ()))
+Attack = collections.namedtuple("Attack", "what then open slow other untried",
+                                defaults=(False, False, (), None))
 
 ATTACKS = {
     # Reading the victim's memory.
@@ -31,7 +33,9 @@ ATTACKS = {
     "old-mapping-read": Attack("read by a mapping made before the guest's start", GOES_ON),
     "dump-core": Attack("xl dump-core", GOES_ON),
     "save-stream": Attack("save the guest as for migration", GOES_ON),
-    "page-walk": Attack("find a page by the guest's own page tables", GOES_ON),
+    # What reads there is ciphertext.
+    "page-walk": Attack("find a page by the guest's own page tables", GOES_ON,
+                        untried="its page tables lead nowhere|mapping gfn"),
     "ballooned-out-read": Attack("take a page away, read it by an old mapping", TAKEN),
     "freed-page-search": Attack("take a page away, find it in new memory of another guest", TAKEN),
     "mmio-listen": Attack("declare a page a device's, and listen to what is written", TAKEN),

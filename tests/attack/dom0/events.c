@@ -19,7 +19,7 @@ static void inject(struct world *w, uint8_t type, uint8_t vector, uint32_t error
 {
 	if (xendevicemodel_inject_event(w->model, (domid_t)w->victim, 0, vector, type, error, 0,
 					0x41000))
-		return failed(w, errno, "injecting vector %u", vector);
+		return untried(w, errno, "injecting vector %u", vector);
 	expect_sign(w, SIGN_EVENT, "a handler");
 }
 
@@ -46,7 +46,7 @@ void inject_system_call(struct world *w)
 static void message(struct world *w, uint32_t data)
 {
 	if (xendevicemodel_inject_msi(w->model, (domid_t)w->victim, MESSAGE_ADDRESS, data))
-		return failed(w, errno, "sending message %#x", data);
+		return untried(w, errno, "sending message %#x", data);
 	expect_sign(w, SIGN_EVENT, "a handler");
 }
 
@@ -64,6 +64,6 @@ void message_machine_check(struct world *w)
 void trigger_nmi(struct world *w)
 {
 	if (xc_domain_send_trigger(w->xc, w->victim, XEN_DOMCTL_SENDTRIGGER_NMI, 0))
-		return failed(w, errno, "sending an NMI");
+		return untried(w, errno, "sending an NMI");
 	expect_sign(w, SIGN_EVENT, "a handler");
 }

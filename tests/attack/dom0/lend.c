@@ -48,7 +48,7 @@ void grant_forged_read(struct world *w)
 	void *page = forged_grant(w, w->secret / PAGE);
 
 	if (!page)
-		return failed(w, errno, "mapping by a forged grant");
+		return untried(w, errno, "mapping by a forged grant");
 	judge_secret(w, page, PAGE, "a page mapped by a forged grant");
 }
 
@@ -57,7 +57,7 @@ void grant_forged_write(struct world *w)
 	volatile uint64_t *page = forged_grant(w, data_gfn(w, 22));
 
 	if (!page)
-		return failed(w, errno, "mapping by a forged grant");
+		return untried(w, errno, "mapping by a forged grant");
 	page[7] = 1;
 	expect_change(w, data_page(w, 22));
 }
@@ -128,27 +128,28 @@ void mmio_listen(struct world *w)
 	struct model m;
 	void *ring = NULL;
 	uint64_t data = 0;
-	bool is_write = false;
+	bool is_write = false, got = false;
 
 	if (!model_create(w, &m) ||
 	    xendevicemodel_map_io_range_to_ioreq_server(w->model, w->victim, m.id, 1, w->epoch,
 							w->epoch + PAGE - 1) ||
 	    !model_ring(w, &m, &ring) || !model_enable(w, &m, ring))
-		return failed(w, errno, "becoming a device model");
+		return untried(w, errno, "becoming a device model");
 	if (xendevicemodel_set_mem_type(w->model, w->victim, HVMMEM_mmio_dm, w->epoch / PAGE, 1))
-		return failed(w, errno, "changing the page's type");
-	failed(w, 0, "nothing that the victim wrote");
-	for (int silent = 0, i = 0; !w->succeeded && silent < 60 && i < 4 * PAGE_WORDS; i++) {
-		if (model_answer(&m, &data, &is_write)) {
-			if (is_write && is_written(w, data))
-				succeeded(w, "the device model was sent what the victim wrote");
-		} else if (domain_stopped(w, w->victim)) {
-			return failed(w, 0, "the victim was stopped");
-		} else {
+		return untried(w, errno, "changing the page's type");
+	for (int silent = 0, i = 0; !got && silent < 60 && i < 4 * PAGE_WORDS; i++) {
+		if (model_answer(&m, &data, &is_write))
+			got = is_write && is_written(w, data);
+		else if (domain_stopped(w, w->victim))
+			return failed(w, "the victim was stopped");
+		else
 			silent++;
-		}
 	}
 	xendevicemodel_destroy_ioreq_server(w->model, w->victim, m.id);
+	if (got)
+		succeeded(w, "the device model was sent what the victim wrote");
+	else
+		failed(w, "nothing that the victim wrote");
 }
 
 /* A thread that answers everything. */
@@ -172,16 +173,16 @@ void ioreq_page_over(struct world *w)
 
 	if (xc_hvm_param_set(w->xc, w->victim, HVM_PARAM_IOREQ_SERVER_PFN, data_gfn(w, 19)) ||
 	    xc_hvm_param_set(w->xc, w->victim, HVM_PARAM_NR_IOREQ_SERVER_PAGES, 1))
-		return failed(w, errno, "naming its page");
+		return untried(w, errno, "naming its page");
 	if (!model_create(w, &m) ||
 	    xendevicemodel_get_ioreq_server_info(w->model, w->victim, m.id, &gfn, NULL, NULL))
-		return failed(w, errno, "a device model's page");
+		return untried(w, errno, "a device model's page");
 	if (gfn != data_gfn(w, 19))
-		return failed(w, 0, "Xen takes gfn %#lx", gfn);
+		return untried(w, 0, "Xen takes gfn %#lx", gfn);
 	if (!model_enable(w, &m, ring))
-		return failed(w, errno, "becoming a device model");
+		return untried(w, errno, "becoming a device model");
 	if (pthread_create(&server, NULL, model_serve, &m))
-		return failed(w, 0, "no thread");
+		return untried(w, 0, "no thread");
 	expect_change(w, data_page(w, 19));
 }
 
@@ -218,14 +219,14 @@ void two_guests_read(struct world *w)
 	const char *found;
 
 	if (!n)
-		return failed(w, errno, "mapping its frame into another guest");
+		return untried(w, errno, "mapping its frame into another guest");
 	found = ask_accomplice(w, "s %x000 %zx\n", WINDOW, n);
 	if (!found)
-		return failed(w, 0, "the other guest was stopped");
+		return failed(w, "the other guest was stopped");
 	if (!strncmp(found, "found", 5))
 		succeeded(w, "another guest read the secret");
 	else
-		failed(w, 0, "another guest sees no secret in the frame");
+		failed(w, "another guest sees no secret in the frame");
 }
 
 void two_guests_write(struct world *w)
@@ -233,10 +234,10 @@ void two_guests_write(struct world *w)
 	size_t n = lend(w, data_gfn(w, 23));
 
 	if (!n)
-		return failed(w, errno, "mapping its frame into another guest");
+		return untried(w, errno, "mapping its frame into another guest");
 	for (size_t i = 0; i < n; i++)
 		if (!ask_accomplice(w, "w %zx000\n", WINDOW + i))
-			return failed(w, 0, "the other guest was stopped");
+			return failed(w, "the other guest was stopped");
 	expect_change(w, data_page(w, 23));
 }
 
@@ -271,7 +272,7 @@ void all_ram_search(struct world *w)
 	uint64_t searched = 0;
 
 	if (entries <= 0)
-		return failed(w, errno, "the machine's memory map");
+		return untried(w, errno, "the machine's memory map");
 	for (int i = 0; i < entries; i++) {
 		int found;
 
@@ -280,12 +281,12 @@ void all_ram_search(struct world *w)
 		found = search_ram(w, (map[i].addr + PAGE - 1) / PAGE,
 				   (map[i].addr + map[i].size) / PAGE);
 		if (found < 0)
-			return failed(w, errno, "the other guest cannot search on, after %lu MiB",
-				      searched >> 20);
+			return untried(w, errno, "the other guest cannot search on, after %lu MiB",
+				       searched >> 20);
 		if (found)
 			return succeeded(w, "another guest found the secret, after %lu MiB",
 					 searched >> 20);
 		searched += map[i].size;
 	}
-	failed(w, 0, "another guest searched %lu MiB and found nothing", searched >> 20);
+	failed(w, "another guest searched %lu MiB and found nothing", searched >> 20);
 }

@@ -2,9 +2,9 @@
 /*
  * attack NAME VICTIM SEED [ACCOMPLICE]: one attack from dom0 on the paused domain VICTIM, which is
  * attack/guest.elf with this SEED. Prints two lines:
- *   attack NAME: succeeded|failed (what it got, or why not)
+ *   attack NAME: succeeded|failed|untried (what it got, or why not)
  *   victim NAME: goes on|changed|stopped|silent
- * Status 0: it was tried; 2: it could not be. attack --needs NAME prints "accomplice" or
+ * Status 2: there was nothing to try it on. attack --needs NAME prints "accomplice" or
  * nothing, what else is to be on the victim's command line, and "two" if it has two processors.
  */
 #include <setjmp.h>
@@ -44,11 +44,10 @@ static void run(struct world *w, size_t i)
 		world_start(w);
 	sig = sigsetjmp(refused, 1);
 	if (sig)
-		failed(w, 0, "%s", strsignal(sig));
+		untried(w, 0, "%s", strsignal(sig));
 	else
 		attacks[i].run(w);
-	printf("attack %s: %s (%s)\n", attacks[i].name, w->succeeded ? "succeeded" : "failed",
-	       w->text);
+	printf("attack %s: %s (%s)\n", attacks[i].name, w->verdict, w->text);
 	(void)fflush(stdout);
 	printf("victim %s: %s\n", attacks[i].name, life_name(world_watch(w, BEATS)));
 }

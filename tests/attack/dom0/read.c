@@ -23,7 +23,7 @@ void foreign_read(struct world *w)
 	void *page = map_page(w, w->victim, PROT_READ, w->secret / PAGE);
 
 	if (!page)
-		return failed(w, errno, "mapping its page");
+		return untried(w, errno, "mapping its page");
 	judge_secret(w, page, PAGE, "the page that was mapped");
 }
 
@@ -32,7 +32,7 @@ void old_mapping_read(struct world *w)
 	char *page = map_page(w, w->victim, PROT_READ, VICTIM_MEMORY / PAGE);
 
 	if (!page || has_secret(w, page, PAGE))
-		return failed(w, errno, "mapping it before its start");
+		return untried(w, errno, "mapping it before its start");
 	world_start(w);
 	judge_secret(w, page, PAGE, "a page mapped before the guest's start");
 }
@@ -44,10 +44,10 @@ static void judge_file(struct world *w, const char *path)
 	void *bytes;
 
 	if (fd < 0 || fstat(fd, &st) || st.st_size < DUMPED)
-		return failed(w, errno, "%s has less than its memory", path);
+		return untried(w, errno, "%s has less than its memory", path);
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
-		return failed(w, errno, "%s", path);
+		return untried(w, errno, "%s", path);
 	judge_secret(w, bytes, (size_t)st.st_size, path);
 	close(fd);
 	unlink(path);
@@ -89,10 +89,10 @@ void dump_core(struct world *w)
 		_exit(127);
 	}
 	if (fd < 0 || xl < 0)
-		return failed(w, errno, "%s", path);
+		return untried(w, errno, "%s", path);
 	close(fd);
 	if (!wait_for_bytes(path, DUMPED, xl))
-		failed(w, 0, "xl dump-core writes no %d MiB", DUMPED >> 20);
+		untried(w, 0, "xl dump-core writes no %d MiB", DUMPED >> 20);
 	else
 		judge_file(w, path);
 	kill(xl, SIGKILL);
@@ -122,13 +122,13 @@ void save_stream(struct world *w)
 	int fd = open("/tmp/stream", O_RDWR | O_CREAT | O_TRUNC, 0600);
 
 	if (fd < 0)
-		return failed(w, errno, "/tmp/stream");
+		return untried(w, errno, "/tmp/stream");
 	if (xc_domain_save(w->xc, fd, w->victim, 0, &how, XC_STREAM_PLAIN, -1))
-		return failed(w, errno, "saving");
+		return untried(w, errno, "saving");
 	close(fd);
 	judge_file(w, "/tmp/stream");
 	if (xc_domain_resume(w->xc, w->victim, 1))
-		failed(w, errno, "resuming");
+		untried(w, errno, "resuming");
 }
 
 void page_walk(struct world *w)
@@ -137,10 +137,10 @@ void page_walk(struct world *w)
 	void *page;
 
 	if (!gfn)
-		return failed(w, errno, "its page tables lead nowhere");
+		return untried(w, errno, "its page tables lead nowhere");
 	page = map_page(w, w->victim, PROT_READ, gfn);
 	if (!page)
-		return failed(w, errno, "mapping gfn %#lx", gfn);
+		return untried(w, errno, "mapping gfn %#lx", gfn);
 	judge_secret(w, page, PAGE, "the page that its page tables name");
 }
 
@@ -150,9 +150,9 @@ void ballooned_out_read(struct world *w)
 	void *page = map_page(w, w->victim, PROT_READ, gfn);
 
 	if (!page)
-		return failed(w, errno, "mapping its page");
+		return untried(w, errno, "mapping its page");
 	if (xc_domain_decrease_reservation_exact(w->xc, w->victim, 1, 0, &gfn))
-		return failed(w, errno, "taking its page");
+		return untried(w, errno, "taking its page");
 	judge_secret(w, page, PAGE, "the page taken, by the mapping made before");
 }
 
@@ -165,21 +165,21 @@ void freed_page_search(struct world *w)
 
 	if (grow_limit(w, w->accomplice, PAGES + 1) ||
 	    xc_domain_decrease_reservation_exact(w->xc, w->victim, 1, 0, &gfn))
-		return failed(w, errno, "taking its page");
+		return untried(w, errno, "taking its page");
 	for (xen_pfn_t i = 0; i < PAGES; i++) {
 		void *page;
 
 		next = 0x100000 + i;
 		if (xc_domain_populate_physmap_exact(w->xc, w->accomplice, 1, 0, 0, &next))
-			return failed(w, errno, "populating page %lu", i);
+			return untried(w, errno, "populating page %lu", i);
 		page = map_page(w, w->accomplice, PROT_READ, 0x100000 + i);
 		if (!page)
-			return failed(w, errno, "mapping page %lu", i);
+			return untried(w, errno, "mapping page %lu", i);
 		if (has_secret(w, page, PAGE))
 			return succeeded(w, "the secret is in new page %lu of another guest", i);
 		unmap_page(w, page);
 	}
-	failed(w, 0, "not in the %d pages that were given out next", PAGES);
+	failed(w, "not in the %d pages that were given out next", PAGES);
 }
 
 /* Which pages a guest writes, and when: Xen's log for migration. */
@@ -191,21 +191,21 @@ void write_log(struct world *w)
 
 	dirty = xc_hypercall_buffer_alloc_pages(w->xc, dirty, 1);
 	if (!dirty)
-		return failed(w, errno, "a buffer");
+		return untried(w, errno, "a buffer");
 	if (xc_shadow_control(w->xc, w->victim, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0) <
 		    0 ||
 	    xc_logdirty_control(w->xc, w->victim, XEN_DOMCTL_SHADOW_OP_CLEAN,
 				HYPERCALL_BUFFER(dirty), RAM_PAGES, 0, NULL) < 0)
-		return failed(w, errno, "starting the log");
+		return untried(w, errno, "starting the log");
 	/* More than may have been on their way when the log began. */
 	if (world_watch(w, 6) != LIFE_INTACT)
-		return failed(w, 0, "the victim does not go on");
+		return untried(w, 0, "the victim does not go on");
 	if (xc_logdirty_control(w->xc, w->victim, XEN_DOMCTL_SHADOW_OP_CLEAN,
 				HYPERCALL_BUFFER(dirty), RAM_PAGES, 0, NULL) < 0)
-		return failed(w, errno, "reading the log");
+		return untried(w, errno, "reading the log");
 	if ((dirty[epoch / 64] >> epoch % 64 & 1) && !(dirty[quiet / 64] >> quiet % 64 & 1))
 		succeeded(w, "the log tells the page that was written from one that was not");
 	else
-		failed(w, 0, "the log does not tell which page was written");
+		failed(w, "the log does not tell which page was written");
 	xc_hypercall_buffer_free_pages(w->xc, dirty, 1);
 }

@@ -53,13 +53,13 @@ static void find(struct world *w, void (*note)(const HVM_SAVE_TYPE(CPU) * c, uin
 
 	for (int i = 0; i < TRIES; i++) {
 		if (!context_read(w, &cpu))
-			return failed(w, errno, "reading its registers");
+			return untried(w, errno, "reading its registers");
 		note(&cpu, words);
 		if (has_secret(w, words, sizeof(words)))
 			return succeeded(w, "the secret is in %s, at look %d", what, i + 1);
 		wait_ms(20);
 	}
-	failed(w, 0, "no word of the secret in %s, %d times", what, TRIES);
+	failed(w, "no word of the secret in %s, %d times", what, TRIES);
 }
 
 void registers_read(struct world *w)
@@ -116,11 +116,11 @@ static void find_printed(struct world *w, const char *format)
 	for (int i = 0; i < PRINTED; i++) {
 		has = printed(w, command, text);
 		if (has < 0)
-			return failed(w, 0, "%s fails", command);
+			return untried(w, 0, "%s fails", command);
 		if (has)
 			return succeeded(w, "%s prints the secret, at look %d", command, i + 1);
 	}
-	failed(w, 0, "%s prints no word of the secret, %d times", command, PRINTED);
+	failed(w, "%s prints no word of the secret, %d times", command, PRINTED);
 }
 
 void xenctx_read(struct world *w)
@@ -146,16 +146,16 @@ void registers_write(struct world *w)
 
 	for (int i = 0; i < TRIES; i++) {
 		if (xc_domain_pause(w->xc, w->victim) || !context_read(w, &cpu))
-			return failed(w, errno, "reading its registers");
+			return untried(w, errno, "reading its registers");
 		note_general(&cpu, words);
 		if (has_secret(w, words, sizeof(words)) || i == TRIES - 1) {
 			cpu.rbx = cpu.r8 = cpu.r12 = 0x6174746163b3d;
 			if (!context_write(w, 0, &cpu))
-				return failed(w, errno, "writing its registers");
+				return untried(w, errno, "writing its registers");
 			i = TRIES;
 		}
 		if (xc_domain_unpause(w->xc, w->victim))
-			return failed(w, errno, "unpause");
+			return untried(w, errno, "unpause");
 		wait_ms(20);
 	}
 	expect_sign(w, SIGN_GENERAL, "its general registers");
@@ -167,10 +167,10 @@ static void change(struct world *w, void (*edit)(HVM_SAVE_TYPE(CPU) * cpu), unsi
 	HVM_SAVE_TYPE(CPU) cpu;
 
 	if (xc_domain_pause(w->xc, w->victim) || !context_read(w, &cpu))
-		return failed(w, errno, "reading its registers");
+		return untried(w, errno, "reading its registers");
 	edit(&cpu);
 	if (!context_write(w, 0, &cpu) || xc_domain_unpause(w->xc, w->victim))
-		return failed(w, errno, "writing its registers");
+		return untried(w, errno, "writing its registers");
 	expect_sign(w, sign, what);
 }
 
@@ -210,7 +210,7 @@ void clock_back(struct world *w)
 void clock_emulated(struct world *w)
 {
 	if (xc_domain_set_tsc_info(w->xc, w->victim, 1, 1000, 0, 0))
-		return failed(w, errno, "having RDTSC emulated");
+		return untried(w, errno, "having RDTSC emulated");
 	expect_sign(w, SIGN_TIME, "its clock");
 }
 
@@ -220,10 +220,10 @@ void steer(struct world *w)
 	static vcpu_guest_context_any_t c;
 
 	if (xc_domain_pause(w->xc, w->victim) || xc_vcpu_getcontext(w->xc, w->victim, 0, &c))
-		return failed(w, errno, "reading its registers");
+		return untried(w, errno, "reading its registers");
 	c.x64.user_regs.rip = w->tell;
 	if (xc_vcpu_setcontext(w->xc, w->victim, 0, &c) || xc_domain_unpause(w->xc, w->victim))
-		return failed(w, errno, "writing its registers");
+		return untried(w, errno, "writing its registers");
 	expect_told(w);
 }
 
@@ -246,7 +246,7 @@ void processor_added(struct world *w)
 	HVM_SAVE_TYPE(CPU) cpu;
 
 	if (xc_domain_pause(w->xc, w->victim) || !context_read(w, &cpu))
-		return failed(w, errno, "reading its registers");
+		return untried(w, errno, "reading its registers");
 	cpu.cr0 = CR0_PAGING;
 	cpu.cr3 = w->root;
 	cpu.cr4 = CR4_PAE;
@@ -261,7 +261,7 @@ void processor_added(struct world *w)
 	cpu.rflags = 2;
 	cpu.rip = w->stray;
 	if (!context_write(w, 1, &cpu) || xc_domain_unpause(w->xc, w->victim))
-		return failed(w, errno, "starting a processor");
+		return untried(w, errno, "starting a processor");
 	expect_sign(w, SIGN_EVENT, "code that it does not call");
 }
 
@@ -272,14 +272,14 @@ void processor_reset(struct world *w)
 
 	if (xc_hvm_param_set(w->xc, w->victim, HVM_PARAM_ACPI_S_STATE, 3) ||
 	    xc_hvm_param_set(w->xc, w->victim, HVM_PARAM_ACPI_S_STATE, 0))
-		return failed(w, errno, "putting it to sleep");
+		return untried(w, errno, "putting it to sleep");
 	wait_ms(1000);
 	if (domain_stopped(w, w->victim))
-		return failed(w, 0, "the victim was stopped");
+		return failed(w, "the victim was stopped");
 	if (!context_read(w, &cpu))
-		return failed(w, errno, "reading its registers");
+		return untried(w, errno, "reading its registers");
 	if (cpu.cr0 & CR0_PE)
-		failed(w, 0, "it is where it was");
+		failed(w, "it is where it was");
 	else
 		succeeded(w, "it runs at %#x:%#lx", cpu.cs_sel, cpu.rip);
 }

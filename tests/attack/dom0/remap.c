@@ -27,14 +27,14 @@ void balloon_take(struct world *w)
 	xen_pfn_t gfn = data_gfn(w, 8);
 
 	if (xc_domain_decrease_reservation_exact(w->xc, w->victim, 1, 0, &gfn))
-		return failed(w, errno, "taking its page");
+		return untried(w, errno, "taking its page");
 	expect_change(w, data_page(w, 8));
 }
 
 void unmap_private(struct world *w)
 {
 	if (xc_domain_remove_from_physmap(w->xc, w->victim, data_gfn(w, 9)))
-		return failed(w, errno, "unmapping its page");
+		return untried(w, errno, "unmapping its page");
 	expect_change(w, data_page(w, 9));
 }
 
@@ -44,7 +44,7 @@ void populate_over(struct world *w)
 
 	if (grow_limit(w, w->victim, 1) ||
 	    xc_domain_populate_physmap_exact(w->xc, w->victim, 1, 0, 0, &gfn))
-		return failed(w, errno, "a new page over its own");
+		return untried(w, errno, "a new page over its own");
 	expect_change(w, data_page(w, 10));
 }
 
@@ -52,7 +52,7 @@ void swap_pages(struct world *w)
 {
 	if (xc_domain_pause(w->xc, w->victim) || swap(w, data_gfn(w, 11), data_gfn(w, 12)) ||
 	    xc_domain_unpause(w->xc, w->victim))
-		return failed(w, errno, "swapping its pages");
+		return untried(w, errno, "swapping its pages");
 	expect_change(w, data_page(w, 11));
 }
 
@@ -61,28 +61,28 @@ void swap_while_running(struct world *w)
 {
 	for (int i = 0; i < 100; i++)
 		if (swap(w, data_gfn(w, 13), data_gfn(w, 14)))
-			return failed(w, errno, "swapping its pages, time %d", i);
+			return untried(w, errno, "swapping its pages, time %d", i);
 	expect_change(w, data_page(w, 13));
 }
 
 void move_page(struct world *w)
 {
 	if (move(w, data_gfn(w, 15), data_gfn(w, 16)))
-		return failed(w, errno, "moving its page");
+		return untried(w, errno, "moving its page");
 	expect_change(w, data_page(w, 16));
 }
 
 void shared_info_over(struct world *w)
 {
 	if (xc_domain_add_to_physmap(w->xc, w->victim, XENMAPSPACE_shared_info, 0, data_gfn(w, 17)))
-		return failed(w, errno, "mapping shared_info");
+		return untried(w, errno, "mapping shared_info");
 	expect_change(w, data_page(w, 17));
 }
 
 void grant_frame_over(struct world *w)
 {
 	if (xc_domain_add_to_physmap(w->xc, w->victim, XENMAPSPACE_grant_table, 0, data_gfn(w, 18)))
-		return failed(w, errno, "mapping the grant table");
+		return untried(w, errno, "mapping the grant table");
 	expect_change(w, data_page(w, 18));
 }
 
@@ -118,19 +118,19 @@ void host_frame_over(struct world *w)
 	size_t n = page ? frames_of(w, pfn, frames, 2) : 0;
 
 	if (n != 1)
-		return failed(w, 0, "finding a frame of dom0's own (%zu)", n);
+		return untried(w, 0, "finding a frame of dom0's own (%zu)", n);
 	memset(page, 0x33, PAGE);
 	if (xc_domain_iomem_permission(w->xc, w->victim, frames[0], 1, 1) ||
 	    xc_domain_memory_mapping(w->xc, w->victim, data_gfn(w, 20), frames[0], 1,
 				     DPCI_ADD_MAPPING))
-		return failed(w, errno, "mapping a frame of dom0");
+		return untried(w, errno, "mapping a frame of dom0");
 	expect_change(w, data_page(w, 20));
 }
 
 void declare_mmio(struct world *w)
 {
 	if (xendevicemodel_set_mem_type(w->model, w->victim, HVMMEM_mmio_dm, data_gfn(w, 21), 1))
-		return failed(w, errno, "changing the page's type");
+		return untried(w, errno, "changing the page's type");
 	expect_change(w, data_page(w, 21));
 }
 
@@ -138,6 +138,6 @@ void declare_mmio(struct world *w)
 void declare_read_only(struct world *w)
 {
 	if (xendevicemodel_set_mem_type(w->model, w->victim, HVMMEM_ram_ro, w->epoch / PAGE, 1))
-		return failed(w, errno, "changing the page's type");
+		return untried(w, errno, "changing the page's type");
 	expect_change(w, w->epoch);
 }

@@ -111,7 +111,7 @@ void foreign_search(struct world *w)
 	if (search_domain(w, &t, w->victim))
 		return succeeded(w, "the secret is in page %lu of those that can be mapped",
 				 t.pages);
-	failed(w, 0, "not in any of %lu pages", t.pages);
+	failed(w, "not in any of %lu pages", t.pages);
 }
 
 void search_all(struct world *w)
@@ -122,17 +122,17 @@ void search_all(struct world *w)
 	uint64_t own;
 
 	if (count < 1)
-		return failed(w, errno, "no list of guests");
+		return untried(w, errno, "no list of guests");
 	search_dom0(w, &t);
 	own = t.pages;
 	for (int i = 0; i < count && !t.what; i++)
 		if (!search_domain(w, &t, domains[i].domid))
 			search_grants(w, &t, domains[i].domid);
 	if (own < 100u * 256)
-		failed(w, 0, "only %lu MiB of dom0's memory can be read", own / 256);
+		untried(w, 0, "only %lu MiB of dom0's memory can be read", own / 256);
 	else if (t.what)
 		succeeded(w, "the secret is in %s", t.what);
 	else
-		failed(w, 0, "not in %lu MiB of dom0 and %lu pages of guests", own / 256,
+		failed(w, "not in %lu MiB of dom0 and %lu pages of guests", own / 256,
 		       t.pages - own);
 }

@@ -253,8 +253,7 @@ static bool changed_at(struct world *w, uint64_t address)
 		if (life == LIFE_CHANGED && strstr(w->bad, at))
 			return true;
 		if (life == LIFE_STOPPED || life == LIFE_SILENT) {
-			failed(w, 0, "the victim %s",
-			       life == LIFE_STOPPED ? "was stopped" : "hangs");
+			failed(w, "the victim %s", life == LIFE_STOPPED ? "was stopped" : "hangs");
 			return false;
 		}
 	}
@@ -266,7 +265,7 @@ void expect_change(struct world *w, uint64_t gpa)
 	if (changed_at(w, gpa))
 		succeeded(w, "the victim's page at %#llx changed", (unsigned long long)gpa);
 	else if (!w->text[0])
-		failed(w, 0, "the victim's page is as it was");
+		failed(w, "the victim's page is as it was");
 }
 
 void expect_sign(struct world *w, unsigned int sign, const char *what)
@@ -274,7 +273,7 @@ void expect_sign(struct world *w, unsigned int sign, const char *what)
 	if (changed_at(w, VICTIM_SIGN(sign)))
 		succeeded(w, "the victim noticed %s", what);
 	else if (!w->text[0])
-		failed(w, 0, "the victim noticed nothing of %s", what);
+		failed(w, "the victim noticed nothing of %s", what);
 }
 
 static bool says_secret(struct world *w, const char *line)
@@ -297,13 +296,13 @@ void expect_told(struct world *w)
 	for (int lines = 0; lines < 4 * BEATS; lines++) {
 		line = console_line(w, &w->victim_says, w->victim);
 		if (!line)
-			return failed(w, 0, "the victim %s",
+			return failed(w, "the victim %s",
 				      domain_stopped(w, w->victim) ? "was stopped" : "hangs");
 		if (!strncmp(line, said, sizeof(said) - 1) &&
 		    says_secret(w, line + sizeof(said) - 1))
 			return succeeded(w, "the victim ran the code and told its secret");
 	}
-	failed(w, 0, "the victim tells no secret");
+	failed(w, "the victim tells no secret");
 }
 
 uint64_t data_page(const struct world *w, unsigned int n)
@@ -318,27 +317,41 @@ xen_pfn_t data_gfn(const struct world *w, unsigned int n)
 
 /* --- the outcome -------------------------------------------------------------------------- */
 
+static void outcome(struct world *w, const char *verdict, const char *format, va_list args)
+{
+	w->verdict = verdict;
+	(void)vsnprintf(w->text, sizeof(w->text), format, args);
+}
+
 void succeeded(struct world *w, const char *format, ...)
 {
 	va_list args;
 
-	w->succeeded = true;
 	va_start(args, format);
-	(void)vsnprintf(w->text, sizeof(w->text), format, args);
+	outcome(w, "succeeded", format, args);
 	va_end(args);
 }
 
-void failed(struct world *w, int err, const char *format, ...)
+void failed(struct world *w, const char *format, ...)
 {
-	char text[400];
 	va_list args;
 
-	w->succeeded = false;
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	outcome(w, "failed", format, args);
 	va_end(args);
-	(void)snprintf(w->text, sizeof(w->text), "%s%s%s", text, err ? ": " : "",
-		       err ? strerror(err) : "");
+}
+
+void untried(struct world *w, int err, const char *format, ...)
+{
+	size_t length;
+	va_list args;
+
+	va_start(args, format);
+	outcome(w, "untried", format, args);
+	va_end(args);
+	length = strlen(w->text);
+	if (err)
+		(void)snprintf(w->text + length, sizeof(w->text) - length, ": %s", strerror(err));
 }
 
 /* --- memory ------------------------------------------------------------------------------- */
@@ -380,7 +393,7 @@ void judge_secret(struct world *w, const void *memory, size_t size, const char *
 	if (has_secret(w, memory, size))
 		succeeded(w, "the secret is in %s", where);
 	else
-		failed(w, 0, "no byte of the secret in %s", where);
+		failed(w, "no byte of the secret in %s", where);
 }
 
 int grow_limit(struct world *w, uint32_t domain, unsigned int pages)

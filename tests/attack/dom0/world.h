@@ -49,7 +49,7 @@ struct world {
 	uint64_t secret, va, data, epoch, hook, tell, stray, root;
 
 	/* The outcome. */
-	bool succeeded;
+	const char *verdict; /* "succeeded", "failed" or "untried" */
 	char text[512];
 };
 
@@ -58,9 +58,13 @@ void world_open(struct world *w, uint32_t victim, uint64_t seed, uint32_t accomp
 /* Starts the victim and waits until it has been intact for a beat. Exits if it does not come up. */
 void world_start(struct world *w);
 
-/* The outcome of the attack, as printf(); "failed" adds what errno says where err is not 0. */
+/*
+ * The outcome of the attack, as printf(). untried: something that the attack needs did not work, and nobody
+ * knows whether that is the monitor's doing; adds what errno says where err is not 0.
+ */
 void succeeded(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void failed(struct world *w, int err, const char *format, ...)
+void failed(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void untried(struct world *w, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The next whole line of a console, or NULL if the domain stops, or says nothing for a minute. */

@@ -16,7 +16,7 @@ void foreign_write(struct world *w)
 	uint64_t *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, data_gfn(w, 3));
 
 	if (!page)
-		return failed(w, errno, "mapping its page");
+		return untried(w, errno, "mapping its page");
 	page[100] = 0x6174746163b3d;
 	unmap_page(w, page);
 	expect_change(w, data_page(w, 3));
@@ -27,7 +27,7 @@ void old_mapping_write(struct world *w)
 	char *page = map_page(w, w->victim, PROT_READ | PROT_WRITE, VICTIM_MEMORY / PAGE + 5);
 
 	if (!page)
-		return failed(w, errno, "mapping it before its start");
+		return untried(w, errno, "mapping it before its start");
 	world_start(w);
 	memset(page, 0x5a, 64); /* data page 4, behind the secret's page */
 	expect_change(w, data_page(w, 4));
@@ -41,7 +41,7 @@ void code_write(struct world *w)
 	uint8_t jump[8] = {0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90};
 
 	if (!page)
-		return failed(w, errno, "mapping its code");
+		return untried(w, errno, "mapping its code");
 	memcpy(jump + 1, &distance, sizeof(distance));
 	*(volatile uint64_t *)(page + w->hook % PAGE) = *(uint64_t *)jump;
 	expect_told(w);
@@ -66,14 +66,14 @@ void page_table_write(struct world *w)
 	uint64_t *entries = NULL;
 
 	if (!table)
-		return failed(w, errno, "its CR3");
+		return untried(w, errno, "its CR3");
 	for (int shift = 39; shift >= 12; shift -= 9) {
 		entries = map_page(w, w->victim, PROT_READ | PROT_WRITE, table / PAGE);
 		if (!entries)
-			return failed(w, errno, "mapping its table at %#lx", table);
+			return untried(w, errno, "mapping its table at %#lx", table);
 		entries += va >> shift & 511;
 		if (!(*entries & 1))
-			return failed(w, 0, "its page table reads as not present at level %d",
+			return failed(w, "its page table reads as not present at level %d",
 				      (shift - 3) / 9);
 		table = *entries & 0xffffffffff000;
 	}
@@ -108,11 +108,11 @@ void replay_page(struct world *w)
 	char copy[PAGE];
 
 	if (!copy_from(w, w->epoch / PAGE, copy))
-		return failed(w, errno, "reading its page");
+		return untried(w, errno, "reading its page");
 	if (world_watch(w, 2) != LIFE_INTACT)
-		return failed(w, 0, "the victim does not go on");
+		return untried(w, 0, "the victim does not go on");
 	if (!copy_to(w, w->epoch / PAGE, copy))
-		return failed(w, errno, "writing its page");
+		return untried(w, errno, "writing its page");
 	expect_change(w, w->epoch);
 }
 
@@ -122,7 +122,7 @@ void copy_page(struct world *w)
 	char copy[PAGE];
 
 	if (!copy_from(w, data_gfn(w, 1), copy) || !copy_to(w, data_gfn(w, 2), copy))
-		return failed(w, errno, "mapping its pages");
+		return untried(w, errno, "mapping its pages");
 	expect_change(w, data_page(w, 2));
 }
 
@@ -144,7 +144,7 @@ void balloon_replace(struct world *w)
 
 	memset(content, 0x77, sizeof(content));
 	if (!replace(w, data_gfn(w, 7), content))
-		return failed(w, errno, "ballooning its page out and in");
+		return untried(w, errno, "ballooning its page out and in");
 	expect_change(w, data_page(w, 7));
 }
 
@@ -153,10 +153,10 @@ void balloon_replay(struct world *w)
 	char copy[PAGE];
 
 	if (!copy_from(w, w->epoch / PAGE, copy))
-		return failed(w, errno, "reading its page");
+		return untried(w, errno, "reading its page");
 	if (world_watch(w, 2) != LIFE_INTACT)
-		return failed(w, 0, "the victim does not go on");
+		return untried(w, 0, "the victim does not go on");
 	if (!replace(w, w->epoch / PAGE, copy))
-		return failed(w, errno, "ballooning its page out and in");
+		return untried(w, errno, "ballooning its page out and in");
 	expect_change(w, w->epoch);
 }
