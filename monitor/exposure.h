@@ -8,7 +8,8 @@
  * whether interrupts are held off for an instruction. RIP is shown as 0, and the next instruction as
  * its length. RSP, CR2, CR3, segments, descriptor tables, debug registers, the MSRs of system calls, and
  * x87, SSE and AVX state are never shown, but by EMULATED, which shows what an emulator of the
- * instruction needs: general registers, RIP, RFLAGS, CR3 and the segments' bases and limits.
+ * instruction needs: general registers, RIP, RFLAGS, CR3 and the segments' bases and limits; and CR3 by
+ * HYPERCALL, for the structures that a call names.
  */
 #ifndef MONITOR_EXPOSURE_H
 #define MONITOR_EXPOSURE_H
