@@ -106,4 +106,8 @@ ATTACKS = {
 # The emulator with VMX is slow: `make test` makes these there, `make attack HW=vmx` all but the slow.
 TESTED_ON_VMX = ("foreign-read", "page-walk", "grant-forged-read", "two-guests-read", "foreign-write",
                  "old-mapping-write", "replay-page", "balloon-replace", "unmap-page", "swap-pages",
-                 "host-frame-over", "declare-mmio")
+                 "host-frame-over", "declare-mmio", "registers-read", "registers-write", "system-read",
+                 "vectors-write", "steer", "clock-back", "processor-added", "inject-page-fault",
+                 "inject-machine-check", "message-system-call", "trigger-nmi")
+# The victim ends on the bare machine there, too: they prove nothing.
+UNSHOWN_ON_VMX = ("processor-reset", "inject-system-call")
