@@ -16,6 +16,8 @@ TAKEN = ("stopped: L1 has taken a page away that it needs, or not populated it",
 NEVER = ("never launched",)
 REGISTERS = ("stopped: L1 changed registers that the instruction does not write",)
 EVENT = ("stopped: L1 injected an event that the guest does not expect",)
+# It was measured, and L1 got to know no more of it than that.
+ENTRY = ("stopped: an entry was broken off after its registers were loaded",)
 TORN_DOWN = ("torn down",)
 ROUNDS = ("none",)  # a new victim in each
 
@@ -154,7 +156,7 @@ ATTACKS = {
     "host-save-in-victim": Attack("VMRUN keeps L1's state in its page", GOES_ON, hw=("svm",)),
     "load-from-victim": Attack("VMLOAD registers from its page", GOES_ON, hw=("svm",)),
     "virtual-apic-in-victim": Attack("its page is a virtual APIC", GOES_ON, hw=("vmx",)),
-    "apic-access-in-victim": Attack("its page is the APIC, which L1 answers for", GOES_ON, hw=("vmx",)),
+    "apic-access-in-victim": Attack("its page is the APIC, which L1 answers for", ENTRY, hw=("vmx",)),
     # dma.c: QEMU's device, and an IOMMU; Bochs has neither.
     "dma-read": Attack("a device reads its secret", GOES_ON, hw=("svm",)),
     "dma-write": Attack("a device writes to a page", GOES_ON, hw=("svm",)),

@@ -202,8 +202,7 @@ static void apic_access_in_victim(void)
 	put(&v->g, C_APIC_ACCESS, (uint64_t)page);
 	if (!vm_launch(v)) {
 		failed("it is not entered");
-		clear_bits(&v->g, C_PROC2, PROC2_APIC_ACCESS);
-		CHECK(vm_launch(v), "not launched: exit 0x%x", v->exit);
+		return;
 	}
 	victim_start(v);
 	vm_tell(v, VICTIM_LOAD, GUEST_MORE, 0);
