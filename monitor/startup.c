@@ -97,7 +97,7 @@ void startup_first(struct guest_vcpu *v, unsigned int vcpus)
 	struct startup *s = &v->guest->protection.startup;
 
 	s->ids = vcpus < STARTUP_IDS / ID_STEP ? ID_STEP * vcpus : STARTUP_IDS;
-	bind(v, 0);
+	(void)bind(v, 0); /* nobody has an id yet */
 }
 
 /* Whether that id was to start there, which counts once. */
