@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a guest on AMD takes no NMI: from one that L1 injects to behind the IRET that ends its handler. */
+#define MONITOR_LIB_H /* libc has what it declares */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exits of an isolated guest that L1 has no part in. */
+#define MONITOR_LIB_H /* libc has what it declares */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
