@@ -342,8 +342,8 @@ void hw_guest_takes(struct cpu *cpu, const struct injection *event)
 	} else if (event->vector == VECTOR_PF) {
 		s->cr2 = cpu->hw->offer_cr2;
 	} else if (event->vector == VECTOR_DB && d->exposure.row != EXPOSURE_EXCEPTION) {
-		s->dr6 |=
-			DR6_BS; /* a #DB that came out has left its cause there (APM vol. 2, 15.12.2) */
+		/* One that came out has left its cause there (APM vol. 2, 15.12.2). */
+		s->dr6 |= DR6_BS;
 	}
 }
 

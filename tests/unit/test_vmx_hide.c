@@ -264,6 +264,7 @@ static void entries(void **state)
 		set(VMCS_ENTRY_EVENT, 0x80000041);
 		hw_guest_entry(&cpu, &e);
 		assert_int_equal(e.shadow, (blocked & 3) != 0);
+		assert_int_equal(e.nmi_masked, (blocked & 8) != 0);
 		assert_int_equal(e.event.type, INJECTION_INTERRUPT);
 		assert_int_equal(e.event.vector, 0x41);
 		assert_int_equal(e.idt_base, guests(F_GUEST_IDTR_BASE));
@@ -273,6 +274,26 @@ static void entries(void **state)
 		set(VMCS_ENTRY_EVENT, 0x80000001 | type << 8);
 		hw_guest_entry(&cpu, &e);
 		assert_int_equal(e.event.type, INJECTION_SOFTWARE);
+	}
+}
+
+/* By the monitor itself; what L1 is told of is read back as it was. */
+static void delivered(void **state)
+{
+	const struct injection events[] = {{INJECTION_INTERRUPT, 0x41, false, 0},
+					   {INJECTION_NMI, VECTOR_NMI, false, 0},
+					   {INJECTION_EXCEPTION, VECTOR_PF, true, 6}};
+	const uint32_t as[] = {0x80000041, 0x80000202, 0x80000b0e};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(events); i++) {
+		struct hw_entry e;
+
+		start();
+		hw_guest_deliver(&cpu, &events[i]);
+		assert_int_equal(in_l2(VMCS_ENTRY_EVENT), as[i]);
+		assert_int_equal(in_l2(VMCS_ENTRY_ERROR_CODE), events[i].error);
+		hw_guest_entry(&cpu, &e);
+		assert_true(injection_same(&e.event, &events[i]));
 	}
 }
 
@@ -289,6 +310,7 @@ int main(void)
 		cmocka_unit_test(single_steps),
 		cmocka_unit_test(exceptions_of_l1),
 		cmocka_unit_test(entries),
+		cmocka_unit_test(delivered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
