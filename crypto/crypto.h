@@ -18,6 +18,7 @@
 /* Negative, with Linux's numbers, as everywhere below Xen. */
 enum crypto_error {
 	CRYPTO_ERR_SOURCE = -5, /* no random source, or it is dry, or failed its health test */
+	CRYPTO_ERR_KEY = -22,   /* a key, or a point, that must not be used */
 	CRYPTO_ERR_CPU = -38,   /* the CPU lacks an instruction that is needed */
 	CRYPTO_ERR_TAG = -74,   /* not what was sealed under this key, nonce and associated data */
 	CRYPTO_ERR_TEST = -80,  /* a known answer did not come out */

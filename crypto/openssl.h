@@ -32,6 +32,16 @@ void aesni_encrypt(const unsigned char *in, unsigned char *out, const AES_KEY *k
 void aesni_ctr32_encrypt_blocks(const unsigned char *in, unsigned char *out, size_t blocks,
 				const void *key, const unsigned char *ivec);
 
+int aesni_set_decrypt_key(const unsigned char *user_key, int bits, AES_KEY *key);
+/* One data unit of len bytes, a multiple of 16 here; iv is its number, which key2 makes a tweak of. */
+void aesni_xts_encrypt(const unsigned char *in, unsigned char *out, size_t len, const AES_KEY *key1,
+		       const AES_KEY *key2, const unsigned char iv[16]);
+void aesni_xts_decrypt(const unsigned char *in, unsigned char *out, size_t len, const AES_KEY *key1,
+		       const AES_KEY *key2, const unsigned char iv[16]);
+
+/* sha256-x86_64.o: the compression function, over blocks of 64 bytes anywhere. */
+void sha256_block_data_order(uint32_t state[8], const void *in, size_t blocks);
+
 /* What the objects look at to choose their code: CPUID 1 EDX, 1 ECX, 7 EBX, 7 ECX. */
 extern uint32_t OPENSSL_ia32cap_P[4] __attribute__((visibility("hidden")));
 
