@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The objects that are taken out of OpenSSL's and BearSSL's static libraries as Debian builds them, each
 # by its name, so that nothing else comes along: CRYPTO_THIRD, for the images and for hosted programs.
-#   OpenSSL (Apache-2.0): AES-NI, GHASH with PCLMULQDQ, the GCM mode, SHA-256, wiping and comparing
-#   BearSSL (MIT): HMAC_DRBG with its HMAC and SHA-256
+#   OpenSSL (Apache-2.0): AES-NI (and XTS by it), GHASH with PCLMULQDQ, the GCM mode, SHA-256, wiping and
+#     comparing
+#   BearSSL (MIT): HMAC_DRBG with its HMAC and SHA-256, X25519
 DEPS += libssl-dev libbearssl-dev
 $(B)/deps.mk: crypto/build.mk
 
 CRYPTO_OPENSSL := aesni-x86_64 ghash-x86_64 gcm128 sha256 sha256-x86_64 x86_64cpuid
-CRYPTO_BEARSSL := hmac_drbg hmac sha2small enc32be dec32be
+CRYPTO_BEARSSL := hmac_drbg hmac sha2small enc32be dec32be ec_c25519_m31 ccopy
 LIBCRYPTO := $(shell $(CC) -print-file-name=libcrypto.a)
 LIBBEARSSL := $(shell $(CC) -print-file-name=libbearssl.a)
 

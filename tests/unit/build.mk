@@ -80,7 +80,7 @@ $(EPT_TOO): $(B)/unit/%_ept: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone
 # Against OpenSSL's shared library, which must not find the archive's objects instead of its own.
-$(addprefix $(B)/unit/test_crypto_,hkdf hmac seal sha256 xts): UNIT_LIBS := -Wl,--exclude-libs,ALL -lcrypto
+$(addprefix $(B)/unit/test_crypto_,hkdf hmac seal sha256 x25519 xts): UNIT_LIBS := -Wl,--exclude-libs,ALL -lcrypto
 CRYPTO_FAULTS := sha256_block_data_order aesni_encrypt aesni_set_encrypt_key \
 	aesni_ctr32_encrypt_blocks gcm_init_clmul gcm_ghash_clmul CRYPTO_gcm128_setiv \
 	CRYPTO_gcm128_tag CRYPTO_gcm128_finish br_hmac_drbg_init br_hmac_drbg_generate \

@@ -41,8 +41,7 @@ static void evp_hkdf(const uint8_t *salt, size_t salt_len, const uint8_t *ikm, s
 	assert_int_equal(EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256()), 1);
 	assert_int_equal(EVP_PKEY_CTX_set1_hkdf_salt(ctx, salt, (int)salt_len), 1);
 	assert_int_equal(EVP_PKEY_CTX_set1_hkdf_key(ctx, ikm, (int)ikm_len), 1);
-	assert_int_equal(EVP_PKEY_CTX_add1_hkdf_info(ctx, (const uint8_t *)info,
-						     (int)strlen(info)),
+	assert_int_equal(EVP_PKEY_CTX_add1_hkdf_info(ctx, (const uint8_t *)info, (int)strlen(info)),
 			 1);
 	assert_int_equal(EVP_PKEY_derive(ctx, want, &len), 1);
 	EVP_PKEY_CTX_free(ctx);
