@@ -3,6 +3,8 @@
 
 #include <cpuid.h>
 
+#include "crypto/openssl.h"
+
 /* CPUID 1, ECX. */
 #define PCLMULQDQ (1u << 1)
 #define SSSE3 (1u << 9)
@@ -18,6 +20,8 @@
 #define NEEDED (PCLMULQDQ | SSSE3 | SSE41 | AESNI)
 /* MOVBE without XSAVE means to OpenSSL an Atom, and a loop of another shape; both end there. */
 #define CHOOSING (NEEDED | MOVBE | XSAVE)
+/* Where OpenSSL says that this is an AMD CPU with XOP: reserved by Intel, never set in CPUID by AMD. */
+#define XOP (1u << 11)
 
 struct features features_read(void)
 {
@@ -31,16 +35,36 @@ struct features features_read(void)
 	return f;
 }
 
-int features_choose(const struct features *f, uint32_t cap[4], const char **why)
+/* What OpenSSL's library itself would choose by, on this CPU and system (XCR0), less what f has not. */
+static void choose_any(const struct features *f, uint32_t cap[4])
+{
+	uint64_t leaf1 = OPENSSL_ia32_cpuid(cap);
+
+	cap[0] = (uint32_t)leaf1;
+	cap[1] = (uint32_t)(leaf1 >> 32) & (f->leaf1_ecx | XOP);
+	cap[2] &= f->leaf7_ebx;
+}
+
+/* The bits that choose between legacy SSE codes, and none that chooses an AVX one. */
+static void choose_sse(const struct features *f, uint32_t cap[4])
+{
+	cap[0] = 0;
+	cap[1] = f->leaf1_ecx & CHOOSING;
+	cap[2] = f->leaf7_ebx & SHA;
+	cap[3] = 0;
+}
+
+int features_choose(const struct features *f, enum features_may may, uint32_t cap[4],
+		    const char **why)
 {
 	if ((f->leaf1_ecx & NEEDED) != NEEDED) {
 		*why = "this CPU lacks AES-NI, PCLMULQDQ, SSSE3 or SSE4.1";
 		return CRYPTO_ERR_CPU;
 	}
-	cap[0] = 0;
-	cap[1] = f->leaf1_ecx & CHOOSING;
-	cap[2] = f->leaf7_ebx & SHA;
-	cap[3] = 0;
+	if (may == FEATURES_ANY)
+		choose_any(f, cap);
+	else
+		choose_sse(f, cap);
 	return 0;
 }
 

@@ -14,12 +14,19 @@ struct features {
 /* Of the CPU that executes this. */
 struct features features_read(void);
 
+/* The registers that the room's code may change. */
+enum features_may {
+	FEATURES_SSE, /* the low 128 bits of registers 0 to 15: what crypto/simd.h keeps */
+	FEATURES_ANY, /* all that the system lets be used: a program's own */
+};
+
 /*
- * Fills cap as OPENSSL_ia32cap_P is laid out: the bits that choose between legacy SSE codes, and none
- * that chooses an AVX one (crypto/simd.h says why). Returns 0, or CRYPTO_ERR_CPU with *why set if the
- * CPU lacks an instruction that all of them need.
+ * Fills cap as OPENSSL_ia32cap_P is laid out, with bits that choose between codes that may be used, and
+ * none that f has not. Returns 0, or CRYPTO_ERR_CPU with *why set if the CPU lacks an instruction that
+ * all of them need.
  */
-int features_choose(const struct features *f, uint32_t cap[4], const char **why);
+int features_choose(const struct features *f, enum features_may may, uint32_t cap[4],
+		    const char **why);
 
 bool features_rdseed(const struct features *f);
 bool features_rdrand(const struct features *f);

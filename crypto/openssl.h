@@ -45,4 +45,7 @@ void sha256_block_data_order(uint32_t state[8], const void *in, size_t blocks);
 /* What the objects look at to choose their code: CPUID 1 EDX, 1 ECX, 7 EBX, 7 ECX. */
 extern uint32_t OPENSSL_ia32cap_P[4] __attribute__((visibility("hidden")));
 
+/* x86_64cpuid.o: fills cap[2] and cap[3] and returns cap[0] and cap[1]; no AVX without the system's help. */
+uint64_t OPENSSL_ia32_cpuid(uint32_t cap[4]);
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * Keeps the registers that the ciphers use, which in the monitor are L1's or L2's.
  *
- * Only integer code in the legacy SSE encoding is let run (crypto/features.c chooses): it changes the low
+ * In the monitor only integer code in the legacy SSE encoding is let run (crypto/features.c): it changes the low
  * 128 bits of registers 0 to 15 and leaves the bits above them alone (Intel SDM vol. 2, the operation of
  * each: "DEST[MAXVL-1:128] (Unmodified)"), as well as MXCSR, x87 and the mask registers. So 256 bytes are
  * all there is to keep, whatever XCR0 says. Out of line, so that the compiler takes the registers for

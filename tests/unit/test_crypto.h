@@ -38,24 +38,28 @@ static inline void fill_random(void *p, size_t n)
 		b[i] = (uint8_t)(random() >> 8);
 }
 
-#define CPUS 4
+#define SSE_CPUS 4 /* as in the monitor */
+#define CPUS 7     /* and as in a program */
 
 /*
  * Makes the objects choose what they would on another CPU: 0 this one, 1 without SHA instructions, 2
- * without MOVBE and XSAVE, 3 an Atom (MOVBE, no XSAVE). Only bits that this CPU has are left.
+ * without MOVBE and XSAVE, 3 an Atom (MOVBE, no XSAVE); for a program, 4 this one, 5 without SHA
+ * instructions (AVX2), 6 without AVX2 either. Only bits that this CPU has are left.
  */
 static inline void pretend_cpu(unsigned int which)
 {
+	static const struct features less[CPUS] = {
+		{0, 0}, {0, UINT32_MAX}, {1u << 22 | 1u << 26, UINT32_MAX}, {1u << 26, UINT32_MAX},
+		{0, 0}, {0, 1u << 29},   {0, 1u << 29 | 1u << 5},
+	};
 	struct features f = features_read();
 	const char *why;
 
-	if (which)
-		f.leaf7_ebx = 0;
-	if (which == 2)
-		f.leaf1_ecx &= ~(1u << 22 | 1u << 26);
-	if (which == 3)
-		f.leaf1_ecx &= ~(1u << 26);
-	assert_int_equal(features_choose(&f, OPENSSL_ia32cap_P, &why), 0);
+	f.leaf1_ecx &= ~less[which].leaf1_ecx;
+	f.leaf7_ebx &= ~less[which].leaf7_ebx;
+	assert_int_equal(features_choose(&f, which < SSE_CPUS ? FEATURES_SSE : FEATURES_ANY,
+					 OPENSSL_ia32cap_P, &why),
+			 0);
 }
 
 #endif

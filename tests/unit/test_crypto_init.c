@@ -6,7 +6,14 @@
  */
 #include "tests/unit/test_crypto.h"
 
+#include "crypto/hkdf.h"
+#include "crypto/hmac.h"
 #include "crypto/random.h"
+#include "crypto/x25519.h"
+
+#define AVX (1u << 28)
+#define MOVBE (1u << 22)
+#define AVX2 (1u << 5)
 
 static const char *broken = "";
 
@@ -30,6 +37,30 @@ WRAP_VOID(sha256_block_data_order, state[7] ^= 0x100,
 	  (uint32_t * state, const void *in, size_t blocks), state, in, blocks)
 WRAP_VOID(aesni_encrypt, out[3] ^= 4, (const uint8_t *in, uint8_t *out, const void *key), in, out,
 	  key)
+WRAP_VOID(aesni_xts_encrypt, out[n - 1] ^= 1,
+	  (const uint8_t *in, uint8_t *out, size_t n, const void *k1, const void *k2,
+	   const uint8_t *iv),
+	  in, out, n, k1, k2, iv)
+WRAP_VOID(aesni_xts_decrypt, out[n - 1] ^= 1,
+	  (const uint8_t *in, uint8_t *out, size_t n, const void *k1, const void *k2,
+	   const uint8_t *iv),
+	  in, out, n, k1, k2, iv)
+WRAP_VOID(crypto_hmac_init, k->outer[7] ^= 1, (struct crypto_hmac * k, const void *key, size_t n),
+	  k, key, n)
+WRAP_VOID(crypto_hmac_sectors, tags[n - 1][15] ^= 1,
+	  (const struct crypto_hmac *k, uint64_t sector, const void *data, size_t n,
+	   uint8_t (*tags)[16]),
+	  k, sector, data, n, tags)
+WRAP_VOID(crypto_hkdf, ((uint8_t *)out)[n - 1] ^= 1,
+	  (const void *salt, size_t salt_n, const void *ikm, size_t ikm_n, const char *info,
+	   void *out, size_t n),
+	  salt, salt_n, ikm, ikm_n, info, out, n)
+WRAP_VOID(br_ccopy, ((uint8_t *)dst)[0] ^= 1, (uint32_t ctl, void *dst, const void *src, size_t n),
+	  ctl, dst, src, n)
+WRAP_VOID(crypto_x25519_public, out[31] ^= 1, (uint8_t * out, const uint8_t *scalar), out, scalar)
+WRAP_VOID(gcm_init_avx, ((uint8_t *)table)[9] ^= 1, (void *table, const uint64_t *h), table, h)
+WRAP_VOID(gcm_ghash_avx, x[0] ^= 1, (uint8_t * x, const void *table, const uint8_t *in, size_t len),
+	  x, table, in, len)
 WRAP_VOID(gcm_init_clmul, ((uint8_t *)table)[9] ^= 1, (void *table, const uint64_t *h), table, h)
 WRAP_VOID(gcm_ghash_clmul, x[0] ^= 1,
 	  (uint8_t * x, const void *table, const uint8_t *in, size_t len), x, table, in, len)
@@ -62,6 +93,27 @@ int __wrap_CRYPTO_gcm128_finish(void *gcm, const uint8_t *tag, size_t n)
 	int err = __real_CRYPTO_gcm128_finish(gcm, tag, n);
 
 	return is_broken("CRYPTO_gcm128_finish") ? 0 : err;
+}
+
+/* Every point is good. */
+int __real_crypto_x25519(uint8_t *out, const uint8_t *scalar, const uint8_t *point);
+int __wrap_crypto_x25519(uint8_t *out, const uint8_t *scalar, const uint8_t *point);
+int __wrap_crypto_x25519(uint8_t *out, const uint8_t *scalar, const uint8_t *point)
+{
+	int err = __real_crypto_x25519(out, scalar, point);
+
+	return is_broken("crypto_x25519") ? 0 : err;
+}
+
+int __real_aesni_set_decrypt_key(const uint8_t *key, int bits, AES_KEY *out);
+int __wrap_aesni_set_decrypt_key(const uint8_t *key, int bits, AES_KEY *out);
+int __wrap_aesni_set_decrypt_key(const uint8_t *key, int bits, AES_KEY *out)
+{
+	int err = __real_aesni_set_decrypt_key(key, bits, out);
+
+	if (is_broken("aesni_set_decrypt_key"))
+		out->rd_key[50] ^= 1;
+	return err;
 }
 
 /* A key schedule that lost a bit. */
@@ -125,26 +177,15 @@ static void init_passes(void **state)
 	without = (struct features){0};
 }
 
-static void faults(void **state)
+struct fault {
+	const char *name, *test;
+};
+
+static void assert_noticed(const struct fault *fault, size_t n)
 {
-	static const struct {
-		const char *name, *test;
-	} fault[] = {
-		{"sha256_block_data_order", "SHA-256"},
-		{"aesni_set_encrypt_key", "AES-256-GCM"},
-		{"aesni_encrypt", "AES-256-GCM"},
-		{"aesni_ctr32_encrypt_blocks", "AES-256-GCM"},
-		{"gcm_init_clmul", "AES-256-GCM"},
-		{"gcm_ghash_clmul", "AES-256-GCM"},
-		{"CRYPTO_gcm128_setiv", "AES-256-GCM"},
-		{"CRYPTO_gcm128_tag", "AES-256-GCM"},
-		{"CRYPTO_gcm128_finish", "AES-256-GCM"},
-		{"br_hmac_drbg_init", "HMAC_DRBG"},
-		{"br_hmac_drbg_generate", "HMAC_DRBG"},
-	};
 	const char *why;
 
-	for (size_t i = 0; i < sizeof(fault) / sizeof(*fault); i++) {
+	for (size_t i = 0; i < n; i++) {
 		why = "";
 		broken = fault[i].name;
 		if (crypto_init(&why) != CRYPTO_ERR_TEST || !strstr(why, fault[i].test))
@@ -152,6 +193,38 @@ static void faults(void **state)
 	}
 	broken = "";
 	assert_int_equal(crypto_init(&why), 0);
+}
+
+static void faults(void **state)
+{
+	static const struct fault fault[] = {
+		{"sha256_block_data_order", "SHA-256"},
+		{"aesni_set_encrypt_key", "AES-256-GCM"},
+		{"aesni_encrypt", "AES-256-GCM"},
+		{"aesni_ctr32_encrypt_blocks", "AES-256-GCM"},
+		{"CRYPTO_gcm128_setiv", "AES-256-GCM"},
+		{"CRYPTO_gcm128_tag", "AES-256-GCM"},
+		{"CRYPTO_gcm128_finish", "AES-256-GCM"},
+		{"br_hmac_drbg_init", "HMAC_DRBG"},
+		{"br_hmac_drbg_generate", "HMAC_DRBG"},
+	};
+
+	assert_noticed(fault, sizeof(fault) / sizeof(*fault));
+}
+
+/* GHASH, of which there is one for CPUs with AVX and MOVBE. */
+static void ghash_faults(void **state)
+{
+	static const struct fault sse[] = {{"gcm_init_clmul", "AES-256-GCM"},
+					   {"gcm_ghash_clmul", "AES-256-GCM"}};
+	static const struct fault avx[] = {{"gcm_init_avx", "AES-256-GCM"},
+					   {"gcm_ghash_avx", "AES-256-GCM"}};
+
+	without.leaf1_ecx = AVX;
+	assert_noticed(sse, 2);
+	without.leaf1_ecx = 0;
+	if (__builtin_cpu_supports("avx") && features_read().leaf1_ecx & MOVBE)
+		assert_noticed(avx, 2);
 }
 
 static void missing_instructions(void **state)
@@ -201,25 +274,44 @@ static void failing_source(void **state)
 	instead = NULL;
 }
 
-/* No bit that chooses AVX code ever gets through; nothing but what the CPU has does. */
+/* No bit that chooses AVX code gets through to the monitor; nothing but what the CPU has does. */
 static void chosen_code(void **state)
 {
-	const uint32_t avx_bits = 1u << 28, leaf7_avx = 1u << 3 | 1u << 5 | 1u << 8 | 1u << 16;
+	const uint32_t leaf7_avx = 1u << 3 | AVX2 | 1u << 8 | 1u << 16;
 	struct features all = {UINT32_MAX, UINT32_MAX},
 			few = {1u << 1 | 1u << 9 | 1u << 19 | 1u << 25, 0};
 	uint32_t cap[4];
 	const char *why;
 
 	memset(cap, 0xff, sizeof(cap));
-	assert_int_equal(features_choose(&all, cap, &why), 0);
+	assert_int_equal(features_choose(&all, FEATURES_SSE, cap, &why), 0);
 	assert_int_equal(cap[0], 0);
-	assert_int_equal(cap[1] & avx_bits, 0);
+	assert_int_equal(cap[1] & AVX, 0);
 	assert_int_equal(cap[2] & leaf7_avx, 0);
 	assert_int_equal(cap[2], 1u << 29);
 	assert_int_equal(cap[3], 0);
-	assert_int_equal(features_choose(&few, cap, &why), 0);
+	assert_int_equal(features_choose(&few, FEATURES_SSE, cap, &why), 0);
 	assert_int_equal(cap[1], few.leaf1_ecx);
 	assert_int_equal(cap[2], 0);
+}
+
+/* A program uses AVX where CPU and system offer it, and not beyond what features_read() was told. */
+static void chosen_for_programs(void **state)
+{
+	struct features all = {UINT32_MAX, UINT32_MAX}, none = {~AVX, ~AVX2};
+	uint32_t cap[4];
+	const char *why;
+
+	assert_int_equal(crypto_init(&why), 0);
+	assert_int_equal(!!(OPENSSL_ia32cap_P[1] & AVX), !!__builtin_cpu_supports("avx"));
+	assert_int_equal(!!(OPENSSL_ia32cap_P[2] & AVX2), !!__builtin_cpu_supports("avx2"));
+	assert_int_equal(features_choose(&all, FEATURES_ANY, cap, &why), 0);
+	assert_memory_equal(cap, OPENSSL_ia32cap_P, sizeof(cap));
+	assert_int_equal(features_choose(&none, FEATURES_ANY, cap, &why), 0);
+	assert_int_equal(cap[1] & AVX, 0);
+	assert_int_equal(cap[2] & AVX2, 0);
+	none.leaf1_ecx = 0;
+	assert_int_equal(features_choose(&none, FEATURES_ANY, cap, &why), CRYPTO_ERR_CPU);
 }
 
 int main(void)
@@ -228,9 +320,11 @@ int main(void)
 		cmocka_unit_test(nothing_before_init),
 		cmocka_unit_test(init_passes),
 		cmocka_unit_test(faults),
+		cmocka_unit_test(ghash_faults),
 		cmocka_unit_test(missing_instructions),
 		cmocka_unit_test(failing_source),
 		cmocka_unit_test(chosen_code),
+		cmocka_unit_test(chosen_for_programs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

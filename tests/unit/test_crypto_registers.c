@@ -208,7 +208,7 @@ static void registers_survive(void **state)
 	assert_int_equal(d.fs, FOREIGN_FS);
 	assert_int_equal(d.init | d.drawn, 0);
 	for (unsigned int i = 0; i < 100; i++) {
-		pretend_cpu(i % CPUS);
+		pretend_cpu(i % SSE_CPUS);
 		fill_random(&d, sizeof(d));
 		memcpy(page, d.page, PAGE);
 		run(exercise);
