@@ -186,6 +186,10 @@ int selftest(const char **why)
 		{test_sha256, "known-answer test: SHA-256 is wrong on this machine"},
 		{test_gcm, "known-answer test: AES-256-GCM is wrong on this machine"},
 		{test_drbg, "known-answer test: HMAC_DRBG is wrong on this machine"},
+		{selftest_xts, "known-answer test: AES-256-XTS is wrong on this machine"},
+		{selftest_hmac, "known-answer test: HMAC-SHA-256 is wrong on this machine"},
+		{selftest_hkdf, "known-answer test: HKDF is wrong on this machine"},
+		{selftest_x25519, "known-answer test: X25519 is wrong on this machine"},
 	};
 
 	for (unsigned int i = 0; i < sizeof(test) / sizeof(*test); i++) {

@@ -8,4 +8,10 @@
 /* Returns 0, or CRYPTO_ERR_TEST with *why naming the first answer that was wrong. */
 int selftest(const char **why) __attribute__((warn_unused_result));
 
+/* Of which these are a part: crypto/selftest_keys.c. Each says whether it passes. */
+bool selftest_xts(void);
+bool selftest_hmac(void);
+bool selftest_hkdf(void);
+bool selftest_x25519(void);
+
 #endif

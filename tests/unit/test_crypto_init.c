@@ -207,6 +207,15 @@ static void faults(void **state)
 		{"CRYPTO_gcm128_finish", "AES-256-GCM"},
 		{"br_hmac_drbg_init", "HMAC_DRBG"},
 		{"br_hmac_drbg_generate", "HMAC_DRBG"},
+		{"aesni_set_decrypt_key", "AES-256-XTS"},
+		{"aesni_xts_encrypt", "AES-256-XTS"},
+		{"aesni_xts_decrypt", "AES-256-XTS"},
+		{"crypto_hmac_init", "HMAC-SHA-256"},
+		{"crypto_hmac_sectors", "HMAC-SHA-256"},
+		{"crypto_hkdf", "HKDF"},
+		{"br_ccopy", "X25519"},
+		{"crypto_x25519_public", "X25519"},
+		{"crypto_x25519", "X25519"},
 	};
 
 	assert_noticed(fault, sizeof(fault) / sizeof(*fault));

@@ -14,9 +14,11 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "crypto/hkdf.h"
+#include "crypto/hmac.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
-#include "crypto/sha256.h"
+#include "crypto/x25519.h"
 
 #define PAGE 4096u
 #define AREA_SIZE 4096u
@@ -39,7 +41,10 @@ static struct {
 	struct crypto_key key;
 	struct crypto_tag tag;
 	struct crypto_nonce nonce;
-	int opened, refused, init, drawn;
+	struct crypto_xts xts;
+	struct crypto_hmac hmac;
+	uint8_t xts_key[64], tags[PAGE / CRYPTO_SECTOR_BYTES][16], secret[32];
+	int opened, refused, init, drawn, expanded, agreed;
 	uint64_t fs;
 } d;
 
@@ -165,6 +170,26 @@ static void exercise(void)
 	crypto_wipe(d.other, 16);
 }
 
+/* What disks and the release of keys need. */
+static void exercise_keys(void)
+{
+	const size_t n = PAGE / CRYPTO_SECTOR_BYTES;
+
+	d.expanded = crypto_xts_init(&d.xts, d.xts_key);
+	crypto_xts_encrypt(&d.xts, 7, d.page, d.page, n);
+	crypto_hmac_init(&d.hmac, d.other, 100);
+	crypto_hmac_sectors(&d.hmac, 7, d.page, n, d.tags);
+	crypto_xts_decrypt(&d.xts, 7, d.page, d.page, n);
+	crypto_hmac(&d.hmac, d.tags, sizeof(d.tags), d.other, 77, d.digest);
+	crypto_hkdf(d.digest, 32, d.tags, 16, "registers", d.random, sizeof(d.random));
+}
+
+static void exchange(void)
+{
+	crypto_x25519_public(d.digest, d.random);
+	d.agreed = crypto_x25519(d.secret, d.random, d.digest);
+}
+
 /* Self-test, seeding, and draws enough to reseed. */
 static void start(void)
 {
@@ -199,6 +224,13 @@ static void run(void (*fn)(void))
 	assert_int_equal(sigaction(SIGSEGV, &cmockas, NULL), 0);
 }
 
+static void assert_unchanged(unsigned int accesses)
+{
+	assert_true(same_registers());
+	assert_int_equal(d.fs, FOREIGN_FS);
+	assert_int_equal(msr_accesses, accesses);
+}
+
 static void registers_survive(void **state)
 {
 	uint8_t page[PAGE];
@@ -212,12 +244,17 @@ static void registers_survive(void **state)
 		fill_random(&d, sizeof(d));
 		memcpy(page, d.page, PAGE);
 		run(exercise);
-		assert_true(same_registers());
-		assert_int_equal(d.fs, FOREIGN_FS);
-		assert_int_equal(msr_accesses, 4); /* for the random bytes, not for the pages */
+		assert_unchanged(4); /* for the random bytes, not for the pages */
 		assert_int_equal(d.opened | d.drawn, 0);
 		assert_int_equal(d.refused, CRYPTO_ERR_TAG);
 		assert_memory_equal(d.page, page, PAGE);
+		run(exercise_keys);
+		assert_unchanged(0);
+		assert_int_equal(d.expanded, 0);
+		assert_memory_equal(d.page, page, PAGE);
+		run(exchange);
+		assert_unchanged(8);
+		assert_int_equal(d.agreed, 0);
 	}
 }
 
