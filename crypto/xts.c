@@ -37,40 +37,43 @@ int crypto_xts_init(struct crypto_xts *x, const uint8_t key[CRYPTO_XTS_KEY_BYTES
 	return 0;
 }
 
-void crypto_xts_encrypt(const struct crypto_xts *x, uint64_t sector, void *dst, const void *src,
-			size_t sectors)
+typedef void xts_fn(const unsigned char *in, unsigned char *out, size_t len, const AES_KEY *key1,
+		    const AES_KEY *key2, const unsigned char iv[16]);
+
+/*
+ * The number of the sector after is written before this one is worked on: stored at once before it is
+ * loaded again, in another size, it would wait for the store; measured, a sixth of the speed.
+ */
+static void each(xts_fn *one, const AES_KEY *data, const AES_KEY *tweak, uint64_t sector, void *dst,
+		 const void *src, size_t sectors)
 {
-	const struct expanded *e = expanded(x);
-	uint64_t number[2] = {sector, 0};
+	uint64_t number[2][2] = {{sector, 0}, {0, 0}};
 	const uint8_t *from = src;
 	struct simd_area area;
 	uint8_t *to = dst;
 
 	simd_save(&area);
-	for (; sectors; sectors--, number[0]++) {
-		aesni_xts_encrypt(from, to, CRYPTO_SECTOR_BYTES, &e->encrypt, &e->tweak,
-				  (const uint8_t *)number);
+	for (size_t i = 0; i < sectors; i++) {
+		number[(i + 1) % 2][0] = sector + i + 1;
+		one(from, to, CRYPTO_SECTOR_BYTES, data, tweak, (const uint8_t *)number[i % 2]);
 		from += CRYPTO_SECTOR_BYTES;
 		to += CRYPTO_SECTOR_BYTES;
 	}
 	simd_restore(&area);
 }
 
+void crypto_xts_encrypt(const struct crypto_xts *x, uint64_t sector, void *dst, const void *src,
+			size_t sectors)
+{
+	const struct expanded *e = expanded(x);
+
+	each(aesni_xts_encrypt, &e->encrypt, &e->tweak, sector, dst, src, sectors);
+}
+
 void crypto_xts_decrypt(const struct crypto_xts *x, uint64_t sector, void *dst, const void *src,
 			size_t sectors)
 {
 	const struct expanded *e = expanded(x);
-	uint64_t number[2] = {sector, 0};
-	const uint8_t *from = src;
-	struct simd_area area;
-	uint8_t *to = dst;
 
-	simd_save(&area);
-	for (; sectors; sectors--, number[0]++) {
-		aesni_xts_decrypt(from, to, CRYPTO_SECTOR_BYTES, &e->decrypt, &e->tweak,
-				  (const uint8_t *)number);
-		from += CRYPTO_SECTOR_BYTES;
-		to += CRYPTO_SECTOR_BYTES;
-	}
-	simd_restore(&area);
+	each(aesni_xts_decrypt, &e->decrypt, &e->tweak, sector, dst, src, sectors);
 }

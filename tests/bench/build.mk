@@ -2,13 +2,15 @@
 # The compiler that runs in the benchmarks' guest.
 DEPS += tcc
 
-# build/bench/crypto: run by hand; a number of this machine, not a test. CRYPTO_IMAGE: tests/unit/build.mk
-TOOLS += $(B)/bench/crypto
-$(B)/bench/crypto: tests/bench/crypto.c $(B)/unit/crypto_image.o $(B)/fake/crypto/fs.S.o
+# build/bench/crypto, and build/bench/sectors by tests/bench/sectors, which also runs openssl: run by hand;
+# numbers of this machine, not tests. CRYPTO_IMAGE: tests/unit/build.mk
+DEPS += openssl
+TOOLS += $(B)/bench/crypto $(B)/bench/sectors
+$(B)/bench/crypto $(B)/bench/sectors: $(B)/bench/%: tests/bench/%.c $(B)/unit/crypto_image.o $(B)/fake/crypto/fs.S.o
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $^ -lcrypto
--include $(B)/bench/crypto.d
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $(filter-out %.h,$^) -lcrypto -lpthread
+-include $(B)/bench/crypto.d $(B)/bench/sectors.d
 
 # build/bench/l1-svm.elf: what isolation costs an L1, with the guests of tests/attack/l1.
 BENCH_L1 := $(B)/bench/l1-svm.elf

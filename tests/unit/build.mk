@@ -85,8 +85,8 @@ CRYPTO_FAULTS := sha256_block_data_order aesni_encrypt aesni_set_encrypt_key \
 	aesni_set_decrypt_key aesni_xts_encrypt aesni_xts_decrypt aesni_ctr32_encrypt_blocks \
 	gcm_init_clmul gcm_ghash_clmul gcm_init_avx gcm_ghash_avx CRYPTO_gcm128_setiv \
 	CRYPTO_gcm128_tag CRYPTO_gcm128_finish br_hmac_drbg_init br_hmac_drbg_generate \
-	crypto_hmac_init crypto_hmac_sectors crypto_hkdf br_ccopy crypto_x25519 crypto_x25519_public \
-	features_read random_start
+	crypto_xts_init crypto_hmac_init crypto_hmac_sectors crypto_hkdf br_ccopy crypto_x25519 \
+	crypto_x25519_public features_read random_start
 $(B)/unit/test_crypto_init: UNIT_LIBS := $(CRYPTO_FAULTS:%=-Wl,--wrap=%)
 
 $(CRYPTO_IMAGE): $(CRYPTO_IMAGE_OBJS)

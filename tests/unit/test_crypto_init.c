@@ -116,6 +116,18 @@ int __wrap_aesni_set_decrypt_key(const uint8_t *key, int bits, AES_KEY *out)
 	return err;
 }
 
+/* Of the tweak's key: what is encrypted so is decrypted so too. */
+int __real_crypto_xts_init(struct crypto_xts *x, const uint8_t *key);
+int __wrap_crypto_xts_init(struct crypto_xts *x, const uint8_t *key);
+int __wrap_crypto_xts_init(struct crypto_xts *x, const uint8_t *key)
+{
+	int err = __real_crypto_xts_init(x, key);
+
+	if (is_broken("crypto_xts_init"))
+		x->state[2 * sizeof(AES_KEY)] ^= 1;
+	return err;
+}
+
 /* A key schedule that lost a bit. */
 int __real_aesni_set_encrypt_key(const uint8_t *key, int bits, AES_KEY *out);
 int __wrap_aesni_set_encrypt_key(const uint8_t *key, int bits, AES_KEY *out);
@@ -210,6 +222,7 @@ static void faults(void **state)
 		{"aesni_set_decrypt_key", "AES-256-XTS"},
 		{"aesni_xts_encrypt", "AES-256-XTS"},
 		{"aesni_xts_decrypt", "AES-256-XTS"},
+		{"crypto_xts_init", "AES-256-XTS"},
 		{"crypto_hmac_init", "HMAC-SHA-256"},
 		{"crypto_hmac_sectors", "HMAC-SHA-256"},
 		{"crypto_hkdf", "HKDF"},
