@@ -75,7 +75,7 @@ void crypto_hmac_init(struct crypto_hmac *k, const void *key, size_t len)
 
 void crypto_hmac_start(struct crypto_hmac_stream *s, const struct crypto_hmac *k)
 {
-	SHA256_CTX *ctx = (SHA256_CTX *)(void *)s->hash.state;
+	SHA256_CTX *ctx = (SHA256_CTX *)(void *)&s->hash;
 
 	crypto_sha256_init(&s->hash);
 	__builtin_memcpy(ctx->h, k->inner, sizeof(ctx->h));

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(kind) / sizeof(*kind); i++)
 		for (unsigned int threads = 1; threads <= THREADS_MAX; threads++)
 			for (size_t request = 4096; request <= REQUEST_MAX; request *= 16)
-				measure(kind[i].name, (struct job){kind[i].work, request, seconds, 0},
-					threads);
+				measure(kind[i].name,
+					(struct job){kind[i].work, request, seconds, 0}, threads);
 	return 0;
 }
