@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/bearssl.h"
 
+#include "crypto/stack.h"
+
 /* What FS points at meanwhile. The canary guards against bugs of this room, not against anybody. */
 static struct {
 	uint8_t before[0x28];
@@ -17,4 +19,5 @@ void bearssl_leave(const struct bearssl_outside *o)
 {
 	simd_fs_swap(o->fs);
 	simd_restore(&o->simd);
+	stack_wipe();
 }

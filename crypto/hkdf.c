@@ -2,6 +2,7 @@
 #include "crypto/hkdf.h"
 
 #include "crypto/hmac.h"
+#include "crypto/stack.h"
 
 static size_t length(const char *text)
 {
@@ -57,4 +58,5 @@ void crypto_hkdf(const void *salt, size_t salt_len, const void *ikm, size_t ikm_
 	}
 	crypto_wipe(t, sizeof(t));
 	crypto_wipe(&prk, sizeof(prk));
+	stack_wipe();
 }

@@ -8,6 +8,7 @@
 
 #include "crypto/openssl.h"
 #include "crypto/simd.h"
+#include "crypto/stack.h"
 
 #define BLOCK 64u
 
@@ -35,12 +36,10 @@ static void big_endian(uint32_t out[8], const uint32_t state[8])
 /* The outer hash over the inner one's result, both as big-endian words. Registers are the caller's. */
 static void outer(const struct crypto_hmac *k, union block *digest, uint32_t out[8])
 {
-	uint32_t state[8];
-
 	end(digest, CRYPTO_SHA256_BYTES, BLOCK + CRYPTO_SHA256_BYTES);
-	__builtin_memcpy(state, k->outer, sizeof(state));
-	sha256_block_data_order(state, digest, 1);
-	big_endian(out, state);
+	__builtin_memcpy(out, k->outer, sizeof(k->outer));
+	sha256_block_data_order(out, digest, 1);
+	big_endian(out, out);
 }
 
 /* The state after the key's block, each byte of which has been XORed with pad. */
@@ -71,6 +70,7 @@ void crypto_hmac_init(struct crypto_hmac *k, const void *key, size_t len)
 	after_key(k->outer, &block, 0x5c);
 	simd_restore(&area);
 	crypto_wipe(&block, sizeof(block));
+	stack_wipe();
 }
 
 void crypto_hmac_start(struct crypto_hmac_stream *s, const struct crypto_hmac *k)

@@ -29,4 +29,15 @@ with_registers:
 	popq %r12
 	popq %rbx
 	ret
+
+/* void on_stack(void (*fn)(void), void *top): calls fn with the stack below top. */
+	.globl on_stack
+on_stack:
+	pushq %rbp
+	movq %rsp, %rbp
+	movq %rsi, %rsp
+	call *%rdi
+	movq %rbp, %rsp
+	popq %rbp
+	ret
 	.section .note.GNU-stack, "", @progbits

@@ -208,7 +208,8 @@ static void hash_page(void)
 /* Runs fn as the monitor would: in front of it, and after it, all is a foreigner's. */
 static void run(void (*fn)(void))
 {
-	struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, cmockas;
+	struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK},
+			 cmockas;
 	uint64_t fs = fs_base();
 
 	make_pattern();
@@ -258,6 +259,122 @@ static void registers_survive(void **state)
 	}
 }
 
+/* --- what stays on the stack ------------------------------------------------------------------ */
+
+#define STACK_SIZE 8192u
+#define OWN_FRAMES 600u /* of the room's outermost functions, which wipe by name */
+#define UNTOUCHED 0xa5
+
+void on_stack(void (*fn)(void), void *top);
+
+static _Alignas(16) uint8_t stack[STACK_SIZE], handler_stack[65536];
+static void (*on_it)(void);
+
+static void run_on_stack(void)
+{
+	on_stack(on_it, stack + STACK_SIZE);
+}
+
+static void hmac_key(void)
+{
+	crypto_hmac_init(&d.hmac, d.other, 50);
+}
+
+static void authenticate(void)
+{
+	crypto_hmac_init(&d.hmac, d.other, 32);
+	crypto_hmac(&d.hmac, d.xts_key, 40, d.xts_key, 20, d.digest);
+}
+
+static void derive(void)
+{
+	crypto_hkdf(d.digest, 32, d.xts_key, 64, "wiping", d.secret, sizeof(d.secret));
+}
+
+static void expand(void)
+{
+	d.expanded = crypto_xts_init(&d.xts, d.xts_key);
+}
+
+static void decrypt(void)
+{
+	expand();
+	crypto_xts_decrypt(&d.xts, 1, d.page, d.page, 2);
+}
+
+static void draw(void)
+{
+	d.drawn = crypto_random(d.random, 32);
+}
+
+static void public_key(void)
+{
+	crypto_x25519_public(d.digest, d.random);
+}
+
+static void agree(void)
+{
+	d.agreed = crypto_x25519(d.secret, d.random, d.digest);
+}
+
+/* Any eight bytes of a secret, as they are or as HMAC pads a key. */
+static bool on_stack_still(const uint8_t *secret, size_t n)
+{
+	static const uint8_t pads[] = {0, 0x36, 0x5c};
+	uint8_t part[8];
+
+	for (size_t i = 0; i < sizeof(pads) * (n - 7); i++) {
+		for (size_t j = 0; j < sizeof(part); j++)
+			part[j] = secret[i / sizeof(pads) + j] ^ pads[i % sizeof(pads)];
+		if (memmem(stack, sizeof(stack), part, sizeof(part)))
+			return true;
+	}
+	return false;
+}
+
+static void assert_not_on_stack(void (*fn)(void), const uint8_t *secret, size_t n)
+{
+	fill_random(&d, sizeof(d));
+	memset(stack, UNTOUCHED, sizeof(stack));
+	on_it = fn;
+	run(run_on_stack);
+	assert_false(on_stack_still(secret, n));
+}
+
+static void assert_nothing_on_stack(void (*fn)(void), const uint8_t *secret, size_t n)
+{
+	assert_not_on_stack(fn, secret, n);
+	for (size_t i = 0; i < STACK_SIZE - OWN_FRAMES; i++)
+		if (stack[i] && stack[i] != UNTOUCHED)
+			fail_msg("%zu bytes from the top is something left", STACK_SIZE - i);
+}
+
+/*
+ * No eight bytes of a key, a scalar or a secret are left on the stack, and below the frames of the functions
+ * that were called, where they may be in another form, nothing at all. HMAC's messages are no secrets.
+ */
+static void nothing_on_stack(void **state)
+{
+	stack_t alternative = {.ss_sp = handler_stack, .ss_size = sizeof(handler_stack)};
+
+	assert_int_equal(sigaltstack(&alternative, NULL), 0);
+	for (unsigned int cpu = 0; cpu < SSE_CPUS; cpu++) {
+		pretend_cpu(cpu);
+		assert_nothing_on_stack(hmac_key, d.other, 50);
+		assert_not_on_stack(authenticate, d.digest, 32);
+		assert_nothing_on_stack(derive, d.xts_key, 64);
+		assert_nothing_on_stack(derive, d.secret, 32);
+		assert_nothing_on_stack(expand, d.xts_key, 64);
+		assert_nothing_on_stack(decrypt, d.xts_key, 64);
+		assert_nothing_on_stack(decrypt, d.page, 1024);
+		assert_nothing_on_stack(draw, d.random, 32);
+		assert_nothing_on_stack(public_key, d.random, 32);
+		assert_nothing_on_stack(agree, d.random, 32);
+		assert_nothing_on_stack(agree, d.secret, 32);
+	}
+	pretend_cpu(0);
+}
+
 /* The comparison sees it if AVX code is chosen after all. */
 static void avx_would_be_seen(void **state)
 {
@@ -303,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_survive),
+		cmocka_unit_test(nothing_on_stack),
 		cmocka_unit_test(avx_would_be_seen),
 		cmocka_unit_test(any_change_would_be_seen),
 	};
