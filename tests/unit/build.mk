@@ -41,9 +41,11 @@ CRYPTO_IMAGE_OBJS := $(patsubst %,$(B)/svm/%.o,$(filter-out crypto/fs.S,$(wildca
 	monitor/lib.c) $(CRYPTO_THIRD)
 CRYPTO_VISIBLE := crypto_* features_* simd_* OPENSSL_ia32cap_P
 
-UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS),\
+CRYPTO_TIME := $(B)/unit/test_crypto_time
+
+UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS) $(CRYPTO_TIME),\
 	$(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c)))
-UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS)
+UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS) $(CRYPTO_TIME)
 # For test_decode_random.
 DEPS += libcapstone-dev
 $(B)/deps.mk: tests/unit/build.mk
@@ -99,6 +101,10 @@ $(CRYPTO_REGISTERS): tests/unit/test_crypto_registers.c tests/unit/crypto_regist
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -mgeneral-regs-only -fno-stack-protector -no-pie -o $@ \
 		$(filter-out %.h,$^) -lcmocka
+# Outside the monitor: without RDMSR and WRMSR.
+$(CRYPTO_TIME): tests/unit/test_crypto_time.c $(CRYPTO_IMAGE) $(B)/fake/crypto/fs.S.o
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $(filter-out %.h,$^) -lcmocka
 
--include $(CRYPTO_REGISTERS).d
+-include $(CRYPTO_REGISTERS).d $(CRYPTO_TIME).d
 -include $(FAKE_OBJS:.o=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)
