@@ -19,15 +19,21 @@
 
 /* Errors are negative, with Linux's numbers, since hypercalls hand them to Linux programs. */
 enum error {
-	ERR_PERM = -1,   /* not allowed to who asks */
-	ERR_NOENT = -2,  /* no such object, or not mapped */
-	ERR_IO = -5,     /* the hardware said no */
-	ERR_2BIG = -7,   /* more than the fixed limit */
-	ERR_NOMEM = -12, /* a pool or the memory map is exhausted */
-	ERR_FAULT = -14, /* an address outside memory, or a walk that faults */
-	ERR_BUSY = -16,  /* changed meanwhile: try again */
-	ERR_INVAL = -22, /* malformed input */
-	ERR_NOSYS = -38, /* not supported here */
+	ERR_PERM = -1,      /* not allowed to who asks */
+	ERR_NOENT = -2,     /* no such object, or not mapped */
+	ERR_IO = -5,        /* the hardware said no */
+	ERR_2BIG = -7,      /* more than the fixed limit */
+	ERR_AGAIN = -11,    /* not done yet: call again (iodecrypt/disk.h) */
+	ERR_NOMEM = -12,    /* a pool or the memory map is exhausted */
+	ERR_FAULT = -14,    /* an address outside memory, or a walk that faults */
+	ERR_BUSY = -16,     /* changed meanwhile: try again */
+	ERR_NODEV = -19,    /* another object than was meant */
+	ERR_INVAL = -22,    /* malformed input */
+	ERR_NOSYS = -38,    /* not supported here */
+	ERR_TAG = -74,      /* does not verify */
+	ERR_STALE = -116,   /* older than what is known to have been */
+	ERR_UNCLEAN = -117, /* not as it was left: its owner has to consent */
+	ERR_KEY = -129,     /* of another key */
 };
 
 /*
