@@ -58,9 +58,9 @@ struct disk_cmd {
 
 	/* The engine's own. */
 	struct disk_cmd *next;
-	uint32_t done;   /* sectors that the function under way is through with */
-	uint32_t logged; /* of them, in the journal */
-	uint32_t tags;   /* first page of its new tags */
+	uint32_t done;            /* sectors that the function under way is through with */
+	uint32_t logged;          /* of them, in the journal */
+	uint32_t tags, tag_pages; /* its new tags: the first page of a list, and how many */
 	uint8_t step;
 	bool resolve;
 };
@@ -101,7 +101,8 @@ struct disk {
 	/* The engine's own. */
 	struct crypto_xts xts;
 	struct crypto_hmac sector_key, node_key, header_key, journal_key;
-	int (*step)(struct disk *, struct disk_cmd *); /* the function under way, and for what */
+	int (*step)(struct disk *d,
+		    struct disk_cmd *cmd); /* the function under way, and for what */
 	struct disk_cmd *cmd;
 	struct disk_cmd *in_flight; /* writes between start and end */
 	bool waiting;               /* for the list of requests */
@@ -118,13 +119,15 @@ struct disk {
 	uint64_t seq;  /* of the next record */
 	uint8_t root[DISK_TAG_BYTES];
 	struct {
+		const struct disk_keys *keys;
 		const struct disk_expect *expect;
 		const uint8_t *session;
-		uint32_t at, window, bytes; /* of the half: next record; what the window has */
+		uint8_t step;
+		uint32_t at, window, bytes; /* of the half: next record; what the stage has of it */
+		uint32_t done;              /* sectors of the record */
 		uint64_t seq, flushed, end; /* next, last FLUSHED, and first that is none */
-	} scan;
-	struct disk_receipt *receipt;
-	uint8_t *stage; /* DISK_IO_BYTES */
+	} scan;                             /* of disk_open() */
+	uint8_t *stage;                     /* DISK_IO_BYTES */
 	uint8_t *pool;
 	struct disk_page *page;
 	uint32_t pages, tag_pages, dirty;
@@ -134,16 +137,19 @@ struct disk {
 };
 
 /*
- * Pages that a disk needs, at least: those for requests, for two paths through the largest tree, and for the
- * tags of write commands of `sectors` sectors in all. All beyond are its cache of nodes, 128 KiB of the
- * disk each.
+ * Pages that a disk needs, at least: those for requests, for two paths through the largest tree, for the
+ * tags of writes of `sectors` sectors in all (256 a page, a page at least for each), and for keeping
+ * account. All beyond are its cache of nodes, 128 KiB of the disk each.
  */
-#define DISK_PAGES(sectors) \
-	(DISK_IO_BYTES / 4096 + 2 * DISK_LEVELS_MAX + 4 + ((sectors) + 255) / 128)
+#define DISK_PAGES_BUT_TAGS (DISK_IO_BYTES / DISK_NODE + 2 * DISK_LEVELS_MAX)
+#define DISK_PAGES(sectors)                              \
+	(DISK_PAGES_BUT_TAGS + ((sectors) + 255) / 256 + \
+	 (DISK_PAGES_BUT_TAGS + ((sectors) + 255) / 256) / 160 + 1)
+#define DISK_PAGES_MAX (1u << 20)
 
 /*
  * Starts with n pages of 4096 bytes at pages, aligned to that, the engine's until disk_abandon() or
- * disk_close(). ERR_INVAL: fewer than DISK_PAGES(1), or more than 2^24.
+ * disk_close(). ERR_INVAL: fewer than DISK_PAGES(1), or more than DISK_PAGES_MAX.
  */
 int disk_init(struct disk *d, void *pages, size_t n);
 
@@ -159,7 +165,6 @@ int disk_init(struct disk *d, void *pages, size_t n);
  *	ERR_STALE	older than expect->generation
  *	ERR_UNCLEAN	newer, not closed, or a fork, and not consented to
  *	ERR_IO		a request failed, or the tree does not verify
- *	ERR_NOMEM	too few pages
  */
 int disk_open(struct disk *d, const struct disk_keys *keys, const struct disk_expect *expect,
 	      const uint8_t session[DISK_SESSION_BYTES]);
