@@ -16,7 +16,9 @@
 #include "crypto/crypto.h"
 #include "iodecrypt/disk.h"
 
+#ifndef STORE_PAGES
 #define STORE_PAGES (1u << 15)
+#endif
 #define DEFAULT_PAGES DISK_PAGES(2048)
 
 /* 4 KiB of a file each; index is page number * 2 + file, plus 1. */
@@ -41,7 +43,8 @@ static struct world {
 
 static inline uint8_t *store_page(struct store *s, uint32_t file, uint64_t page, bool make)
 {
-	uint64_t index = page * 2 + file + 1, at = index * 0x9e3779b97f4a7c15u >> 49;
+	uint64_t index = page * 2 + file + 1,
+		 at = (index * 0x9e3779b97f4a7c15u >> 40) % STORE_PAGES;
 
 	for (;; at = (at + 1) % STORE_PAGES) {
 		if (s->page[at].index == index)
