@@ -165,6 +165,7 @@ int disk_init(struct disk *d, void *pages, size_t n);
  *	ERR_STALE	older than expect->generation
  *	ERR_UNCLEAN	newer, not closed, or a fork, and not consented to
  *	ERR_IO		a request failed, or the tree does not verify
+ *	ERR_BUSY	open already, or not after disk_init() (not abandoned)
  */
 int disk_open(struct disk *d, const struct disk_keys *keys, const struct disk_expect *expect,
 	      const uint8_t session[DISK_SESSION_BYTES]);
