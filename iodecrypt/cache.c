@@ -84,23 +84,13 @@ static int load(struct disk *d, uint32_t level, uint64_t index, const uint8_t *e
 	return err;
 }
 
-static bool here(const struct disk *d, uint32_t level, uint64_t index)
-{
-	uint32_t page = find(d, level, index);
-
-	return page != NO_PAGE && d->page[page].state != PAGE_LOADING;
-}
-
-int cache_load(struct disk *d, uint64_t leaf, bool whole, uint8_t **node)
+int cache_load(struct disk *d, uint64_t leaf, uint8_t **node)
 {
 	uint32_t level = d->levels - 1, page;
 	const uint8_t *entry = d->root;
 	int err;
 
 	d->clock++;
-	if (!whole)
-		for (level = 0; level < d->levels - 1 && !here(d, level, leaf >> 8 * level);)
-			level++;
 	for (;; level--) {
 		err = load(d, level, leaf >> 8 * level, entry, &page);
 		if (err)

@@ -130,7 +130,7 @@ static int prepare(struct disk *d, struct disk_cmd *cmd)
 	if (err)
 		return err;
 	for (; cmd->done < cmd->count; cmd->done += in_leaf(cmd)) {
-		err = cache_load(d, (cmd->lba + cmd->done) / DISK_FANOUT, true, &leaf);
+		err = cache_load(d, (cmd->lba + cmd->done) / DISK_FANOUT, &leaf);
 		if (err)
 			return err;
 	}
@@ -290,7 +290,7 @@ static int read_end(struct disk *d, struct disk_cmd *cmd)
 	if (!in_range(d, cmd))
 		return ERR_INVAL;
 	while (cmd->done < cmd->count) {
-		err = cache_load(d, (cmd->lba + cmd->done) / DISK_FANOUT, false, &leaf);
+		err = cache_load(d, (cmd->lba + cmd->done) / DISK_FANOUT, &leaf);
 		if (!err)
 			err = open_leaf(d, cmd, leaf);
 		if (err == ERR_IO)

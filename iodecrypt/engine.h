@@ -44,9 +44,9 @@ static inline uint8_t *page_bytes(const struct disk *d, uint32_t i)
 	return d->pool + (size_t)i * DISK_NODE;
 }
 
-/* The leaf with the tags of sectors leaf * 256 and up, and, if whole, all nodes above it, in memory. */
-int cache_load(struct disk *d, uint64_t leaf, bool whole, uint8_t **node);
-/* Says that a leaf changes, of which cache_load() has just got the whole path. */
+/* The leaf with the tags of sectors leaf * 256 and up, and all nodes above it, in memory. */
+int cache_load(struct disk *d, uint64_t leaf, uint8_t **node);
+/* Says that a leaf changes that cache_load() has just got. */
 void cache_dirty(struct disk *d, uint64_t leaf);
 /* Pages for the tags of cmd. */
 int cache_take_tags(struct disk *d, struct disk_cmd *cmd);

@@ -17,7 +17,7 @@ static void settle(uint8_t *tag, const uint8_t *new, const uint8_t *actual)
 int tree_set(struct disk *d, uint64_t lba, uint32_t n, const uint8_t *tags, bool resolve)
 {
 	uint8_t(*actual)[DISK_TAG_BYTES] = (void *)(d->stage + STAGE_TAGS), *leaf;
-	int err = cache_load(d, lba / DISK_FANOUT, true, &leaf);
+	int err = cache_load(d, lba / DISK_FANOUT, &leaf);
 
 	if (err)
 		return err;
