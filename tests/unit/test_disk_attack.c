@@ -331,6 +331,32 @@ static void a_journal_has_its_time(void **state)
 	cut();
 }
 
+/* Two sessions from one image have the same sequence numbers. */
+static void a_journal_has_its_session(void **state)
+{
+	static uint8_t journal[2 * DISK_JOURNAL_MIN], data[20 * DISK_SECTOR];
+	struct store older = {0};
+
+	closed_image();
+	store_copy(&older, &w.store);
+	assert_int_equal(open_consented(DEFAULT_PAGES), 0);
+	assert_int_equal(write_sectors(0, 20, 4), 0);
+	assert_int_equal(flush_disk(), 0);
+	cut();
+	store_read(&w.store, DISK_SIDECAR, 2 * DISK_HEADER_BYTES, journal, sizeof(journal));
+	store_read(&w.store, DISK_DATA, 0, data, sizeof(data));
+	store_copy(&w.store, &older);
+	assert_int_equal(open_consented(DEFAULT_PAGES), 0);
+	cut();
+	store_write(&w.store, DISK_SIDECAR, 2 * DISK_HEADER_BYTES, journal, sizeof(journal));
+	store_write(&w.store, DISK_DATA, 0, data, sizeof(data));
+	assert_int_equal(open_consented(DEFAULT_PAGES), 0);
+	expect_bad(0, 20, 0);
+	expect_sectors(20, 10, 1);
+	cut();
+	store_clear(&older);
+}
+
 static uint32_t journal_reads;
 
 static void hide_the_second_time(const struct disk_io *io)
@@ -393,6 +419,7 @@ int main(void)
 		cmocka_unit_test(every_byte_of_a_record_counts),
 		cmocka_unit_test(what_was_flushed_is_not_older),
 		cmocka_unit_test(a_journal_has_its_time),
+		cmocka_unit_test(a_journal_has_its_session),
 		cmocka_unit_test(a_journal_is_the_same_twice),
 		cmocka_unit_test(a_file_may_be_cut_off),
 	};

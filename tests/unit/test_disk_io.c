@@ -300,11 +300,19 @@ static void a_flush_is_one_record(void **state)
 	assert_int_equal(flush_disk(), 0);
 	assert_int_equal(w.d.stats.journal_bytes, bytes + DISK_SECTOR);
 	assert_int_equal(disk_flush_end(&w.d), 0);
-	/* Until the half is full. */
-	for (unsigned int i = 0; i < 100; i++) {
+	/* The half has room for 32 of them, then a checkpoint does. */
+	assert_int_equal(write_sectors(0, 1, 1), 0);
+	for (unsigned int i = 2; i < 16; i++) {
 		assert_int_equal(write_sectors(i, 1 + i % 3, i), 0);
 		assert_int_equal(flush_disk(), 0);
 	}
+	assert_int_equal(w.d.tail, 31 * DISK_SECTOR);
+	assert_int_equal(write_sectors(0, 1, 2), 0);
+	bytes = w.d.stats.journal_bytes;
+	assert_int_equal(flush_disk(), 0);
+	assert_int_equal(w.d.stats.journal_bytes, bytes);
+	assert_int_equal(w.d.tail, 0);
+	assert_int_equal(disk_flush_end(&w.d), 0);
 	cut();
 }
 
