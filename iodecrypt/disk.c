@@ -91,6 +91,7 @@ static int make_room(struct disk *d, const struct disk_cmd *cmd)
 	uint64_t kept = 0, need = journal_bytes(cmd->count);
 
 	for (const struct disk_cmd *c = d->in_flight; c; c = c->next) {
+		ASSERT(c != cmd);
 		if (c->lba < cmd->lba + cmd->count && cmd->lba < c->lba + c->count)
 			return ERR_BUSY;
 		kept += journal_bytes(c->count);
@@ -202,6 +203,7 @@ static int write_end(struct disk *d, struct disk_cmd *cmd)
 	int err = 0;
 
 	if (!cmd->step) {
+		ASSERT(cmd->tag_pages); /* it was started */
 		err = disk_must(d, put_tags(d, cmd));
 		if (err == ERR_AGAIN)
 			return err;

@@ -59,7 +59,7 @@ struct disk_cmd {
 	/* The engine's own. */
 	struct disk_cmd *next;
 	uint32_t done;            /* sectors that the function under way is through with */
-	uint32_t logged;          /* of them, in the journal */
+	uint32_t logged;          /* sectors whose tags are in the journal's half */
 	uint32_t tags, tag_pages; /* its new tags: the first page of a list, and how many */
 	uint8_t step;
 	bool resolve;
@@ -101,8 +101,8 @@ struct disk {
 	/* The engine's own. */
 	struct crypto_xts xts;
 	struct crypto_hmac sector_key, node_key, header_key, journal_key;
-	int (*step)(struct disk *d,
-		    struct disk_cmd *cmd); /* the function under way, and for what */
+	/* The function under way, and for what. */
+	int (*step)(struct disk *d, struct disk_cmd *cmd);
 	struct disk_cmd *cmd;
 	struct disk_cmd *in_flight; /* writes between start and end */
 	bool waiting;               /* for the list of requests */
