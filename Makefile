@@ -112,18 +112,25 @@ $(B)/$(1)/%.S.o: %.S | $(B)/version.h
 	$$(say) CC $$<
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(IMAGE_CFLAGS) -c -o $$@ $$<
 
-# elf64 has the symbols, for gdb; multiboot loaders take ELF32 only.
-$(B)/nethervisor-$(1).elf64: $$($(1)_OBJS) $(CRYPTO_THIRD) monitor/image.lds
-	$$(say) LD $$@
-	$$(Q)$$(CC) $$(IMAGE_CFLAGS) $$(IMAGE_LTO) $$(IMAGE_LDFLAGS) -Wl,-T,monitor/image.lds \
-		-Wl,-Map,$(B)/nethervisor-$(1).map -o $$@ $$($(1)_OBJS) $(CRYPTO_THIRD)
-$(B)/nethervisor-$(1).elf: $(B)/nethervisor-$(1).elf64
-	$$(Q)objcopy -O elf32-i386 --strip-debug $$< $$@
-
-ALL += $(B)/nethervisor-$(1).elf
--include $$($(1)_OBJS:.o=.d)
+-include $$($(1)_OBJS:.o=.d) $$(patsubst %,$(B)/$(1)/monitor/keys/%.c.d,none dev)
 endef
 $(foreach hw,$(BACKENDS),$(eval $(call image,$(hw))))
+
+# link BACKEND NAME KEYS: elf64 has the symbols, for gdb; multiboot loaders take ELF32 only. NAME-dev is for
+# development: it takes disks' keys from L1 (monitor/keys/dev.c).
+define link
+$(B)/nethervisor-$(2).elf64: $$($(1)_OBJS) $(B)/$(1)/monitor/keys/$(3).c.o $(CRYPTO_THIRD) monitor/image.lds
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(IMAGE_CFLAGS) $$(IMAGE_LTO) $$(IMAGE_LDFLAGS) -Wl,-T,monitor/image.lds \
+		-Wl,-Map,$(B)/nethervisor-$(2).map -o $$@ $$($(1)_OBJS) \
+		$(B)/$(1)/monitor/keys/$(3).c.o $(CRYPTO_THIRD)
+$(B)/nethervisor-$(2).elf: $(B)/nethervisor-$(2).elf64
+	$$(Q)objcopy -O elf32-i386 --strip-debug $$< $$@
+
+ALL += $(B)/nethervisor-$(2).elf
+endef
+$(foreach hw,$(BACKENDS),$(eval $(call link,$(hw),$(hw),none)))
+$(foreach hw,$(BACKENDS),$(eval $(call link,$(hw),$(hw)-dev,dev)))
 
 # --- netherctl: static, so that it runs in any dom0 ----------------------------------------------
 CTL_OBJS := $(patsubst %,$(B)/host/%.o,$(wildcard monitor/ctl/*.c))
@@ -177,22 +184,26 @@ tcb: $(IMAGES)
 bench: all
 	@tests/bench/run
 
-install: $(IMAGES) $(B)/netherctl
+install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/nether-image
 	install -d $(DESTDIR)/boot
 	install -m 644 $(IMAGES) $(DESTDIR)/boot
 	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
+	install -D -m 755 $(B)/netherd $(DESTDIR)/usr/sbin/netherd
+	install -D -m 755 $(B)/nether-image $(DESTDIR)/usr/bin/nether-image
+	install -D -m 644 attest/netherd/netherd@.service $(DESTDIR)/lib/systemd/system/netherd@.service
 	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(DESTDIR)/usr/sbin/netherctl \
+	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd) \
+		$(DESTDIR)/usr/bin/nether-image $(DESTDIR)/lib/systemd/system/netherd@.service \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:
 	rm -rf $(B)
 
 help:
-	@echo 'make              build the images, netherctl and the L1 programs'
+	@echo 'make              build the images, netherctl, netherd and the L1 programs'
 	@echo 'make deps         install the Debian packages that are missing (other targets do it too)'
 	@echo 'make run          boot monitor, Xen, dom0 and a guest; INTERACTIVE=1 leaves a dom0 shell,'
 	@echo '                  HW=vmx has Intel VT-x instead of AMD SVM'
@@ -204,7 +215,7 @@ help:
 	@echo 'make docs         what is rendered from tables in the code: docs/exposure.md'
 	@echo 'make tcb          lines of code linked into an image, per room'
 	@echo 'make bench        what the monitor costs'
-	@echo 'make install      to /boot, /etc/grub.d and /usr/sbin under $$(DESTDIR); then update-grub'
+	@echo 'make install      to /boot, /etc/grub.d, /usr/sbin and /lib/systemd under $$(DESTDIR); then update-grub'
 	@echo 'make uninstall    the reverse'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows the commands that are run.'

@@ -361,7 +361,22 @@ static enum stop_reason event(struct cpu *cpu, struct guest_vcpu *v)
 	return STOP_NONE;
 }
 
-static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v)
+/* An access to a disk's ports. */
+static enum stop_reason port(struct cpu *cpu, struct guest_vcpu *v, enum disclose_then *then)
+{
+	enum guestport_result result = guestport_enter(cpu, v);
+
+	if (result == GUESTPORT_OVER)
+		return STOP_REGISTERS;
+	*then = DISCLOSE_THEN_AGAIN;
+	if (result == GUESTPORT_TELL) {
+		guestport_show(cpu, v->disclosure);
+		*then = DISCLOSE_THEN_EXIT;
+	}
+	return STOP_NONE;
+}
+
+static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v, enum disclose_then *then)
 {
 	struct disclosure *d = v->disclosure;
 	enum stop_reason why;
@@ -369,18 +384,25 @@ static enum stop_reason accept(struct cpu *cpu, struct guest_vcpu *v)
 	if (d->accept == ACCEPT_OWN)
 		return STOP_NONE;
 	d->done = false;
-	why = d->accept == ACCEPT_RESULT ? result(cpu, v)
-	      : d->accept == ACCEPT_CALL ? call(cpu, v)
-					 : row(cpu, v);
+	why = d->port.active               ? port(cpu, v, then)
+	      : d->accept == ACCEPT_RESULT ? result(cpu, v)
+	      : d->accept == ACCEPT_CALL   ? call(cpu, v)
+					   : row(cpu, v);
+	if (*then == DISCLOSE_THEN_EXIT)
+		return why;
 	if (why == STOP_NONE && d->done)
 		hw_guest_moved(cpu);
 	return why == STOP_NONE ? event(cpu, v) : why;
 }
 
-enum stop_reason disclose_accept(struct cpu *cpu, struct guest_vcpu *v)
+enum stop_reason disclose_accept(struct cpu *cpu, struct guest_vcpu *v, enum disclose_then *then)
 {
-	enum stop_reason why = accept(cpu, v);
+	enum stop_reason why;
 
+	*then = DISCLOSE_THEN_ENTER;
+	why = accept(cpu, v, then);
+	if (why == STOP_NONE && *then == DISCLOSE_THEN_EXIT)
+		return why;
 	vcpu_info_enter(v, v->xen_id);
 	disclose_forget(v);
 	return why;
@@ -390,6 +412,7 @@ void disclose_forget(struct guest_vcpu *v)
 {
 	struct disclosure *d = v->disclosure;
 
+	guestport_forget(v);
 	if (d->accept != ACCEPT_CALL) { /* nobody else looks */
 		__atomic_store_n(&d->accept, ACCEPT_OWN, __ATOMIC_RELAXED);
 		return;

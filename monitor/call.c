@@ -2,17 +2,18 @@
 #include "monitor/call.h"
 
 #include "monitor/arch.h"
+#include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/hypercall.h"
 #include "monitor/iommu/iommu.h"
+#include "monitor/keys/keys.h"
 #include "monitor/launch.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
-#include "version.h"
 
 #define LOG_BYTES 48
 
@@ -25,10 +26,8 @@ void hypercall_init(void)
 
 static int64_t do_version(uint64_t *r)
 {
-	static const char version[32] = NETHERVISOR_VERSION;
-
 	r[RBX] = HYPERCALL_ABI;
-	memcpy(&r[R8], version, sizeof(version));
+	memcpy(&r[R8], keys_version, sizeof(keys_version));
 	memcpy(&r[R12], hw_name, sizeof(hw_name));
 	return 0;
 }
@@ -106,14 +105,14 @@ static int64_t do_log(uint64_t *r)
 	return 0;
 }
 
-/* The page that the caller has mapped at the address in RDX. */
-static int named_page(const struct cpu *cpu, hpa_t *page)
+/* The page that the caller has mapped at this address. */
+static int named_page(const struct cpu *cpu, uint64_t gva, hpa_t *page)
 {
 	struct walk_space space;
 	struct walk_result at;
 
 	hw_host_space(cpu, &space);
-	if (walk_gva(&space, GVA(cpu->regs.r[RDX]), 0, &at))
+	if (walk_gva(&space, GVA(gva), 0, &at))
 		return ERR_FAULT;
 	*page = HPA(ALIGN_DOWN(at.hpa.a, PAGE_SIZE));
 	return 0;
@@ -132,7 +131,7 @@ static int named_guest(const struct cpu *cpu, unsigned int *index)
 	*index = (unsigned int)r[RDX];
 	if (!r[RSI])
 		return 0;
-	err = named_page(cpu, &page);
+	err = named_page(cpu, r[RDX], &page);
 	if (err)
 		return err;
 	owner = owner_of(page);
@@ -167,7 +166,7 @@ static int64_t do_declare(struct cpu *cpu)
 {
 	uint64_t sealed = cpu->regs.r[RSI];
 	hpa_t page;
-	int err = sealed > 1 ? ERR_INVAL : named_page(cpu, &page);
+	int err = sealed > 1 ? ERR_INVAL : named_page(cpu, cpu->regs.r[RDX], &page);
 
 	return err ? err : launch_declare(page, sealed);
 }
@@ -189,6 +188,53 @@ static int64_t do_platform(uint64_t *r)
 	r[R9] = report.address;
 	r[R10] = report.value;
 	r[R11] = report.open;
+	return 0;
+}
+
+static int64_t do_attach(struct cpu *cpu)
+{
+	hpa_t page;
+	int err = cpu->regs.r[RSI] ? named_page(cpu, cpu->regs.r[RSI], &page) : ERR_FAULT;
+
+	return err ? err : keys_attach(cpu, page, &cpu->regs.r[RBX]);
+}
+
+static int64_t do_serve(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct disk_receipt receipt = {.generation = 0};
+	struct walk_space space;
+	struct mailbox_at m = {.space = &space, .linear = true, .address = r[RSI]};
+	int err;
+
+	hw_host_space(cpu, &space);
+	err = disks_serve(r[RDX], &m, &receipt);
+	memcpy(&r[R8], receipt.root, sizeof(receipt.root));
+	r[R10] = receipt.generation;
+	return err;
+}
+
+static int64_t do_disk(uint64_t *r)
+{
+	struct disk_summary s;
+	int err = r[RSI] > 3 ? ERR_INVAL : disks_summary(r[RDX], &s);
+	const struct disk_stats *stats = &s.stats;
+
+	if (err)
+		return err;
+	r[RBX] = s.number;
+	memcpy(&r[R8], s.uuid, sizeof(s.uuid));
+	r[R10] = s.state;
+	r[R11] = s.guest;
+	r[R12] = s.drive;
+	r[R13] = r[RSI] == 0   ? stats->sectors_read
+		 : r[RSI] == 1 ? stats->bad_tags
+		 : r[RSI] == 2 ? stats->node_misses
+			       : stats->journal_bytes;
+	r[R14] = r[RSI] == 0   ? stats->sectors_written
+		 : r[RSI] == 1 ? stats->bad_nodes
+		 : r[RSI] == 2 ? stats->checkpoints
+			       : stats->syncs;
 	return 0;
 }
 
@@ -224,6 +270,15 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_PLATFORM:
 		err = do_platform(r);
+		break;
+	case HYPERCALL_DISK_ATTACH:
+		err = do_attach(cpu);
+		break;
+	case HYPERCALL_DISK_SERVE:
+		err = do_serve(cpu);
+		break;
+	case HYPERCALL_DISK:
+		err = do_disk(r);
 		break;
 	default:
 		err = ERR_NOSYS;

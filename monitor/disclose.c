@@ -125,7 +125,8 @@ static int show(const struct view *s, gva_t gva, size_t len, uint32_t access,
 
 /* --- instructions that L1 emulates -------------------------------------------------------------- */
 
-static int show_operands(const struct view *s)
+/* hidden: L1 sees nothing of them. */
+static int show_operands(const struct view *s, bool hidden)
 {
 	struct emulated_range range[EMULATED_RANGES];
 	const struct emulated *e = &s->v->disclosure->emulated;
@@ -133,9 +134,11 @@ static int show_operands(const struct view *s)
 	int err = 0;
 
 	for (unsigned int i = 0; !err && i < n; i++) {
-		bool in = range[i].access & EMULATED_WRITE, out = range[i].access & EMULATED_READ;
+		bool out = !hidden && (range[i].access & EMULATED_READ);
+		bool in = hidden || (range[i].access & EMULATED_WRITE);
 
-		err = show(s, range[i].gva, range[i].bytes, in ? WALK_WRITE : 0,
+		err = show(s, range[i].gva, range[i].bytes,
+			   range[i].access & EMULATED_WRITE ? WALK_WRITE : 0,
 			   (in ? WINDOW_IN : 0) | (out ? WINDOW_OUT : 0), NULL);
 	}
 	return err;
@@ -149,31 +152,55 @@ int view_fetch(const struct view *s, gva_t rip, struct decode_insn *insn)
 	return decode(bytes, n, s->mode, insn);
 }
 
+int view_emulated(const struct view *s)
+{
+	const struct cpu *cpu = s->cpu;
+	uint64_t base[SEG_COUNT];
+	struct decode_insn insn;
+
+	if (view_fetch(s, GVA(hw_guest_segment(cpu, SEG_CS) + cpu->regs.rip), &insn))
+		return ERR_NOSYS;
+	if (s->x->reason == EXIT_PORT && insn.op != OP_INS && insn.op != OP_OUTS)
+		return ERR_NOSYS;
+	for (unsigned int i = 0; i < SEG_COUNT; i++)
+		base[i] = hw_guest_segment(cpu, i);
+	return emulated_prepare(&insn, &cpu->regs, base, &s->v->disclosure->emulated);
+}
+
+static int show_prepared(const struct view *s, bool hidden)
+{
+	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->cpu->regs.rip);
+	int err = show(s, rip, s->v->disclosure->emulated.insn.len, WALK_EXEC, WINDOW_OUT, NULL);
+
+	return err ? err : show_operands(s, hidden);
+}
+
+int view_instruction(const struct view *s, unsigned int times)
+{
+	s->v->disclosure->emulated.times = (uint16_t)times;
+	return show_prepared(s, true);
+}
+
+int view_place(const struct view *s, gva_t gva, uint32_t access, gpa_t *gpa)
+{
+	const struct place *p = find(s, gva, access);
+
+	*gpa = p->at.gpa;
+	return p->found ? 0 : ERR_FAULT;
+}
+
 /*
  * An instruction that another of the guest's CPUs changed after it came out, or with a count of 0, is
  * left to the guest's CPU. Others that drivers do not use on devices are refused.
  */
 static int show_instruction(const struct view *s)
 {
-	const struct cpu *cpu = s->cpu;
-	gva_t rip = GVA(hw_guest_segment(cpu, SEG_CS) + cpu->regs.rip);
-	uint64_t base[SEG_COUNT];
-	struct decode_insn insn;
-	int err = view_fetch(s, rip, &insn);
+	int err = view_emulated(s);
 
 	if (err)
-		return ERR_NOSYS;
-	for (unsigned int i = 0; i < SEG_COUNT; i++)
-		base[i] = hw_guest_segment(cpu, i);
-	err = emulated_prepare(&insn, &cpu->regs, base, &s->v->disclosure->emulated);
-	if (err)
 		return err;
-	if (s->x->reason == EXIT_PORT && insn.op != OP_INS && insn.op != OP_OUTS)
-		return ERR_NOSYS;
 	s->v->disclosure->met = false;
-	err = show(s, rip, insn.len, WALK_EXEC, WINDOW_OUT, NULL);
-	if (!err)
-		err = show_operands(s);
+	err = show_prepared(s, false);
 	/* Not by an operand, but by a walk of the guest's tables, or by the delivery of an event. */
 	if (!err && s->x->reason != EXIT_PORT && !s->v->disclosure->met)
 		return ERR_NOSYS;
@@ -433,14 +460,31 @@ static enum disclose_result call(const struct view *s)
 	return DISCLOSE_TELL;
 }
 
+static enum disclose_result port(const struct view *s)
+{
+	switch (guestport_exit(s)) {
+	case GUESTPORT_TELL:
+		return DISCLOSE_TELL;
+	case GUESTPORT_OVER:
+		return DISCLOSE_OVER;
+	case GUESTPORT_OTHER:
+		return emulation(s);
+	case GUESTPORT_DONE:
+	case GUESTPORT_AGAIN:
+		break;
+	}
+	return DISCLOSE_AGAIN;
+}
+
 static enum disclose_result by_reason(const struct view *s)
 {
 	switch (s->x->reason) {
 	case EXIT_NESTED_FAULT:
 		return fault(s);
 	case EXIT_APIC:
-	case EXIT_PORT:
 		return emulation(s);
+	case EXIT_PORT:
+		return s->tracked ? port(s) : emulation(s);
 	case EXIT_CR:
 		return privileged_control(s);
 	case EXIT_HYPERCALL:
@@ -467,6 +511,11 @@ static enum disclose_result expose(const struct view *s, enum disclose_result re
 	struct regs *regs = &s->cpu->regs;
 	int len;
 
+	if (d->port.active) {
+		d->interrupted = s->x->interrupted;
+		guestport_show(s->cpu, d);
+		return result;
+	}
 	e->row = (uint8_t)(d->accept == ACCEPT_RESULT ? EXPOSURE_EMULATED
 						      : exposure_row(s->x->reason, s->x->write));
 	e->bytes = s->x->bytes;
@@ -513,7 +562,9 @@ enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struc
 	v->disclosure->reads_id = false;
 	v->disclosure->exposure = (struct exposure){0};
 	s.mode = hw_guest_mode(cpu);
-	if (((uint64_t)1 << x->reason & REASONS) && (x->reason != EXIT_PORT || x->string)) {
+	s.tracked = x->reason == EXIT_PORT && guestport_has(v->guest, x->port, x->bytes);
+	if (((uint64_t)1 << x->reason & REASONS) &&
+	    (x->reason != EXIT_PORT || x->string || s.tracked)) {
 		hw_guest_space(cpu, &s.space);
 		guest_space(v->guest, &s.space);
 		result = by_reason(&s);

@@ -22,6 +22,7 @@
 #include "monitor/emulated.h"
 #include "monitor/exposure.h"
 #include "monitor/guestcall.h"
+#include "monitor/guestport.h"
 #include "monitor/injection.h"
 #include "monitor/reasons.h"
 
@@ -39,6 +40,7 @@ struct guest_exit {
 	bool exec;                    /* NESTED_FAULT: of a fetch */
 	bool string;                  /* PORT: INS or OUTS */
 	uint8_t bytes;                /* PORT: size of the access */
+	uint16_t port;                /* PORT */
 	uint8_t vector;               /* EXCEPTION */
 	struct injection interrupted; /* the event that was being delivered */
 };
@@ -88,6 +90,7 @@ struct disclosure {
 	bool done; /* RIP has advanced */
 	struct emulated emulated;
 	struct guestcall call;
+	struct guest_port port;
 };
 
 /*
@@ -98,10 +101,16 @@ enum disclose_result disclose(struct cpu *cpu, struct guest_vcpu *v, const struc
 
 /*
  * The vCPU is about to be entered with cpu->regs as L1 left them, if L1 has had it: they become what the guest
- * goes on with, and so do its other registers; the event that L1 injects is judged; its memory gets what the windows brought. Windows stay open. Returns STOP_NONE, or why the
- * guest must be ended.
+ * goes on with, and so do its other registers; the event that L1 injects is judged; its memory gets what the
+ * windows brought. Windows stay open. Returns STOP_NONE, or why the guest must be ended. *then: what is to be
+ * done. After EXIT L1 gets another exit, whose registers cpu->regs are; after AGAIN other CPUs were served.
  */
-enum stop_reason disclose_accept(struct cpu *cpu, struct guest_vcpu *v);
+enum disclose_then {
+	DISCLOSE_THEN_ENTER,
+	DISCLOSE_THEN_AGAIN,
+	DISCLOSE_THEN_EXIT,
+};
+enum stop_reason disclose_accept(struct cpu *cpu, struct guest_vcpu *v, enum disclose_then *then);
 
 /* The vCPU's record gets another use: nothing of its last exit counts any more. */
 void disclose_forget(struct guest_vcpu *v);

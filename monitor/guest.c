@@ -407,6 +407,7 @@ static enum guest_entry measure(struct cpu *cpu, struct guest_vcpu *v)
 enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *v)
 {
 	enum guest_state state = guest_state(v->guest);
+	enum disclose_then then = DISCLOSE_THEN_ENTER;
 	enum stop_reason why = STOP_NONE;
 
 	if (state == GUEST_TAKEN || state == GUEST_MEASURING)
@@ -419,11 +420,15 @@ enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *v)
 		return GUEST_ENTRY_OVER;
 	}
 	if (state == GUEST_LIVE && why == STOP_NONE)
-		why = disclose_accept(cpu, v);
+		why = disclose_accept(cpu, v, &then);
+	if (why == STOP_NONE && then == DISCLOSE_THEN_EXIT && guest_live(v->guest))
+		return GUEST_ENTRY_EXIT;
 	if (v->windows.count)
 		window_close(&v->windows);
 	if (why != STOP_NONE)
 		guest_end(v->guest, why);
+	if (why == STOP_NONE && then == DISCLOSE_THEN_AGAIN)
+		return GUEST_ENTRY_AGAIN;
 	return state == GUEST_LIVE && why == STOP_NONE ? GUEST_ENTRY_OK : GUEST_ENTRY_OVER;
 }
 

@@ -99,7 +99,8 @@ void guest_space(const struct guest *guest, struct walk_space *space);
 enum guest_entry {
 	GUEST_ENTRY_OK,
 	GUEST_ENTRY_AGAIN, /* others have been served: call again, after all that comes before */
-	GUEST_ENTRY_OVER,  /* the guest must not be entered */
+	GUEST_ENTRY_EXIT, /* L1 gets another exit first: disclosure.port, and registers as after disclose() */
+	GUEST_ENTRY_OVER, /* the guest must not be entered */
 };
 enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *vcpu);
 

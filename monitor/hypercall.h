@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 5
+#define HYPERCALL_ABI 6
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
@@ -60,6 +60,36 @@ enum hypercall {
 	 * as in memory-mapped space), R10 = its value; R11 = PLATFORM_OPEN_ flags
 	 */
 	HYPERCALL_PLATFORM = 8,
+	/*
+	 * In an image for development only; else ERR_NOSYS. RDX = address of the caller's of a
+	 * struct mailbox_attach (iodecrypt/mailbox.h), within a page; RSI = address of the caller's where it has mapped a
+	 * page of a guest that is not launched yet. RBX = the disk's number, never used again. ERR_INVAL; ERR_FAULT;
+	 * ERR_PERM: the guest is launched already; ERR_BUSY: this image is in use; ERR_NOMEM: too many disks.
+	 */
+	HYPERCALL_DISK_ATTACH = 9,
+	/*
+	 * RDX = number of a disk, RSI = address of the caller's of its mailbox, all pages one behind
+	 * the other. Opens a disk that was attached; closes one that is open and whose guest is over, or
+	 * has not come yet. ERR_AGAIN: the mailbox has requests, do them and call again; 0: done;
+	 * ERR_NOENT: no such disk (any more); ERR_BUSY: its guest is running; ERR_FAULT: no mailbox is
+	 * there; other errors: it is given up, as iodecrypt/disk.h has them. After a 0 for closing:
+	 * R8..R9 = root, R10 = generation, of the receipt, and the disk is no more.
+	 */
+	HYPERCALL_DISK_SERVE = 10,
+	/*
+	 * RDX = index, 0..: RBX = number, R8..R9 = uuid, R10 = DISK_STATE_, R11 = id of its guest or 0, R12 = drive; RSI = 0: R13 = sectors read,
+	 * R14 = sectors written; 1: R13 = sectors refused to the guest, R14 = nodes that did not verify; 2: R13 = nodes fetched,
+	 * R14 = checkpoints; 3: R13 = bytes of journal, R14 = syncs. ERR_NOENT: no disk in this place; ERR_INVAL: no such place.
+	 */
+	HYPERCALL_DISK = 11,
+};
+
+enum disk_slot_state {
+	DISK_STATE_FREE,
+	DISK_STATE_OPENING, /* attached; HYPERCALL_DISK_SERVE opens it */
+	DISK_STATE_READY,   /* open; its guest is not launched */
+	DISK_STATE_LIVE,
+	DISK_STATE_OVER, /* its guest is over: HYPERCALL_DISK_SERVE closes it */
 };
 
 /* What this machine leaves open to L1. */

@@ -10,18 +10,19 @@
 #include "monitor/boot/tboot.h"
 #include "monitor/call.h"
 #include "monitor/console.h"
+#include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
 #include "monitor/iommu/iommu.h"
 #include "monitor/irq_devices.h"
+#include "monitor/keys/keys.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 #include "monitor/platform.h"
 #include "monitor/types.h"
-#include "version.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
 #define VGA_TEXT 0xb8000
@@ -157,6 +158,7 @@ static _Noreturn void start(void)
 	for (unsigned int i = 0; i < cpu_count(); i++)
 		hw_cpu_prepare(cpu_at(i));
 	guest_init();
+	disks_init();
 	if (protect_init())
 		die("no random numbers for the protection of guests");
 	low = find_low_page();
@@ -184,7 +186,9 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 
 	hypercall_init();
 	console_init();
-	log_line("version %s (%s)", NETHERVISOR_VERSION, hw_name);
+	log_line("version %s (%s)", keys_version, hw_name);
+	if (keys_warning)
+		log_line("*** %s ***", keys_warning);
 	mem_early(&info);
 	if (boot_parse(&info, magic, HPA(info_hpa), &why))
 		die_about("boot information", why);

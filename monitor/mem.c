@@ -3,9 +3,11 @@
 
 #include "ept/lock.h"
 #include "monitor/arch.h"
+#include "monitor/disks.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/panic.h"
+#include "monitor/window.h"
 
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
@@ -170,13 +172,15 @@ static int choose_block(const struct boot_info *info, bool iommus, const char **
 
 	if (share > BLOCK_RAM_MAX)
 		want.size = BLOCK_FIXED + BLOCK_RAM_MAX;
+	want.size += WINDOW_FRAMES(memmap_ram_bytes(&info->map)) * (PAGE_SIZE + 24);
+	want.size += DISKS(memmap_ram_bytes(&info->map)) * DISKS_PAGES * PAGE_SIZE;
 	if (iommus)
 		want.size += BLOCK_IOMMU(memmap_ram_bytes(&info->map));
 	want.size = ALIGN_UP(want.size, BLOCK_ALIGN);
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[i] = info->module[i].at;
 	if (memmap_find_top(&info->map, &want, avoid, info->module_count, &mem.block.start)) {
-		*why = "not enough free memory below 4 GiB for the monitor: it needs 12 MiB and 4 in "
+		*why = "not enough free memory below 4 GiB for the monitor: it needs 12 MiB and 26 in "
 		       "each GiB in one piece above 32 MiB, besides the modules";
 		return ERR_NOMEM;
 	}

@@ -28,6 +28,7 @@ struct view {
 	const struct guest_exit *x;
 	struct walk_space space;
 	enum decode_mode mode;
+	bool tracked;       /* PORT: a disk's */
 	struct place *last; /* that was looked up: operands are read, then shown */
 };
 
@@ -40,6 +41,15 @@ int view_show(const struct view *s, hpa_t hpa, size_t len, unsigned int directio
 
 /* The guest's instruction at a linear address: 0 or an error of decode(). */
 int view_fetch(const struct view *s, gva_t rip, struct decode_insn *insn);
+
+/* The instruction that the guest came out for, into disclosure.emulated: 0 or as emulated_prepare(). */
+int view_emulated(const struct view *s);
+
+/* L1 gets that instruction, and its operand to put something there, `times` elements. 0, or as window_open(). */
+int view_instruction(const struct view *s, unsigned int times);
+
+/* Where the guest's own tables have gva. 0 or ERR_FAULT. */
+int view_place(const struct view *s, gva_t gva, uint32_t access, gpa_t *gpa);
 
 /* Nothing is shown: the guest does it again (ERR_BUSY), or ends. */
 enum disclose_result view_failed(const struct view *s, int err);

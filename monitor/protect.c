@@ -5,6 +5,7 @@
 #include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
+#include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
@@ -141,9 +142,13 @@ int protect_launch(struct guest *g, const char **why)
 int protect_measure(struct cpu *cpu, struct guest *g)
 {
 	uint64_t state[DIGEST_STATES];
+	int err;
 
 	hw_guest_state(cpu, state);
-	return launch_measure(&g->protection.table, g->id, &g->protection.layout, state);
+	err = launch_measure(&g->protection.table, g->id, &g->protection.layout, state);
+	if (!err && g->protection.layout.hvm)
+		disks_launch(g);
+	return err;
 }
 
 uint64_t protect_pages(const struct guest *g)
@@ -156,6 +161,7 @@ void protect_end(struct guest *g)
 	if (!g->protection.table.live)
 		return;
 	guest_table_drop(&g->protection.table);
+	guestport_end(g);
 	/* What L1 wrote to a frame would be lost when the page becomes its own. */
 	window_forget(guest_number(g));
 	phys_flush();

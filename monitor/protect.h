@@ -8,6 +8,7 @@
 
 #include "crypto/seal.h"
 #include "ept/guest_table.h"
+#include "monitor/guestport.h"
 #include "monitor/layout.h"
 #include "monitor/manifest.h"
 #include "monitor/startup.h"
@@ -26,6 +27,7 @@ struct protection {
 	struct vcpu_infos infos;
 	struct startup startup;
 	struct manifest manifest;
+	struct guest_disks disks;
 };
 
 /* A word of the command line: guests are virtualized, but keep nothing from L1. */

@@ -11,11 +11,9 @@
 #include "monitor/lib.h"
 #include "monitor/mem.h"
 
-#define SETS 64
-#define WAYS 16
-#define FRAMES (SETS * WAYS)
+#define SETS WINDOW_SETS
 
-/* A frame belongs to one set for ever, and may stand for any page that hashes there. */
+/* Frame number n belongs to set n % SETS for ever, and may stand for any page that hashes there. */
 struct frame {
 	uint64_t page;   /* its address, plus one; 0: none */
 	uint16_t pins;   /* open windows */
@@ -26,8 +24,9 @@ struct frame {
 
 static struct {
 	struct lock lock[SETS];
-	struct frame frame[SETS][WAYS];
-	hpa_t memory; /* FRAMES pages */
+	unsigned int count;
+	struct frame *frame;
+	hpa_t memory; /* of them */
 	struct crypto_key key;
 	uint64_t counter; /* of exports; atomic */
 } windows;
@@ -39,7 +38,10 @@ int window_init(void)
 
 	crypto_key_init(&windows.key, bytes);
 	crypto_wipe(bytes, sizeof(bytes));
-	windows.memory = mem_hpa(mem_pages(FRAMES));
+	windows.count = WINDOW_FRAMES(mem_host_bytes());
+	windows.frame =
+		mem_pages(ALIGN_UP(windows.count * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT);
+	windows.memory = mem_hpa(mem_pages(windows.count));
 	return err;
 }
 
@@ -47,7 +49,7 @@ static unsigned int set_of(hpa_t page)
 {
 	uint64_t n = page.a >> PAGE_SHIFT;
 
-	return (n ^ n >> 6 ^ n >> 12) % SETS;
+	return (n ^ n >> 10 ^ n >> 20) % SETS;
 }
 
 static hpa_t frame_hpa(unsigned int number)
@@ -57,27 +59,33 @@ static hpa_t frame_hpa(unsigned int number)
 
 static struct frame *frame_numbered(unsigned int number)
 {
-	return &windows.frame[number / WAYS][number % WAYS];
+	return &windows.frame[number];
+}
+
+static struct lock *lock_of(unsigned int number)
+{
+	return &windows.lock[number % SETS];
 }
 
 /* The page's frame, or one that has none yet; NULL. */
 static struct frame *find(hpa_t page)
 {
-	struct frame *set = windows.frame[set_of(page)];
 	struct frame *free = NULL;
 
-	for (unsigned int i = 0; i < WAYS; i++) {
-		if (set[i].page == page.a + 1)
-			return &set[i];
-		if (!set[i].used)
-			free = &set[i];
+	for (unsigned int i = set_of(page); i < windows.count; i += SETS) {
+		struct frame *f = frame_numbered(i);
+
+		if (f->page == page.a + 1)
+			return f;
+		if (!f->used)
+			free = f;
 	}
 	return free;
 }
 
 static unsigned int number_of(const struct frame *f)
 {
-	return (unsigned int)(f - &windows.frame[0][0]);
+	return (unsigned int)(f - windows.frame);
 }
 
 /* Takes frames that no vCPU needs out of L1's table; they are free when all CPUs have flushed. */
@@ -86,23 +94,23 @@ static void evict(void)
 	uint8_t self = (uint8_t)(cpu_this()->index + 1);
 	struct frame *f;
 
-	for (unsigned int i = 0; i < FRAMES; i++) {
-		lock_take(&windows.lock[i / WAYS]);
+	for (unsigned int i = 0; i < windows.count; i++) {
+		lock_take(lock_of(i));
 		f = frame_numbered(i);
 		if (f->used && !f->pins && !f->evictor) {
 			if (f->page)
 				host_hide(HPA(f->page - 1), frame_hpa(i));
 			f->evictor = self;
 		}
-		lock_drop(&windows.lock[i / WAYS]);
+		lock_drop(lock_of(i));
 	}
 	phys_flush();
-	for (unsigned int i = 0; i < FRAMES; i++) {
-		lock_take(&windows.lock[i / WAYS]);
+	for (unsigned int i = 0; i < windows.count; i++) {
+		lock_take(lock_of(i));
 		f = frame_numbered(i);
 		if (f->evictor == self)
 			*f = (struct frame){0};
-		lock_drop(&windows.lock[i / WAYS]);
+		lock_drop(lock_of(i));
 	}
 }
 
@@ -150,6 +158,61 @@ static struct frame *get(hpa_t page)
 	lock_drop(lock);
 	evict();
 	return NULL;
+}
+
+int window_hold(hpa_t page, owner_t owner)
+{
+	struct frame *f = get(page);
+	int err;
+
+	if (!f)
+		return ERR_BUSY;
+	err = show(f, page, owner, false);
+	if (!err)
+		f->pins++;
+	lock_drop(&windows.lock[set_of(page)]);
+	return err ? err : (int)number_of(f);
+}
+
+void window_unhold(unsigned int frame)
+{
+	struct lock *lock = lock_of(frame);
+
+	lock_take(lock);
+	frame_numbered(frame)->pins--;
+	lock_drop(lock);
+}
+
+void *window_frame(unsigned int frame, hpa_t hpa)
+{
+	return phys_at(HPA(frame_hpa(frame).a + page_offset(hpa.a)));
+}
+
+/* Copies between the guest's memory and a buffer. Once a window is cancelled it stays so, even if the guest has
+ * got the page back. */
+static bool copy(unsigned int frame, hpa_t hpa, owner_t owner, void *dst, const void *src,
+		 size_t len)
+{
+	hpa_t page = HPA(ALIGN_DOWN(hpa.a, PAGE_SIZE));
+	struct lock *lock = lock_of(frame);
+	bool open;
+
+	lock_take(lock);
+	open = frame_numbered(frame)->page == page.a + 1 && owner_of(page).w == owner.w;
+	if (open)
+		memcpy(dst, src, len);
+	lock_drop(lock);
+	return open;
+}
+
+bool window_give(unsigned int frame, hpa_t hpa, owner_t owner, const void *bytes, size_t len)
+{
+	return copy(frame, hpa, owner, phys_at(hpa), bytes, len);
+}
+
+bool window_take(unsigned int frame, hpa_t hpa, owner_t owner, void *buf, size_t len)
+{
+	return copy(frame, hpa, owner, buf, phys_at(hpa), len);
 }
 
 static void add(struct windows *w, const struct window *window, const void *bytes)
@@ -219,43 +282,28 @@ static const struct window *find_open(const struct windows *w, hpa_t hpa, size_t
 	return NULL;
 }
 
-static void *in_frame(const struct window *o, hpa_t hpa)
-{
-	return phys_at(HPA(frame_hpa(o->frame).a + page_offset(hpa.a)));
-}
-
 bool window_read(const struct windows *w, hpa_t hpa, size_t len, void *buf)
 {
 	const struct window *o = find_open(w, hpa, len);
 
 	if (!o)
 		return false;
-	memcpy(buf, in_frame(o, hpa), len);
+	memcpy(buf, window_frame(o->frame, hpa), len);
 	return true;
 }
 
 bool window_write(const struct windows *w, hpa_t hpa, size_t len, const void *bytes)
 {
 	const struct window *o = find_open(w, hpa, len);
-	struct lock *lock;
-	bool open;
 
-	if (!o)
-		return false;
-	lock = &windows.lock[o->frame / WAYS];
-	lock_take(lock);
-	/* Once cancelled it stays so, even if the guest has got the page back. */
-	open = frame_numbered(o->frame)->page == o->page.a + 1 && owner_of(o->page).w == o->owner.w;
-	if (open)
-		memcpy(phys_at(hpa), bytes ? bytes : in_frame(o, hpa), len);
-	lock_drop(lock);
-	return open;
+	return o && window_give(o->frame, hpa, o->owner,
+				bytes ? bytes : window_frame(o->frame, hpa), len);
 }
 
 void window_close(struct windows *w)
 {
 	for (unsigned int i = 0; i < w->count; i++) {
-		struct lock *lock = &windows.lock[w->open[i].frame / WAYS];
+		struct lock *lock = lock_of(w->open[i].frame);
 
 		lock_take(lock);
 		frame_numbered(w->open[i].frame)->pins--;
@@ -295,16 +343,16 @@ bool window_cancel(hpa_t page)
 
 void window_forget(unsigned int guest)
 {
-	for (unsigned int i = 0; i < FRAMES; i++) {
+	for (unsigned int i = 0; i < windows.count; i++) {
 		struct frame *f = frame_numbered(i);
 		owner_t owner;
 
-		lock_take(&windows.lock[i / WAYS]);
+		lock_take(lock_of(i));
 		owner = f->page ? owner_of(HPA(f->page - 1)) : OWNER_WORD(OWNER_NONE);
 		if (owner_kind(owner) == OWNER_GUEST && owner_guest(owner) == guest) {
 			host_hide(HPA(f->page - 1), frame_hpa(i));
 			f->page = 0;
 		}
-		lock_drop(&windows.lock[i / WAYS]);
+		lock_drop(lock_of(i));
 	}
 }

@@ -16,6 +16,15 @@
 
 #define WINDOWS_PER_VCPU 32
 
+/*
+ * Frames, on a machine with so much RAM: a 75th of it, up to what a disk command can ask for (32 MiB) and a
+ * quarter. A page may have one of those of its set.
+ */
+#define WINDOW_SETS 1024u
+#define WINDOW_WAYS(ram) ((unsigned int)((ram) / (300 * MIB)))
+#define WINDOW_FRAMES(ram) \
+	(WINDOW_SETS * (WINDOW_WAYS(ram) < 2 ? 2 : WINDOW_WAYS(ram) < 10 ? WINDOW_WAYS(ram) : 10))
+
 enum window_direction {
 	WINDOW_OUT = 1, /* L1 reads what the guest has there */
 	WINDOW_IN = 2,  /* the guest gets what L1 writes there */
@@ -59,6 +68,22 @@ bool window_write(const struct windows *w, hpa_t hpa, size_t len, const void *by
 
 /* Ends them all. */
 void window_close(struct windows *w);
+
+/*
+ * A frame in the place of a page for as long as a device's transfer takes, whatever parts of the page that is
+ * about, and whoever else has windows over it. Returns its number, or an error as window_open().
+ */
+int window_hold(hpa_t page, owner_t owner);
+void window_unhold(unsigned int frame);
+
+/* Where the monitor sees the frame's byte that is in the place of hpa. L1 may change it at any time. */
+void *window_frame(unsigned int frame, hpa_t hpa);
+
+/* As window_write(), into a page that the caller has had held since it was `owner`'s. */
+bool window_give(unsigned int frame, hpa_t hpa, owner_t owner, const void *bytes, size_t len);
+
+/* The reverse: what the guest has there. False: the page is not its own any more. */
+bool window_take(unsigned int frame, hpa_t hpa, owner_t owner, void *buf, size_t len);
 
 /*
  * L1 reads a page, which is `owner`'s, outside of any window: it gets the ciphertext, as of now. Returns

@@ -170,6 +170,38 @@ int ask_declare(const void *page, bool sealed)
 	return (int)call(HYPERCALL_DECLARE, (uintptr_t)page, sealed).status;
 }
 
+int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d)
+{
+	struct answer a = call(HYPERCALL_DISK, index, what);
+
+	*d = (struct monitor_disk){
+		.number = a.rbx,
+		.state = a.r[2],
+		.guest = a.r[3],
+		.drive = a.r[4],
+		.count = {a.r[5], a.r[6]},
+	};
+	memcpy(d->uuid, a.r, sizeof(d->uuid));
+	return (int)a.status;
+}
+
+int ask_disk_attach(const struct mailbox_attach *attach, const void *page, uint64_t *number)
+{
+	struct answer a = call(HYPERCALL_DISK_ATTACH, (uintptr_t)attach, (uintptr_t)page);
+
+	*number = a.rbx;
+	return (int)a.status;
+}
+
+int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r)
+{
+	struct answer a = call(HYPERCALL_DISK_SERVE, number, (uintptr_t)mailbox);
+
+	*r = (struct monitor_receipt){.generation = a.r[2]};
+	memcpy(r->root, a.r, sizeof(r->root));
+	return (int)a.status;
+}
+
 int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost)
 {
 	struct answer a = call(HYPERCALL_LOG, *pos, 0);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct mailbox_attach; /* iodecrypt/mailbox.h */
+
 enum ask_error {
 	ASK_NO_MONITOR = -1, /* the instruction faulted, or somebody else answered */
 	ASK_ABI = -2,        /* a monitor with other hypercalls than ours */
@@ -83,6 +85,27 @@ int ask_launch_of(const void *page, struct monitor_launch *launch);
 
 /* The guest that will have the page mapped here: ERR_PERM if one has it already. */
 int ask_declare(const void *page, bool sealed);
+
+/* Of the guests' encrypted disks, one by its place in the monitor's table: ERR_INVAL where that ends. */
+struct monitor_disk {
+	uint64_t number;
+	uint8_t uuid[16];
+	uint64_t state; /* enum disk_slot_state */
+	uint64_t guest; /* its id, or 0 */
+	uint64_t drive;
+	uint64_t count[2]; /* which two: `what` says, as monitor/hypercall.h has it */
+};
+int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d);
+
+/* Within a page that is locked in memory. page is mapped from the guest, which is not launched yet. */
+int ask_disk_attach(const struct mailbox_attach *a, const void *page, uint64_t *number);
+
+/* After a 0 for closing: what its owner should know. */
+struct monitor_receipt {
+	uint8_t root[16];
+	uint64_t generation;
+};
+int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r);
 
 /*
  * The log from *pos on: up to ASK_LOG_CHUNK bytes into buf, their number returned. *pos becomes the

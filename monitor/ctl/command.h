@@ -11,6 +11,9 @@ enum status { STATUS_OK = 0, STATUS_ERROR = 1, STATUS_NO_MONITOR = 2, STATUS_ABI
 int cmd_launch(int argc, char **argv);
 int cmd_declare(int argc, char **argv);
 
+/* netherctl disks */
+int cmd_disks(int argc);
+
 /* "sealed" (and protected), "protected", or "unprotected". */
 const char *launch_kind(const struct monitor_launch *launch);
 

@@ -20,4 +20,12 @@ int domain_open(void);
 void *domain_map(int fd, uint16_t domid, uint64_t gfn);
 void domain_unmap(void *page);
 
+/*
+ * Shows fn pages of the domain's RAM, one after the other, until it returns other than ERR_NOENT (ept/base.h). The monitor does
+ * not know Xen's numbers of domains, but whose a page is. 0, with what fn returned last in *result, or a positive errno: no page
+ * can be mapped.
+ */
+typedef int (*domain_fn)(const void *page, void *context);
+int domain_ask(int fd, uint16_t domid, domain_fn fn, void *context, int *result);
+
 #endif

@@ -15,12 +15,6 @@
 #include "monitor/ctl/domain.h"
 #include "monitor/hypercall.h"
 
-/*
- * Guest frames that hold RAM from the builder on: 1 MiB is where hvmloader is and where a PVH
- * kernel begins, 0x9f has an HVM guest's hvm_info. A guest may have given one of them back since.
- */
-static const uint64_t frames[] = {0x100, 0x9f, 0x101, 0x200, 0x1000};
-
 const char *launch_kind(const struct monitor_launch *launch)
 {
 	if (!(launch->flags & LAUNCH_PROTECTED))
@@ -34,9 +28,6 @@ void launch_digest(const struct monitor_launch *launch, unsigned int bytes)
 		printf("%02x", launch->digest[i]);
 }
 
-/* What to ask about a page; other than ERR_NOENT ends the search. */
-typedef int (*page_fn)(const void *page, void *context);
-
 static int complain(unsigned long domid, int error)
 {
 	if (error == ESRCH)
@@ -47,14 +38,12 @@ static int complain(unsigned long domid, int error)
 	return STATUS_ERROR;
 }
 
-/* Calls fn with pages of the domain until it knows one. *result is what it returned last. */
-static int with_pages(const char *text, page_fn fn, void *context, int *result)
+/* domain_ask() for what the user has written. */
+static int with_pages(const char *text, domain_fn fn, void *context, int *result)
 {
 	char *end;
 	unsigned long domid = strtoul(text, &end, 10);
-	bool mapped = false;
-	int error = 0;
-	int fd;
+	int error, fd;
 
 	if (*text < '0' || *text > '9' || *end || domid == 0 || domid > DOMAIN_MAX) {
 		fprintf(stderr, "netherctl: '%s' is no number of a domain (xl list shows them)\n",
@@ -68,20 +57,9 @@ static int with_pages(const char *text, page_fn fn, void *context, int *result)
 			strerror(errno));
 		return STATUS_ERROR;
 	}
-	*result = ERR_NOENT;
-	for (size_t i = 0; i < ARRAY_SIZE(frames) && *result == ERR_NOENT; i++) {
-		void *page = domain_map(fd, (uint16_t)domid, frames[i]);
-
-		if (!page) {
-			error = errno;
-			continue;
-		}
-		mapped = true;
-		*result = fn(page, context);
-		domain_unmap(page);
-	}
+	error = domain_ask(fd, (uint16_t)domid, fn, context, result);
 	close(fd);
-	return mapped ? STATUS_OK : complain(domid, error);
+	return error ? complain(domid, error) : STATUS_OK;
 }
 
 static int ask_page(const void *page, void *launch)

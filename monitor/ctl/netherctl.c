@@ -492,6 +492,7 @@ static int usage(FILE *to, int status)
 		"  launch DOMID    of one of Xen's domains: sealed or open, and its launch digest\n"
 		"  declare DOMID sealed|open\n"
 		"                  before its first run ('xl create -p'): what it is to be launched as\n"
+		"  disks           the guests' encrypted disks: state, what was moved, refused, fetched\n"
 		"  log [-f]        the monitor's log; -f waits for more\n"
 		"  top [SECONDS]   exits per second, refreshed every second\n"
 		"  version         of the monitor and of this program\n"
@@ -502,8 +503,8 @@ static int usage(FILE *to, int status)
 
 static bool known(const char *command)
 {
-	static const char *const commands[] = {"stat", "guests", "launch", "declare",
-					       "log",  "top",    "version"};
+	static const char *const commands[] = {"stat",  "guests", "launch", "declare",
+					       "disks", "log",    "top",    "version"};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(command, commands[i]))
@@ -553,6 +554,8 @@ int main(int argc, char **argv)
 		return cmd_launch(argc - 2, argv + 2);
 	if (!strcmp(command, "declare"))
 		return cmd_declare(argc - 2, argv + 2);
+	if (!strcmp(command, "disks"))
+		return cmd_disks(argc - 2);
 	if (!strcmp(command, "log"))
 		return cmd_log(argc - 2, argv + 2);
 	if (!strcmp(command, "top"))

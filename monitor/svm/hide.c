@@ -203,11 +203,19 @@ static bool has_info(uint64_t code)
 	       code == VMEXIT_IOIO || code == VMEXIT_MSR || code == VMEXIT_NPF;
 }
 
+/* An access to a port in the monitor's own words, as IN and OUT to an immediate or DX have it. */
+static uint64_t port_info(const struct ide_access *a)
+{
+	return (uint64_t)a->port << 16 | (uint64_t)a->bytes << IOIO_SIZE_SHIFT |
+	       (a->out ? 0 : IOIO_IN);
+}
+
 void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1_vmcb, uint8_t shown)
 {
 	const struct vmcb *vmcb = svm_current(cpu);
 	const struct vmcb_control *c = &vmcb->c;
-	uint8_t len = cpu->hw->running->disclosure->exposure.len;
+	const struct disclosure *d = cpu->hw->running->disclosure;
+	uint8_t len = d->exposure.len;
 	uint64_t next = len ? cpu->regs.rip + len : 0;
 
 	l1_vmcb->c.int_ctl =
@@ -216,11 +224,15 @@ void svm_hide_exit(const struct cpu *cpu, struct vmcb *l1_vmcb, uint8_t shown)
 	l1_vmcb->c.exit_code = c->exit_code;
 	l1_vmcb->c.exit_info1 = has_info(c->exit_code) ? c->exit_info1 : 0;
 	if (c->exit_code < VMEXIT_DR_READ) /* as of a MOV, which an LMSW is to L1 */
-		l1_vmcb->c.exit_info1 =
-			CR_ASSIST_MOV | cpu->hw->running->disclosure->exposure.operand;
+		l1_vmcb->c.exit_info1 = CR_ASSIST_MOV | d->exposure.operand;
 	l1_vmcb->c.exit_info2 = c->exit_code == VMEXIT_NPF    ? c->exit_info2
 				: c->exit_code == VMEXIT_IOIO ? next
 							      : 0;
+	if (d->port.asked) {
+		l1_vmcb->c.exit_code = VMEXIT_IOIO;
+		l1_vmcb->c.exit_info1 = port_info(&d->port.op.ask);
+		l1_vmcb->c.exit_info2 = next;
+	}
 	l1_vmcb->c.exit_int_info = c->exit_int_info;
 	l1_vmcb->c.event_inj = 0;
 	l1_vmcb->c.next_rip = next;

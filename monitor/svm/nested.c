@@ -371,6 +371,12 @@ void svm_end_run(struct cpu *cpu)
 	svm_reflect(cpu);
 }
 
+/* The bytes of the instruction that L1 gets with an exit. */
+static uint8_t bytes_shown(const struct disclosure *d)
+{
+	return d->exposure.row == EXPOSURE_EMULATED ? d->exposure.len : 0;
+}
+
 /* L1 gets the exit of an isolated guest, after what it has to see was shown to it. */
 static void tell_hidden(struct cpu *cpu)
 {
@@ -384,6 +390,7 @@ static void tell_hidden(struct cpu *cpu)
 		.exec = vmcb->c.exit_info1 & NPF_FETCH,
 		.string = vmcb->c.exit_info1 & IOIO_STRING,
 		.bytes = (uint8_t)IOIO_SIZE(vmcb->c.exit_info1),
+		.port = port ? IOIO_PORT(vmcb->c.exit_info1) : 0,
 		.vector = (uint8_t)(vmcb->c.exit_code - VMEXIT_EXCEPTION),
 		.interrupted = svm_injection(vmcb->c.exit_int_info),
 	};
@@ -392,7 +399,7 @@ static void tell_hidden(struct cpu *cpu)
 	switch (disclose(cpu, cpu->hw->running, &x)) {
 	case DISCLOSE_TELL:
 		reflect_hidden(cpu, phys_host_rw(cpu->hw->request_hpa, sizeof(struct vmcb)),
-			       d->exposure.row == EXPOSURE_EMULATED ? d->exposure.len : 0);
+			       bytes_shown(d));
 		break;
 	case DISCLOSE_BARE:
 		svm_reflect(cpu);
@@ -403,6 +410,20 @@ static void tell_hidden(struct cpu *cpu)
 	case DISCLOSE_AGAIN:
 		break;
 	}
+}
+
+/*
+ * L1 gets another exit in the place of the entry that it asked for, before anything of the guest is loaded; an
+ * event that it injects goes back as one that waits.
+ */
+void svm_ask(struct cpu *cpu)
+{
+	struct vmcb_control *c = &svm_current(cpu)->c;
+
+	c->exit_int_info = c->event_inj & EVENT_VALID ? c->event_inj : 0;
+	c->event_inj = 0;
+	reflect_hidden(cpu, phys_host_rw(cpu->hw->request_hpa, sizeof(struct vmcb)),
+		       bytes_shown(cpu->hw->running->disclosure));
 }
 
 static void tell(struct cpu *cpu)

@@ -85,6 +85,9 @@ static bool ready(struct cpu *cpu)
 	case GUEST_ENTRY_OK:
 		svm_unhide(cpu);
 		return true;
+	case GUEST_ENTRY_EXIT:
+		svm_ask(cpu);
+		break;
 	case GUEST_ENTRY_OVER:
 		svm_end_run(cpu);
 		break;

@@ -158,6 +158,7 @@ void svm_vmrun(struct cpu *cpu);
 void svm_reflect(struct cpu *cpu);
 void svm_guest_exit(struct cpu *cpu);
 void svm_end_run(struct cpu *cpu);
+void svm_ask(struct cpu *cpu);
 void svm_interrupt_guest(struct cpu *cpu);
 
 /* own.c: as if L1's own setting were in force; false: L1 may want this exit of an isolated guest */

@@ -186,8 +186,9 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "APM table B-2");
 /* exit_info1 of IOIO: APM volume 2, 15.10.2 */
 #define IOIO_IN (1u << 0)
 #define IOIO_STRING (1u << 2)
-#define IOIO_SIZE(i) (((i) >> 4) & 7) /* bytes */
-#define IOIO_ADDRESS_SHIFT 6          /* bits 9:7 are the size in bytes, 2, 4 or 8, shifted */
+#define IOIO_SIZE_SHIFT 4
+#define IOIO_SIZE(i) (((i) >> IOIO_SIZE_SHIFT) & 7) /* bytes */
+#define IOIO_ADDRESS_SHIFT 6 /* bits 9:7 are the size in bytes, 2, 4 or 8, shifted */
 #define IOIO_ADDRESS_MASK (7u << 7)
 #define IOIO_SEGMENT_SHIFT 10 /* with decode assists */
 #define IOIO_SEGMENT_MASK (7u << 10)

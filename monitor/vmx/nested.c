@@ -422,6 +422,7 @@ static void tell(struct cpu *cpu)
 	if (x.reason == EXIT_PORT) {
 		x.write = !(q & PORT_IS_IN);
 		x.bytes = (uint8_t)PORT_SIZE(q);
+		x.port = PORT_NUMBER(q);
 	}
 	x.vector = EVENT_VECTOR(vmx_read(VMCS_EXIT_EVENT));
 	x.interrupted = vmx_injection((uint32_t)vmx_read(VMCS_VECTORING_EVENT),

@@ -169,6 +169,20 @@ void vmx_reflect(struct cpu *cpu)
 	load_host(cpu, false);
 }
 
+void vmx_ask(struct cpu *cpu)
+{
+	uint64_t *f = cpu->hw->current.f;
+	uint64_t pending = vmx_read(VMCS_ENTRY_EVENT);
+	uint64_t error = vmx_read(VMCS_ENTRY_ERROR_CODE);
+	bool valid = pending & EVENT_VALID;
+
+	vmx_write(VMCS_ENTRY_EVENT, 0);
+	cpu->hw->current.launched = true; /* the entry succeeded, although the guest has not run */
+	vmx_reflect(cpu);
+	f[F_VECTORING_EVENT] = valid ? pending : 0;
+	f[F_VECTORING_ERROR_CODE] = valid ? error : 0;
+}
+
 void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uint32_t error_code)
 {
 	uint64_t *f = cpu->hw->current.f;

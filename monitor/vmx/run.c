@@ -96,6 +96,10 @@ static bool ready(struct cpu *cpu)
 
 	if (entry == GUEST_ENTRY_AGAIN)
 		return false;
+	if (entry == GUEST_ENTRY_EXIT) {
+		vmx_ask(cpu);
+		return false;
+	}
 	if (entry == GUEST_ENTRY_OVER || !vmx_pages_ok(cpu)) {
 		vmx_end_run(cpu);
 		return false;

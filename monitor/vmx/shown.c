@@ -201,9 +201,18 @@ _Static_assert(F_EXIT_ERROR_CODE == F_EXIT_EVENT + 1 &&
 		       F_VECTORING_ERROR_CODE == F_VECTORING_EVENT + 1,
 	       "an event's error code is the next field");
 
+/* An access to a port in the monitor's own words: SDM vol. 3, table 28-5. */
+static void show_port(uint64_t *f, const struct ide_access *a)
+{
+	f[F_EXIT_REASON] = REASON_PORT;
+	f[F_EXIT_QUALIFICATION] =
+		(uint64_t)a->port << 16 | (a->bytes - 1u) | (a->out ? 0 : PORT_IS_IN);
+}
+
 void vmx_shown_info(struct cpu *cpu)
 {
-	const struct exposure *e = &cpu->hw->running->disclosure->exposure;
+	const struct disclosure *d = cpu->hw->running->disclosure;
+	const struct exposure *e = &d->exposure;
 	uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
 	bool nested = reason == REASON_EPT_VIOLATION || reason == REASON_EPT_MISCONFIG;
 	bool event = reason == REASON_EXCEPTION || reason == REASON_INTR;
@@ -212,6 +221,8 @@ void vmx_shown_info(struct cpu *cpu)
 
 	f[F_EXIT_REASON] = reason;
 	f[F_EXIT_QUALIFICATION] = qualification(reason, emulated);
+	if (d->port.asked)
+		show_port(f, &d->port.op.ask);
 	f[F_GUEST_PHYSICAL] = nested ? vmx_read(VMCS_GUEST_PHYSICAL) : 0;
 	f[F_GUEST_LINEAR] = emulated ? vmx_read(VMCS_GUEST_LINEAR) : 0;
 	f[F_EXIT_INSN_INFO] = emulated ? vmx_read(VMCS_EXIT_INSN_INFO) : 0;

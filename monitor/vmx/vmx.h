@@ -344,6 +344,12 @@ void vmx_end_run(struct cpu *cpu);  /* to L1 the guest's state has become invali
 /* reflect.c: L1 goes on behind an exit of L2 */
 void reflect_init(void); /* after fields_init() */
 void vmx_reflect(struct cpu *cpu);
+
+/*
+ * L1 gets another exit in the place of the entry that it asked for, before anything of the guest is loaded; an
+ * event that it injects goes back as one that waits.
+ */
+void vmx_ask(struct cpu *cpu);
 void vmx_reflect_failure(struct cpu *cpu, unsigned int reason, uint64_t qualification);
 /* An exit that the hardware did not make: INIT, NMI, or an exception that L1 wants to see. */
 void vmx_reflect_event(struct cpu *cpu, unsigned int reason, uint32_t event, uint32_t error_code);

@@ -95,6 +95,22 @@ int ask_refused(unsigned int what, struct monitor_refused *r)
 	return what < REFUSAL_COUNT ? 0 : ERR_INVAL;
 }
 
+/* Three places: a disk of guest 7, none, one that is being opened. Counts are the question times ten, and one more. */
+int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d)
+{
+	if (index > 2)
+		return ERR_INVAL;
+	if (index == 1)
+		return ERR_NOENT;
+	*d = (struct monitor_disk){.number = 4 + index,
+				   .uuid = {0x12, 0x34, [15] = 0xff},
+				   .state = index ? DISK_STATE_OPENING : DISK_STATE_LIVE,
+				   .guest = index ? 0 : 7,
+				   .drive = 2,
+				   .count = {10 * what, 10 * what + 1}};
+	return 0;
+}
+
 /* Guest 7 was declared sealed, 9 not; digests count up. */
 int ask_launch(uint64_t index, struct monitor_launch *launch)
 {

@@ -19,7 +19,7 @@ FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c iodecrypt/*.c monitor/*.c \
 	monitor/boot/*.c monitor/iommu/*.c)) \
-	$(wildcard monitor/fake/*.c) $(HW_POLICY)
+	$(wildcard monitor/fake/*.c) monitor/keys/dev.c $(HW_POLICY)
 FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o $(CRYPTO_THIRD)
 FAKE_LIB := $(B)/fake/machine.a
 
@@ -43,14 +43,20 @@ CRYPTO_VISIBLE := crypto_* features_* simd_* OPENSSL_ia32cap_P
 
 CRYPTO_TIME := $(B)/unit/test_crypto_time
 
-UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS) $(CRYPTO_TIME),\
+# netherd, but for what asks Xen; a test has its own in place of the functions that ask the monitor.
+NETHERD_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_netherd_*.c))
+NETHERD_FAKE := $(patsubst %,$(B)/fake/%.o,$(addprefix attest/netherd/,disks.c files.c ioreq.c options.c process.c \
+	receipt.c serve.c state.c) iodecrypt/keys.c $(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS])))
+NETHERD_LIB := $(B)/fake/netherd.a
+
+UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS),\
 	$(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c)))
-UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS) $(CRYPTO_TIME)
+UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS)
 # For test_decode_random.
 DEPS += libcapstone-dev
 $(B)/deps.mk: tests/unit/build.mk
 
-$(FAKE_SRCS:%=$(B)/fake/%.o) $(FAKE_EPT): $(B)/fake/%.o: % | $(B)/version.h
+$(sort $(FAKE_SRCS:%=$(B)/fake/%.o) $(FAKE_EPT) $(NETHERD_FAKE)): $(B)/fake/%.o: % | $(B)/version.h
 	@mkdir -p $(@D)
 	$(say) CC $< "(fake)"
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
@@ -70,6 +76,15 @@ $(UNIT_TESTS): $(B)/unit/%: tests/unit/%.c $(FAKE_LIB)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $< $(FAKE_LIB) -lcmocka $(UNIT_LIBS)
+
+$(NETHERD_LIB): $(NETHERD_FAKE) $(CRYPTO_THIRD)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+$(NETHERD_TESTS): $(B)/unit/%: tests/unit/%.c $(NETHERD_LIB)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $< $(NETHERD_LIB) -lcmocka $(UNIT_LIBS)
+$(B)/unit/test_netherd_serve: UNIT_LIBS := -Wl,--wrap=pread,--wrap=pwrite
 
 $(EPT_ONLY): $(B)/unit/%: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 	@mkdir -p $(@D)
@@ -107,4 +122,4 @@ $(CRYPTO_TIME): tests/unit/test_crypto_time.c $(CRYPTO_IMAGE) $(B)/fake/crypto/f
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $(filter-out %.h,$^) -lcmocka
 
 -include $(CRYPTO_REGISTERS).d $(CRYPTO_TIME).d
--include $(FAKE_OBJS:.o=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)
+-include $(FAKE_OBJS:.o=.d) $(NETHERD_FAKE:.o=.d) $(NETHERD_TESTS:=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)

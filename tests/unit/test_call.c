@@ -61,7 +61,7 @@ static void version(void **state)
 	assert_int_equal(r[RBX], HYPERCALL_ABI);
 	memcpy(text, &r[R8], 32);
 	memcpy(name, &r[R12], 8);
-	assert_string_equal(text, NETHERVISOR_VERSION);
+	assert_string_equal(text, NETHERVISOR_VERSION " DEV_KEYS");
 	assert_string_equal(name, "fake");
 	expect_unchanged_but(R(RBX) | R(R8) | R(R9) | R(R10) | R(R11) | R(R12));
 }
@@ -216,7 +216,7 @@ static void the_platform(void **state)
 
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_PLATFORM + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_DISK + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {

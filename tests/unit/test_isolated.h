@@ -11,7 +11,7 @@
 
 #define RAM_SIZE (64 * MIB)
 #define BLOCK (128 * MIB)
-#define BLOCK_SIZE (8 * MIB)
+#define BLOCK_SIZE (24 * MIB)
 #include "tests/unit/test_host_leaf.h"
 #include "crypto/crypto.h"
 #include "monitor/launch.h"

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/disks.h"
+
+#include "crypto/crypto.h"
+#include "ept/lock.h"
+#include "monitor/guest.h"
+#include "monitor/lib.h"
+#include "monitor/log.h"
+#include "monitor/mem.h"
+
+struct slot {
+	struct disk disk; /* the first: disks_drive() finds the slot by it */
+	enum disk_slot_state state;
+	bool serving;    /* a CPU is at it, without the lock */
+	uint64_t number; /* 1.. */
+	hpa_t page;      /* OPENING, READY: of the guest to come */
+	struct guest *guest;
+	uint64_t guest_id;
+	uint32_t drive, plain;
+	uint32_t sequence;
+	bool asked; /* requests are with the agent */
+	struct disk_keys keys;
+	struct disk_expect expect;
+	uint8_t session[DISK_SESSION_BYTES];
+	void *memory;
+};
+
+/* The lock covers which slot is whose, and states. */
+static struct {
+	struct lock lock;
+	unsigned int count;
+	uint64_t last;
+	struct slot slot[DISKS_MAX];
+} disks;
+
+_Static_assert(DISKS_PAGES >= DISK_PAGES(DISK_COUNT_MAX), "room for the largest command");
+
+void disks_init(void)
+{
+	disks.count = DISKS(mem_host_bytes());
+	for (unsigned int i = 0; i < disks.count; i++)
+		disks.slot[i].memory = mem_pages(DISKS_PAGES);
+}
+
+/* What is secret is gone; the slot is free. */
+static void release(struct slot *s)
+{
+	void *memory = s->memory;
+
+	disk_abandon(&s->disk);
+	crypto_wipe(&s->keys, sizeof(s->keys));
+	memset(s, 0, sizeof(*s));
+	s->memory = memory;
+}
+
+static int check(const struct mailbox_attach *a)
+{
+	if (a->version != MAILBOX_VERSION || a->drive >= MAILBOX_DRIVES ||
+	    a->plain >> MAILBOX_DRIVES || a->consent > 1 || a->root_known > 1)
+		return ERR_INVAL;
+	return 0;
+}
+
+/* One live guest for each image (R25), and one image for each drive. */
+static bool is_taken(hpa_t page, const struct mailbox_attach *a)
+{
+	for (unsigned int i = 0; i < disks.count; i++) {
+		const struct slot *s = &disks.slot[i];
+
+		if (s->state == DISK_STATE_FREE)
+			continue;
+		if (!memcmp(s->keys.uuid, a->uuid, sizeof(a->uuid)))
+			return true;
+		if (s->state < DISK_STATE_LIVE && s->page.a == page.a && s->drive == a->drive)
+			return true;
+	}
+	return false;
+}
+
+static struct slot *find_place(void)
+{
+	for (unsigned int i = 0; i < disks.count; i++)
+		if (disks.slot[i].state == DISK_STATE_FREE)
+			return &disks.slot[i];
+	return NULL;
+}
+
+static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a)
+{
+	s->state = DISK_STATE_OPENING;
+	s->number = ++disks.last;
+	s->page = page;
+	s->drive = a->drive;
+	s->plain = a->plain;
+	memcpy(s->keys.uuid, a->uuid, sizeof(a->uuid));
+	memcpy(s->keys.id, a->key_id, sizeof(a->key_id));
+	memcpy(s->keys.xts, a->xts, sizeof(a->xts));
+	memcpy(s->keys.tag, a->tag, sizeof(a->tag));
+	memcpy(s->expect.root, a->root, sizeof(a->root));
+	s->expect.root_known = a->root_known;
+	s->expect.generation = a->generation;
+	s->expect.consent = a->consent;
+}
+
+int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number)
+{
+	struct slot *s = NULL;
+	int err = check(a);
+
+	if (!err && owner_kind(owner_of(page)) != OWNER_HOST)
+		err = ERR_PERM;
+	if (err)
+		return err;
+	lock_take(&disks.lock);
+	if (is_taken(page, a))
+		err = ERR_BUSY;
+	else
+		s = find_place();
+	if (!err && !s)
+		err = ERR_NOMEM;
+	if (!err)
+		err = crypto_random(s->session, sizeof(s->session));
+	if (!err)
+		err = disk_init(&s->disk, s->memory, DISKS_PAGES);
+	if (!err) {
+		fill(s, page, a);
+		*number = s->number;
+	}
+	lock_drop(&disks.lock);
+	return err;
+}
+
+/* The slot, which no other CPU serves meanwhile. */
+static int take(uint64_t number, struct slot **out)
+{
+	int err = ERR_NOENT;
+
+	lock_take(&disks.lock);
+	for (unsigned int i = 0; err && i < disks.count; i++) {
+		struct slot *s = &disks.slot[i];
+
+		if (s->state == DISK_STATE_FREE || s->number != number)
+			continue;
+		if (s->serving || s->state == DISK_STATE_LIVE) {
+			err = ERR_BUSY;
+			break;
+		}
+		err = 0;
+		if (s->state == DISK_STATE_READY) /* its guest never came */
+			s->state = DISK_STATE_OVER;
+		s->serving = true;
+		*out = s;
+	}
+	lock_drop(&disks.lock);
+	return err;
+}
+
+/* Opens or closes, as far as that goes without the agent. */
+static int go_on(struct slot *s, struct disk_receipt *receipt)
+{
+	if (s->state == DISK_STATE_OPENING)
+		return disk_open(&s->disk, &s->keys, &s->expect, s->session);
+	return disk_close(&s->disk, receipt);
+}
+
+static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt *receipt)
+{
+	int err = 0;
+
+	if (s->asked)
+		err = mailbox_take(m, &s->disk, s->sequence);
+	if (err == ERR_AGAIN && mailbox_put(m, &s->disk, s->sequence)) /* it may be a new one */
+		err = ERR_FAULT;
+	if (err)
+		return err;
+	s->asked = false;
+	err = go_on(s, receipt);
+	if (err != ERR_AGAIN)
+		return err;
+	s->asked = true;
+	return mailbox_put(m, &s->disk, ++s->sequence) ? ERR_FAULT : ERR_AGAIN;
+}
+
+int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt *receipt)
+{
+	struct slot *s = NULL;
+	int err = take(number, &s);
+
+	if (err)
+		return err;
+	err = serve(s, m, receipt);
+	lock_take(&disks.lock);
+	s->serving = false;
+	if (!err && s->state == DISK_STATE_OPENING) {
+		crypto_wipe(s->keys.xts, sizeof(s->keys.xts));
+		crypto_wipe(s->keys.tag, sizeof(s->keys.tag));
+		s->state = DISK_STATE_READY;
+	} else if (err != ERR_AGAIN && err != ERR_FAULT) {
+		log_provoked("disk %lu: %s (%d)", s->number,
+			     s->state == DISK_STATE_OPENING ? "not opened" : "closed", err);
+		release(s);
+	}
+	lock_drop(&disks.lock);
+	return err;
+}
+
+/* Whether the page that the disk was attached by is this guest's now. */
+static bool is_for(const struct slot *s, const struct guest *g)
+{
+	owner_t owner = owner_of(s->page);
+	bool taken = owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED;
+
+	return (s->state == DISK_STATE_OPENING || s->state == DISK_STATE_READY) && taken &&
+	       owner_guest(owner) == guest_number(g);
+}
+
+/* What the guest has besides its encrypted drives is refused unless it was declared. */
+static void refuse_others(struct ide *ide, uint32_t plain)
+{
+	for (unsigned int i = 0; i < MAILBOX_DRIVES; i++)
+		ide_set(ide, i, plain >> i & 1 ? IDE_PLAIN : IDE_REFUSED, NULL);
+}
+
+void disks_launch(struct guest *g)
+{
+	struct ide *ide = &g->protection.disks.ide;
+	bool any = false;
+
+	lock_take(&disks.lock);
+	for (unsigned int i = 0; i < disks.count; i++) {
+		if (!is_for(&disks.slot[i], g))
+			continue;
+		if (!any)
+			refuse_others(ide, disks.slot[i].plain);
+		any = true;
+	}
+	for (unsigned int i = 0; i < disks.count; i++) {
+		struct slot *s = &disks.slot[i];
+
+		if (!is_for(s, g) || s->serving)
+			continue;
+		if (s->state != DISK_STATE_READY) {
+			release(s); /* the drive is refused */
+			continue;
+		}
+		s->state = DISK_STATE_LIVE;
+		s->guest = g;
+		s->guest_id = g->id;
+		ide_set(ide, s->drive, IDE_ENCRYPTED, &s->disk);
+		log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
+	}
+	lock_drop(&disks.lock);
+}
+
+void disks_end(struct guest *g)
+{
+	lock_take(&disks.lock);
+	for (unsigned int i = 0; i < disks.count; i++) {
+		struct slot *s = &disks.slot[i];
+
+		if (s->state != DISK_STATE_LIVE || s->guest != g)
+			continue;
+		s->guest = NULL;
+		if (s->disk.in_flight || s->disk.waiting) {
+			release(s); /* as at a power cut */
+			continue;
+		}
+		s->state = DISK_STATE_OVER;
+		crypto_wipe(&s->disk.xts, sizeof(s->disk.xts));
+	}
+	lock_drop(&disks.lock);
+}
+
+static struct slot *slot_of(const struct disk *d)
+{
+	return (struct slot *)(void *)((uintptr_t)d - offsetof(struct slot, disk));
+}
+
+static struct mailbox_at mailbox_of(const struct slot *s, const struct walk_space *space)
+{
+	return (struct mailbox_at){.space = space, .address = MAILBOX_GPA(s->drive)};
+}
+
+int disks_put(const struct disk *d, const struct walk_space *space)
+{
+	struct slot *s = slot_of(d);
+	struct mailbox_at m = mailbox_of(s, space);
+
+	return mailbox_put(&m, d, ++s->sequence);
+}
+
+int disks_take(struct disk *d, const struct walk_space *space)
+{
+	const struct slot *s = slot_of(d);
+	struct mailbox_at m = mailbox_of(s, space);
+
+	return mailbox_take(&m, d, s->sequence);
+}
+
+uint32_t disks_drive(const struct disk *d)
+{
+	return slot_of(d)->drive;
+}
+
+int disks_summary(uint64_t index, struct disk_summary *out)
+{
+	const struct slot *s;
+	int err = ERR_NOENT;
+
+	if (index >= disks.count)
+		return ERR_INVAL;
+	s = &disks.slot[index];
+	lock_take(&disks.lock);
+	if (s->state != DISK_STATE_FREE) {
+		*out = (struct disk_summary){.number = s->number,
+					     .state = s->state,
+					     .guest = s->guest_id,
+					     .drive = s->drive,
+					     .stats = s->disk.stats};
+		memcpy(out->uuid, s->keys.uuid, sizeof(out->uuid));
+		err = 0;
+	}
+	lock_drop(&disks.lock);
+	return err;
+}

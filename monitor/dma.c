@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/dma.h"
+
+#include "ept/phys.h"
+#include "monitor/lib.h"
+#include "monitor/window.h"
+
+#define PARTS_PER_PAGE (PAGE_SIZE / sizeof(struct dma_part))
+#define TRIES 1000 /* a page is somebody else's for a moment, or CPUs were served meanwhile */
+
+/* A part of a buffer, in one page. */
+struct dma_part {
+	hpa_t hpa;
+	owner_t owner;
+	uint16_t len, frame;
+	uint32_t offset; /* in the buffer */
+};
+
+static struct dma_part *part_at(const struct dma *d, unsigned int i)
+{
+	return (struct dma_part *)(void *)phys_table(d->part[i / PARTS_PER_PAGE]) +
+	       i % PARTS_PER_PAGE;
+}
+
+/* The next one, not counted yet; NULL. */
+static struct dma_part *new_part(struct dma *d)
+{
+	unsigned int page = d->parts / PARTS_PER_PAGE;
+
+	if (page == ARRAY_SIZE(d->part))
+		return NULL;
+	if (!d->part[page].a && phys_table_alloc(&d->part[page]))
+		return NULL;
+	return part_at(d, d->parts);
+}
+
+/* The guest's page at gpa gets a frame. */
+static int hold(struct dma_part *p, const struct dma_space *s, gpa_t gpa)
+{
+	struct walk_result at;
+	int frame = ERR_BUSY;
+
+	for (unsigned int i = 0; frame == ERR_BUSY && i < TRIES; i++) {
+		if (i)
+			phys_relax();
+		if (walk_gpa(s->space, gpa, WALK_WRITE, &at))
+			return ERR_FAULT;
+		p->hpa = at.hpa;
+		p->owner = owner_of(at.hpa);
+		if (owner_kind(p->owner) == OWNER_BUSY)
+			continue;
+		if (owner_kind(p->owner) != OWNER_GUEST || owner_guest(p->owner) != s->space->guest)
+			return ERR_FAULT;
+		frame = window_hold(HPA(ALIGN_DOWN(at.hpa.a, PAGE_SIZE)), p->owner);
+	}
+	if (frame >= 0)
+		p->frame = (uint16_t)frame;
+	return frame < 0 ? frame : 0;
+}
+
+static int add_part(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len)
+{
+	struct dma_part *p = new_part(d);
+	int err = p ? hold(p, s, gpa) : ERR_NOMEM;
+
+	if (err)
+		return err;
+	p->len = (uint16_t)len;
+	p->offset = d->bytes;
+	d->parts++;
+	d->bytes += len;
+	return 0;
+}
+
+int dma_add(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len)
+{
+	uint32_t left = len, n;
+	int err = 0;
+
+	if (len > DMA_BYTES_MAX - d->bytes)
+		return ERR_2BIG;
+	for (; !err && left; left -= n, gpa.a += n) {
+		n = (uint32_t)(PAGE_SIZE - page_offset(gpa.a));
+		n = n < left ? n : left;
+		err = add_part(d, s, gpa, n);
+	}
+	return err;
+}
+
+int dma_peek(const struct dma_space *s, gpa_t gpa, void *buf, size_t n)
+{
+	struct walk_result at;
+	const void *src;
+
+	for (size_t part, done = 0; done < n; done += part) {
+		part = PAGE_SIZE - page_offset(gpa.a + done);
+		part = part < n - done ? part : n - done;
+		if (walk_gpa(s->space, GPA(gpa.a + done), 0, &at))
+			return ERR_FAULT;
+		src = phys_seen(at.hpa, part, s->space->guest);
+		if (!src)
+			return ERR_FAULT;
+		memcpy((char *)buf + done, src, part);
+	}
+	__asm__ volatile("" ::: "memory"); /* once */
+	return 0;
+}
+
+/* The part that has this offset; the search goes on where the last one ended. */
+static const struct dma_part *find(struct dma *d, uint32_t offset)
+{
+	const struct dma_part *p;
+
+	ASSERT(offset < d->bytes);
+	if (offset < d->at_offset)
+		d->at = 0;
+	for (p = part_at(d, d->at); offset - p->offset >= p->len; p = part_at(d, d->at))
+		d->at++;
+	d->at_offset = p->offset;
+	return p;
+}
+
+/* What is in one part of [offset, offset + n). */
+struct piece {
+	const struct dma_part *part;
+	hpa_t hpa;
+	size_t len;
+};
+
+static struct piece piece_at(struct dma *d, uint32_t offset, size_t n)
+{
+	const struct dma_part *p = find(d, offset);
+	uint32_t skip = offset - p->offset;
+	size_t len = p->len - skip;
+
+	return (struct piece){p, HPA(p->hpa.a + skip), len < n ? len : n};
+}
+
+int dma_read_guest(struct dma *d, uint32_t offset, void *buf, size_t n)
+{
+	struct piece p;
+
+	for (size_t done = 0; done < n; done += p.len) {
+		p = piece_at(d, offset + (uint32_t)done, n - done);
+		if (!window_take(p.part->frame, p.hpa, p.part->owner, (char *)buf + done, p.len))
+			return ERR_FAULT;
+	}
+	return 0;
+}
+
+int dma_write_guest(struct dma *d, uint32_t offset, const void *buf, size_t n)
+{
+	struct piece p;
+
+	for (size_t done = 0; done < n; done += p.len) {
+		p = piece_at(d, offset + (uint32_t)done, n - done);
+		if (!window_give(p.part->frame, p.hpa, p.part->owner, (const char *)buf + done,
+				 p.len))
+			return ERR_FAULT;
+	}
+	return 0;
+}
+
+void dma_read_device(struct dma *d, uint32_t offset, void *buf, size_t n)
+{
+	struct piece p;
+
+	for (size_t done = 0; done < n; done += p.len) {
+		p = piece_at(d, offset + (uint32_t)done, n - done);
+		memcpy((char *)buf + done, window_frame(p.part->frame, p.hpa), p.len);
+	}
+	__asm__ volatile("" ::: "memory"); /* once */
+}
+
+void dma_write_device(struct dma *d, uint32_t offset, const void *buf, size_t n)
+{
+	struct piece p;
+
+	for (size_t done = 0; done < n; done += p.len) {
+		p = piece_at(d, offset + (uint32_t)done, n - done);
+		memcpy(window_frame(p.part->frame, p.hpa), (const char *)buf + done, p.len);
+	}
+}
+
+void dma_close(struct dma *d)
+{
+	for (unsigned int i = 0; i < d->parts; i++)
+		window_unhold(part_at(d, i)->frame);
+	for (unsigned int i = 0; i < ARRAY_SIZE(d->part); i++)
+		if (d->part[i].a)
+			phys_table_free(d->part[i]);
+	memset(d, 0, sizeof(*d));
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Port accesses of an isolated HVM guest that its disks are behind: from the exit, by as many exits to L1 as
+ * iodecrypt/ide.h wants, back to the guest. L1 sees port accesses only: the guest's own, others that the
+ * monitor makes in its place, with the same processor of the guest's standing still meanwhile, and those to the
+ * agent's port, by which the device model's neighbour in dom0 is called (iodecrypt/mailbox.h).
+ */
+#ifndef MONITOR_GUESTPORT_H
+#define MONITOR_GUESTPORT_H
+
+#include "ept/lock.h"
+#include "iodecrypt/ide.h"
+
+struct cpu;
+struct disclosure;
+struct guest;
+struct guest_vcpu;
+struct view;
+
+/* Of a guest; in its record. Zeros: all drives are plain. */
+struct guest_disks {
+	struct lock lock; /* taken with lock_take_relaxed(): windows are opened under it */
+	struct ide ide;
+};
+
+/* Of one access; in the disclosure. */
+struct guest_port {
+	bool active; /* it is under way */
+	bool asked; /* L1 gets op.ask, a port access, in the place of what the guest came out for */
+	bool string;  /* INS or OUTS */
+	bool many;    /* of several elements, which L1 moves by itself */
+	uint64_t cr3; /* that L1 sees then */
+	bool agent;   /* op.disk's requests are in its mailbox */
+	unsigned int tries;
+	struct ide_op op;
+	struct dma element; /* where the one is */
+};
+
+enum guestport_result {
+	GUESTPORT_TELL,  /* L1 gets an exit: guestport_show() */
+	GUESTPORT_DONE,  /* the guest goes on; its registers are as they have to be */
+	GUESTPORT_AGAIN, /* it does it once more */
+	GUESTPORT_OTHER, /* not our business after all: as any port */
+	GUESTPORT_OVER,  /* the guest was ended */
+};
+
+/* Whether the guest's access to this port is dealt with here. */
+bool guestport_has(const struct guest *g, uint16_t port, uint8_t bytes);
+
+/* The guest came out for it. */
+enum guestport_result guestport_exit(const struct view *s);
+
+/* L1 has done what it was told, with cpu->regs as it left them; `before` are the guest's own. */
+enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v);
+
+/* What L1 sees: the row, and the registers. */
+void guestport_show(struct cpu *cpu, struct disclosure *d);
+
+/* The processor is not going on with what it was at. */
+void guestport_forget(struct guest_vcpu *v);
+
+/* The guest is over, and entered on no CPU. */
+void guestport_end(struct guest *g);
+
+#endif
