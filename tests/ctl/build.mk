@@ -15,3 +15,16 @@ $(B)/ctl/netherctl: $(filter-out $(B)/host/monitor/ctl/ask.c.o,$(CTL_OBJS)) $(CT
 
 TOOLS += $(B)/ctl/netherctl
 -include $(CTL_FAKE:.o=.d)
+
+# netherd over another pretended monitor, for a Xen that has none below.
+$(B)/ctl/fake_disks.c.o: tests/ctl/fake_disks.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -c -o $@ $<
+$(B)/ctl/netherd: $(filter-out $(B)/netherd.o/monitor/ctl/ask.c.o,$(NETHERD_OBJS)) $(B)/ctl/fake_disks.c.o \
+		$(CRYPTO_THIRD)
+	$(say) LD $@
+	$(Q)$(CC) -static -o $@ $^ -Wl,--start-group $(NETHERD_LIBS) -Wl,--end-group
+
+TOOLS += $(B)/ctl/netherd
+-include $(B)/ctl/fake_disks.c.d

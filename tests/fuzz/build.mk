@@ -4,9 +4,10 @@
 #   build/fuzz/fuzz_NAME -runs=N tests/fuzz/corpus/NAME
 # fuzz_NAME_ept is fuzz_NAME with EPT as the nested format.
 
-FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_NETHERD := $(B)/fuzz/fuzz_netherd
+FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD),$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store)
-FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT)
+FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD)
 
 $(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
 	@mkdir -p $(@D)
@@ -19,4 +20,9 @@ $(FUZZ_EPT): $(B)/fuzz/%_ept: tests/fuzz/%.c $(FAKE_EPT) $(B)/fake/machine.a
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) $(FORMAT_EPT) -fsanitize=fuzzer -o $@ $< $(FAKE_EPT) \
 		$(FAKE_LIB)
 
--include $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)
+$(FUZZ_NETHERD): tests/fuzz/fuzz_netherd.c $(B)/fake/netherd.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^)
+
+-include $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)

@@ -62,9 +62,9 @@ def assemble(name, path, size, *options):
         raise LabError(errors.IMAGE, "%s is %d bytes" % (name, os.path.getsize(path)))
 
 
-def build_bootsector(path, reboots):
+def build_bootsector(path, reboots, name="bootsector.S"):
     """A small disk whose first sector is the whole program, and the second says how often it resets."""
-    assemble("bootsector.S", path, SECTOR)
+    assemble(name, path, SECTOR)
     with open(path, "ab") as f:
         f.write(bytes([reboots]))
         f.truncate(1 << 20)
@@ -115,6 +115,7 @@ def build():
     build_tiny(dest("tiny.elf"))
     build_bootsector(dest("tiny.img"), 0)
     build_bootsector(dest("reboot.img"), 1)
+    build_bootsector(dest("mailbox.img"), 0, "mailbox.S")
     modules = image.module_files(image.kernel_version(cloud=True), image.GUEST_MODULES)
     build_initrd(dest("initrd-disk"), modules)
     build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
@@ -127,7 +128,8 @@ def build():
 
 def wanted(command):
     """The files of /guests that a command needs: everything, but disk images only if named."""
-    disks = {"hvm-disk": "disk.img", "hvm-pio": "pio.img", "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img"}
+    disks = {"hvm-disk": "disk.img", "hvm-pio": "pio.img", "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img",
+             "hvm-mailbox": "mailbox.img"}
     leave = {image for name, image in disks.items() if not re.search(name, command)}
     return [n for n in sorted(os.listdir(paths.GUESTS)) if n not in leave]
 

@@ -15,9 +15,9 @@ XEN = os.path.join(OUT, "xen")
 KERNEL = os.path.join(OUT, "vmlinux-dom0")
 TBOOT = os.path.join(OUT, "tboot")
 DOM0 = os.path.join(OUT, "dom0.cpio")
-NETHERCTL = os.path.join(BUILD, "netherctl")
+TOOLS = [os.path.join(BUILD, name) for name in ("netherctl", "netherd")]  # ours, for dom0
 
 
-def monitor(hw):
-    """The monitor's image for 'svm' or 'vmx'."""
-    return os.path.join(BUILD, "nethervisor-%s.elf" % hw)
+def monitor(hw, dev_keys=False):
+    """The monitor's image for 'svm' or 'vmx'; dev_keys: the one that takes disks' keys from dom0."""
+    return os.path.join(BUILD, "nethervisor-%s%s.elf" % (hw, "-dev" if dev_keys else ""))
