@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # On VMX: an HVM guest boots from its IDE disk by bus-master DMA, and its own driver reads the disk.
-# Without isolation: the device model writes what it reads from the disk into the guest's memory.
+# Isolated: what the device model reads and writes of its memory are the windows over a command's buffers.
 # timeout: 1500
 # shellcheck disable=SC2034 # lib.sh reads hw
 hw=vmx
 . "$(dirname "$0")/lib.sh"
 
-guest_reports hvm-disk 'nproc=1 .*disk=lab disk label 1' --monitor-args no-isolation --cpus 1 --timeout 1440
+guest_reports hvm-disk 'nproc=1 .*disk=lab disk label 1' --cpus 1 --timeout 1440

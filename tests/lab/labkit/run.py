@@ -60,6 +60,8 @@ def parser(sub):
     p.add_argument("--exec", dest="command", metavar="CMD", help="shell command in dom0")
     p.add_argument("--timeout", type=float, metavar="S",
                    help="seconds for everything (default 600; none for an interactive shell)")
+    p.add_argument("--dev-keys", action="store_true",
+                   help="the monitor's image for development, which takes disks' keys from dom0")
     p.add_argument("--gdb", action="store_true", help="wait for gdb on port 1234")
     p.add_argument("--name", help="the run's folder below build/lab/runs")
     p.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -92,7 +94,7 @@ def check(o):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
-    monitor = paths.monitor(o.hw)
+    monitor = paths.monitor(o.hw, o.dev_keys)
     if not os.path.exists(monitor) and not o.no_monitor:
         raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
                        % os.path.relpath(monitor))
@@ -125,8 +127,9 @@ def write_initrd(o, folder, nonce):
         cpio.data("lab/interactive", b"")
     else:
         cpio.data("lab/command", o.command.encode() + b"\n")
-    if not o.no_monitor and os.path.exists(paths.NETHERCTL):
-        cpio.data("usr/bin/netherctl", open(paths.NETHERCTL, "rb").read(), 0o755)
+    for tool in [] if o.no_monitor else filter(os.path.exists, paths.TOOLS):
+        with open(tool, "rb") as f:
+            cpio.data("usr/bin/" + os.path.basename(tool), f.read(), 0o755)
     if o.guests or "/guests" in (o.command or ""):
         guests.ensure(say)
         command = "hvm-disk hvm-tiny hvm-reboot" if o.guests else o.command
@@ -163,7 +166,7 @@ def xen_boot(o, machine, folder, nonce):
 
 def below(o, boot):
     """The same with the monitor under it: L1 becomes the monitor's first module."""
-    monitor = must_exist(paths.monitor(o.hw), "the monitor")
+    monitor = must_exist(paths.monitor(o.hw, o.dev_keys), "the monitor")
     return Boot(monitor, o.monitor_args, [(boot.kernel, boot.args)] + boot.modules)
 
 
