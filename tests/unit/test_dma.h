@@ -69,7 +69,7 @@ static inline void dma_copy(struct dma *d, uint8_t *memory, uint32_t offset, uin
 
 		if (to)
 			to[i] = memory[at];
-		else
+		else if (from)
 			memory[at] = from[i];
 	}
 }
