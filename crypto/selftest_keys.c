@@ -126,10 +126,10 @@ bool selftest_hkdf(void)
 {
 	uint8_t secret[22], salt[13], out[sizeof(hkdf_out)];
 
-	for (uint8_t i = 0; i < sizeof(secret); i++)
+	for (size_t i = 0; i < sizeof(secret); i++)
 		secret[i] = 0x0b;
-	for (uint8_t i = 0; i < sizeof(salt); i++)
-		salt[i] = i;
+	for (size_t i = 0; i < sizeof(salt); i++)
+		salt[i] = (uint8_t)i;
 	crypto_hkdf(salt, sizeof(salt), secret, sizeof(secret), hkdf_info, out, sizeof(out));
 	return crypto_equal(out, hkdf_out, sizeof(out));
 }

@@ -67,7 +67,7 @@ static void fill(struct guest_layout *out)
 		 * treats all of it as device memory.
 		 */
 		{LAYOUT_PCI, hvm, low, FIRMWARE},
-		/* I/O APIC, HPET, TPM: registers that L1 emulates. */
+		/* I/O APIC, HPET, TPM: registers that L1 emulates. Mailboxes of disks (iodecrypt/mailbox.h). */
 		{LAYOUT_CHIPSET, hvm, 0xfec00000, 0xfee00000},
 		/*
 		 * The local APIC: emulated, or a page of Xen's that the hardware puts the virtual

@@ -52,7 +52,7 @@ static int search(struct vm *vm, const char *name)
 	char **domains = xs_directory(vm->store, XBT_NULL, "/local/domain", &count);
 	int err = domains ? -ENOENT : -errno;
 
-	for (unsigned int i = 0; i < count && err == -ENOENT; i++) {
+	for (unsigned int i = 0; domains && i < count && err == -ENOENT; i++) {
 		char *it = read_store(vm, domains[i], "name");
 
 		if (it && !strcmp(it, name))

@@ -142,7 +142,7 @@ static int learn_size(struct nbd *n)
 	struct {
 		uint16_t type;
 		uint64_t bytes;
-	} __attribute__((packed)) info;
+	} __attribute__((packed)) info = {0};
 	uint32_t type;
 	int status;
 

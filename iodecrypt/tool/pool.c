@@ -48,7 +48,7 @@ static void *work(void *arg)
 	struct pool *p = arg;
 	int status = c ? STATUS_OK : fail(STATUS_ERROR, "out of memory");
 
-	while (!status) {
+	while (c && !status) {
 		status = take(p, c);
 		if (status || !c->sectors)
 			break;

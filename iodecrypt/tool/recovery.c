@@ -40,6 +40,7 @@ static int carry_out_one(struct image *img, const struct disk_io *io)
 /* The first error is what is told of, and its status what comes out. */
 static void carry_out(struct image *img, struct disk *d, int *failed)
 {
+	ASSERT(d);
 	d->io_status = 0;
 	for (uint32_t i = 0; i < d->ios && !d->io_status; i++)
 		if (carry_out_one(img, &d->io[i])) {

@@ -49,8 +49,8 @@ int fail_file(const char *path)
 }
 
 /* Of the engine, and its ASSERT. */
-_Noreturn void assert_failed(const char *what, const char *file, int n)
+_Noreturn void assert_failed(const char *what, const char *file, int line)
 {
-	fprintf(stderr, "nether-image: a bug: %s (%s:%d)\n", what, file, n);
+	fprintf(stderr, "nether-image: a bug: %s (%s:%d)\n", what, file, line);
 	abort();
 }

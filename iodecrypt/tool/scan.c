@@ -44,7 +44,7 @@ static int read_tree(struct scan *s)
 	struct tree *t = &s->tree;
 	uint8_t node[DISK_NODE];
 	int status = tree_make(t, s->img->h.sectors);
-	bool good;
+	bool good = false;
 
 	if (!status)
 		memcpy(t->entries[t->levels - 1][0], s->img->h.root, DISK_TAG_BYTES);
@@ -80,7 +80,7 @@ static int read_leaves(struct scan *s, struct chunk *c)
 {
 	uint8_t(*tags)[DISK_TAG_BYTES] = (void *)c->node;
 	int status = STATUS_OK;
-	bool good;
+	bool good = false;
 
 	memset(c->have, HAVE_NOT, sizeof(c->have));
 	for (uint32_t i = 0; i * DISK_FANOUT < c->sectors && !status; i++) {

@@ -141,7 +141,7 @@ int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r)
 	if (memory.disk.state == DISK_STATE_LIVE)
 		return ERR_BUSY;
 	if (memory.step == 0) {
-		memcpy(data, "closed", 6);
+		memcpy(data, (const char[6]){'c', 'l', 'o', 's', 'e', 'd'}, 6);
 		ask(box, (struct mailbox_request){.op = MAILBOX_WRITE, .bytes = 6, .offset = 1000},
 		    2);
 		return ERR_AGAIN;

@@ -15,8 +15,8 @@ static void vectors(void **state)
 	uint8_t ikm[22], salt[13];
 
 	memset(ikm, 0x0b, sizeof(ikm));
-	for (uint8_t i = 0; i < sizeof(salt); i++)
-		salt[i] = i;
+	for (size_t i = 0; i < sizeof(salt); i++)
+		salt[i] = (uint8_t)i;
 	assert_int_equal(unhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
 			       "34007208d5b887185865",
 			       want),

@@ -128,7 +128,7 @@ static void zero_results(void **state)
 		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	};
-	uint8_t scalar[32], point[32], got[32], zero[32] = {0};
+	uint8_t scalar[32], point[32] = {0}, got[32], zero[32] = {0};
 
 	for (size_t i = 0; i < 2 * sizeof(low_order) / sizeof(*low_order); i++) {
 		assert_int_equal(unhex(low_order[i / 2], point), 32);

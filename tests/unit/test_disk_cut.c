@@ -305,10 +305,11 @@ static void read_all(uint64_t found[SECTORS], bool same)
 		if (end_read(r))
 			fail_msg("sector %u is bad", (unsigned int)r->cmd.bad);
 		for (uint32_t i = 0; i < step; i++) {
-			uint64_t v = found[lba + i];
+			uint64_t v = 0;
 
-			check_sector(r->buf + (size_t)i * DISK_SECTOR, lba + i, &found[lba + i]);
+			check_sector(r->buf + (size_t)i * DISK_SECTOR, lba + i, &v);
 			assert_true(!same || v == found[lba + i]);
+			found[lba + i] = v;
 		}
 		free_request(r);
 	}

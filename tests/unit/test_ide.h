@@ -126,7 +126,7 @@ static inline void dev_look(uint32_t gpa)
 
 static inline void dev_dma(void)
 {
-	uint8_t *buf = malloc((size_t)dev.left * 512 + 1);
+	uint8_t *buf = calloc(dev.left, 512);
 	uint32_t done = 0, prd[2], all = dev.left * 512;
 	bool last = false;
 
@@ -180,79 +180,59 @@ static inline void dev_transfer(bool in, bool ext, bool dma, uint32_t block)
 		dev_dma();
 }
 
+/* False: another command. BLOCKS: of SET MULTIPLE MODE. */
+#define BLOCKS 255
+static inline bool dev_moves(uint8_t code)
+{
+	static const struct {
+		uint8_t code, block;
+		bool in, ext, dma;
+	} row[] = {
+		{0x20, 1, true, false, false},      {0x21, 1, true, false, false},
+		{0x24, 1, true, true, false},       {0x25, 0, true, true, true},
+		{0x29, BLOCKS, true, true, false},  {0x30, 1, false, false, false},
+		{0x31, 1, false, false, false},     {0x34, 1, false, true, false},
+		{0x35, 0, false, true, true},       {0x39, BLOCKS, false, true, false},
+		{0xc4, BLOCKS, true, false, false}, {0xc5, BLOCKS, false, false, false},
+		{0xc8, 0, true, false, true},       {0xc9, 0, true, false, true},
+		{0xca, 0, false, false, true},      {0xcb, 0, false, false, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		if (row[i].code == code) {
+			dev_transfer(row[i].in, row[i].ext, row[i].dma,
+				     row[i].block == BLOCKS ? dev.multiple : row[i].block);
+			return true;
+		}
+	return false;
+}
+
+static inline void dev_identify(void)
+{
+	memset(dev.data, 0x77, 512);
+	dev.in = true;
+	dev.at = 0;
+	dev.end = 512;
+	dev.status = 0x58;
+	dev.interrupts++;
+}
+
 static inline void dev_command(uint8_t code)
 {
+	static const uint8_t plain[] = {0xe7, 0xea, 0xef, 0x91, 0xe5, 0x40, 0xc6};
+
 	dev.last = dev.command = code;
 	dev.commands++;
 	if (dev.status & 0x88)
 		return;
 	dev.error = 0;
 	dev.slow = 2;
-	switch (code) {
-	case 0x20:
-	case 0x21:
-		dev_transfer(true, false, false, 1);
-		break;
-	case 0x24:
-		dev_transfer(true, true, false, 1);
-		break;
-	case 0x25:
-		dev_transfer(true, true, true, 0);
-		break;
-	case 0x29:
-		dev_transfer(true, true, false, dev.multiple);
-		break;
-	case 0x30:
-	case 0x31:
-		dev_transfer(false, false, false, 1);
-		break;
-	case 0x34:
-		dev_transfer(false, true, false, 1);
-		break;
-	case 0x35:
-		dev_transfer(false, true, true, 0);
-		break;
-	case 0x39:
-		dev_transfer(false, true, false, dev.multiple);
-		break;
-	case 0xc4:
-		dev_transfer(true, false, false, dev.multiple);
-		break;
-	case 0xc5:
-		dev_transfer(false, false, false, dev.multiple);
-		break;
-	case 0xc8:
-	case 0xc9:
-		dev_transfer(true, false, true, 0);
-		break;
-	case 0xca:
-	case 0xcb:
-		dev_transfer(false, false, true, 0);
-		break;
-	case 0xc6:
+	if (code == 0xc6)
 		dev.multiple = dev.reg[0][2];
-		dev_end(0);
-		break;
-	case 0xe7:
-	case 0xea:
-	case 0xef:
-	case 0x91:
-	case 0xe5:
-	case 0x40:
-		dev_end(0);
-		break;
-	case 0xec:
-		memset(dev.data, 0x77, 512);
-		dev.in = true;
-		dev.at = 0;
-		dev.end = 512;
-		dev.status = 0x58;
-		dev.interrupts++;
-		break;
-	default:
-		dev_end(4);
-		break;
-	}
+	if (code == 0xec)
+		dev_identify();
+	else if (!dev_moves(code))
+		dev_end(memchr(plain, code, sizeof(plain)) ? 0 : 4);
 }
 
 static inline void dev_reset(void)

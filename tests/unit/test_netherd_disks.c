@@ -44,7 +44,7 @@ static struct {
 
 static struct mailbox_page {
 	_Alignas(4096) uint8_t byte[MAILBOX_PAGES * 4096];
-} mailbox;
+} the_mailbox;
 static struct disk_option option;
 static struct disk disk;
 static struct disk_guest guest;
@@ -72,7 +72,7 @@ int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d)
 int ask_disk_attach(const struct mailbox_attach *a, const void *page, uint64_t *number)
 {
 	assert_true(((uintptr_t)a & 4095) + sizeof(*a) <= 4096);
-	assert_ptr_equal(page, &mailbox);
+	assert_ptr_equal(page, &the_mailbox);
 	if (monitor.pages-- > 0)
 		return ERR_NOENT;
 	monitor.attached++;
@@ -96,11 +96,11 @@ static void show_list(struct mailbox *box)
 	box->sequence = box->answered + 1;
 }
 
-int ask_disk_serve(uint64_t number, void *at, struct monitor_receipt *r)
+int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r)
 {
-	struct mailbox *box = at;
+	struct mailbox *box = mailbox;
 
-	assert_ptr_equal(at, &mailbox);
+	assert_ptr_equal(mailbox, &the_mailbox);
 	assert_true(monitor.there && number == monitor.disk.number);
 	assert_int_equal(box->sequence, box->answered); /* it was done */
 	if (monitor.served++)
@@ -137,7 +137,7 @@ int ask_disk_serve(uint64_t number, void *at, struct monitor_receipt *r)
 
 int ask_launch_of(const void *page, struct monitor_launch *launch)
 {
-	assert_ptr_equal(page, &mailbox);
+	assert_ptr_equal(page, &the_mailbox);
 	launch->id = monitor.launched;
 	return monitor.launched ? 0 : ERR_NOENT;
 }
@@ -153,7 +153,7 @@ int domain_ask(int fd, uint16_t domid, domain_fn fn, void *context, int *result)
 	assert_int_equal(domid, DOMID);
 	*result = ERR_NOENT;
 	for (int i = 0; i < 3 && *result == ERR_NOENT; i++)
-		*result = fn(&mailbox, context);
+		*result = fn(&the_mailbox, context);
 	return 0;
 }
 
@@ -171,12 +171,12 @@ static int setup(void **state)
 	put_text("data", "data");
 	put_file("key", master, 32);
 	memset(&monitor, 0, sizeof(monitor));
-	memset(&mailbox, 0, sizeof(mailbox));
+	memset(&the_mailbox, 0, sizeof(the_mailbox));
 	option = (struct disk_option){"data", "sidecar", "key", "receipt", false};
 	guest = (struct disk_guest){DOMID, 4, false};
 	if (disk_files(&disk, &option, 1))
 		return -1;
-	disk.serve.mailbox = &mailbox;
+	disk.serve.mailbox = &the_mailbox;
 	return 0;
 }
 
@@ -295,7 +295,7 @@ static void taken_over(void **state)
 	assert_int_equal(disk.number, 5);
 	there_is(DISK_STATE_OPENING, 0);
 	monitor.lists = 1;
-	show_list((struct mailbox *)&mailbox); /* not done yet */
+	show_list((struct mailbox *)&the_mailbox); /* not done yet */
 	assert_int_equal(disk_start(&disk, &guest), 0);
 	assert_int_equal(monitor.opened, 1);
 	there_is(DISK_STATE_LIVE, GUEST);

@@ -24,7 +24,7 @@ static void make_files(void)
 {
 	uint8_t sidecar[8192] = {0};
 
-	memcpy(header, "NETHDISK", 8);
+	memcpy(header, (const char[8]){'N', 'E', 'T', 'H', 'D', 'I', 'S', 'K'}, 8);
 	for (uint8_t i = 16; i < 48; i++)
 		header[i] = i;
 	memcpy(sidecar, header, sizeof(header));

@@ -13,7 +13,7 @@ static int parse(const char *text)
 	char *argv[32], *save = NULL;
 	int argc = 0;
 
-	strcpy(copy, text);
+	assert_true(snprintf(copy, sizeof(copy), "%s", text) < (int)sizeof(copy));
 	argv[argc++] = (char *)"netherd";
 	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		argv[argc++] = word;

@@ -4,7 +4,7 @@
  * agent's port (iodecrypt/mailbox.h). Each of LISTS writes its number, 4 bytes, to the sidecar, 16 KiB and 4
  * times the number from its start, and reads it back. Prints a dot for each 256.
  */
-#define GPA		0xfed80000
+#define GPA		0xfed60000
 #define PORT		0x4e48
 #define DATA		4096
 #define STATUS		976
