@@ -12,9 +12,8 @@
 #ifndef IODECRYPT_IDE_H
 #define IODECRYPT_IDE_H
 
-#include "iodecrypt/ata.h"
-#include "iodecrypt/disk.h"
 #include "iodecrypt/dma.h"
+#include "iodecrypt/drive.h"
 
 enum ide_next {
 	IDE_PASS, /* the device model gets op->ask, the guest's own access or something in its place */
@@ -46,20 +45,6 @@ struct ide_op {
 	uint32_t moved; /* of them, by the device model so far: all, for ide_resume() */
 	uint8_t channel, step, then;
 	unsigned int count, polls; /* within the step */
-};
-
-enum ide_drive_kind {
-	IDE_PLAIN,   /* as the device model has it: data are its own */
-	IDE_REFUSED, /* a guest with an encrypted disk has not said that it trusts this one */
-	IDE_ENCRYPTED,
-};
-
-struct ide_drive {
-	uint8_t kind;
-	uint8_t multiple; /* SET MULTIPLE MODE; 0: not set */
-	uint8_t dma_mode;
-	bool cache;
-	struct disk *disk;
 };
 
 struct ide_channel {

@@ -81,24 +81,6 @@ static enum ide_next drop(struct ide_channel *c, struct ide_op *op)
 	return ide_answer(c, op);
 }
 
-/* Between the guest's memory and the device model's view of it, as they are. */
-static void copy(struct ide_channel *c, bool to_memory)
-{
-	uint8_t bytes[ATA_SECTOR];
-	uint32_t n;
-
-	for (uint32_t at = 0; at < c->data.bytes; at += n) {
-		n = c->data.bytes - at;
-		n = n < sizeof(bytes) ? n : (uint32_t)sizeof(bytes);
-		if (to_memory) {
-			dma_read_device(&c->data, at, bytes, n);
-			dma_write_guest(&c->data, at, bytes, n);
-		} else if (!dma_read_guest(&c->data, at, bytes, n)) {
-			dma_write_device(&c->data, at, bytes, n);
-		}
-	}
-}
-
 /* A drive whose data are no secret to L1: it gets windows all the same, since it reaches no memory otherwise. */
 static enum ide_next start_plain(struct ide_channel *c, struct ide_op *op,
 				 const struct dma_space *s)
@@ -107,7 +89,7 @@ static enum ide_next start_plain(struct ide_channel *c, struct ide_op *op,
 	if (open_regions(c, s, DMA_BYTES_MAX))
 		return drop(c, op);
 	if (!c->to_memory)
-		copy(c, false);
+		drive_copy(&c->data, c->data.bytes, false);
 	c->phase = PHASE_PLAIN;
 	return ide_pass(op);
 }
@@ -123,7 +105,7 @@ static enum ide_next start_encrypted(struct ide_channel *c, struct ide_op *op,
 	/* As with a table that is too short the transfer does not begin, and there is no interrupt. */
 	if (open_regions(c, s, bytes) || c->data.bytes != bytes)
 		return drop(c, op);
-	ide_buffer_windows(c, write);
+	drive_buffer(&c->command, &c->data, write);
 	if (!write)
 		return ide_pass(op);
 	c->user = op;
@@ -178,14 +160,12 @@ static enum ide_next refuse(struct ide_channel *c, struct ide_op *op, uint8_t er
 static enum ide_next transfer(struct ide_channel *c, struct ide_op *op, struct ata_command a)
 {
 	struct disk_cmd *cmd = &c->command;
+	uint8_t error;
 
 	*cmd = (struct disk_cmd){.arg = c};
-	if (ata_address(&c->file, a.ext, &cmd->lba, &cmd->count) ||
-	    (a.protocol == ATA_PIO_BLOCKS && !active(c)->multiple))
-		return refuse(c, op, ATA_ABRT);
-	if (cmd->lba >= active(c)->disk->header.sectors ||
-	    cmd->count > active(c)->disk->header.sectors - cmd->lba)
-		return refuse(c, op, ATA_IDNF);
+	error = drive_range(active(c), &a, &c->file, cmd);
+	if (error)
+		return refuse(c, op, error);
 	if (a.protocol == ATA_DMA) {
 		c->phase = a.kind == ATA_READ ? PHASE_DMA_READ : PHASE_DMA_WRITE;
 		return ide_pass(op);
@@ -197,28 +177,15 @@ static enum ide_next transfer(struct ide_channel *c, struct ide_op *op, struct a
 
 static enum ide_next identify(struct ide_channel *c, struct ide_op *op)
 {
-	const struct ide_drive *d = active(c);
-	struct ata_identity id = {.sectors = d->disk->header.sectors,
-				  .multiple = d->multiple,
-				  .dma = d->dma_mode,
-				  .cache = d->cache};
-
-	__builtin_memcpy(id.uuid, d->disk->header.uuid, sizeof(id.uuid));
 	ide_data_begin(c, 0);
-	ata_identify(&id, c->sector);
+	drive_identify(active(c), false, c->sector);
 	c->phase = PHASE_IDENTIFY;
 	return ide_pass(op);
 }
 
 static enum ide_next set_features(struct ide_channel *c, struct ide_op *op)
 {
-	struct ide_drive *d = active(c);
-
-	if (!ata_feature(&c->file, &d->cache))
-		return refuse(c, op, ATA_ABRT);
-	if (c->file.reg[0][REG_ERROR] == 0x03 && c->file.reg[0][REG_COUNT] >= 0x20)
-		d->dma_mode = c->file.reg[0][REG_COUNT];
-	return ide_pass(op);
+	return drive_features(active(c), &c->file) ? ide_pass(op) : refuse(c, op, ATA_ABRT);
 }
 
 static enum ide_next set_multiple(struct ide_channel *c, struct ide_op *op)
@@ -305,7 +272,7 @@ static int end(struct ide_channel *c)
 		return c->ok ? disk_flush_end(disk) : 0;
 	case PHASE_PLAIN:
 		if (c->to_memory)
-			copy(c, true);
+			drive_copy(&c->data, c->data.bytes, true);
 		return 0;
 	case PHASE_IDLE:
 	case PHASE_IDENTIFY:

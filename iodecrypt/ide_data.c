@@ -24,28 +24,6 @@ static struct ide_channel *channel_of(struct disk_cmd *cmd)
 	return cmd->arg;
 }
 
-static int get_device(struct disk_cmd *cmd, uint64_t offset, void *buf, size_t n)
-{
-	dma_read_device(&channel_of(cmd)->data, (uint32_t)offset, buf, n);
-	return 0;
-}
-
-static int put_device(struct disk_cmd *cmd, uint64_t offset, const void *buf, size_t n)
-{
-	dma_write_device(&channel_of(cmd)->data, (uint32_t)offset, buf, n);
-	return 0;
-}
-
-static int get_guest(struct disk_cmd *cmd, uint64_t offset, void *buf, size_t n)
-{
-	return dma_read_guest(&channel_of(cmd)->data, (uint32_t)offset, buf, n);
-}
-
-static int put_guest(struct disk_cmd *cmd, uint64_t offset, const void *buf, size_t n)
-{
-	return dma_write_guest(&channel_of(cmd)->data, (uint32_t)offset, buf, n);
-}
-
 static int get_sector(struct disk_cmd *cmd, uint64_t offset, void *buf, size_t n)
 {
 	__builtin_memcpy(buf, channel_of(cmd)->sector + offset, n);
@@ -56,12 +34,6 @@ static int put_sector(struct disk_cmd *cmd, uint64_t offset, const void *buf, si
 {
 	__builtin_memcpy(channel_of(cmd)->sector + offset, buf, n);
 	return 0;
-}
-
-void ide_buffer_windows(struct ide_channel *c, bool write)
-{
-	c->command.get = write ? get_guest : get_device;
-	c->command.put = write ? put_device : put_guest;
 }
 
 void ide_buffer_sector(struct ide_channel *c)
@@ -126,7 +98,7 @@ static enum ide_next begin_string(struct ide_channel *c, struct ide_op *op,
 	if (c->phase != PHASE_PIO_WRITE)
 		return ide_pass(op);
 	describe(c, op->bytes / ATA_SECTOR);
-	ide_buffer_windows(c, true);
+	drive_buffer(&c->command, &c->data, true);
 	return ide_start_write(c, op);
 }
 
@@ -153,7 +125,7 @@ static enum ide_next string_passed(struct ide_channel *c, struct ide_op *op)
 		return ide_answer(c, op);
 	}
 	c->command = (struct disk_cmd){.lba = c->lba - sectors, .count = sectors, .arg = c};
-	ide_buffer_windows(c, false);
+	drive_buffer(&c->command, &c->data, false);
 	return verify(c, op);
 }
 
