@@ -4,6 +4,7 @@
 #include "ept/phys.h"
 #include "monitor/apic.h"
 #include "monitor/guest.h"
+#include "monitor/guestmmio.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -181,6 +182,14 @@ int view_instruction(const struct view *s, unsigned int times)
 	return show_prepared(s, true);
 }
 
+int view_access(const struct view *s, gva_t gva, bool write, const uint8_t *insn, size_t n)
+{
+	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->v->disclosure->before.rip);
+	int err = show(s, rip, n, WALK_EXEC, WINDOW_OUT, insn);
+
+	return err ? err : show(s, gva, sizeof(uint32_t), write ? WALK_WRITE : 0, 0, NULL);
+}
+
 int view_place(const struct view *s, gva_t gva, uint32_t access, gpa_t *gpa)
 {
 	const struct place *p = find(s, gva, access);
@@ -329,6 +338,23 @@ static enum disclose_result read_only(const struct view *s)
 	return err ? view_failed(s, err) : shown(s);
 }
 
+/* What came of an access to a disk's controller. */
+static enum disclose_result disk(const struct view *s, enum guestport_result result)
+{
+	switch (result) {
+	case GUESTPORT_TELL:
+		return DISCLOSE_TELL;
+	case GUESTPORT_OVER:
+		return DISCLOSE_OVER;
+	case GUESTPORT_OTHER:
+		return emulation(s);
+	case GUESTPORT_DONE:
+	case GUESTPORT_AGAIN:
+		break;
+	}
+	return DISCLOSE_AGAIN;
+}
+
 static enum disclose_result fault(const struct view *s)
 {
 	struct guest_table *t = &s->v->guest->protection.table;
@@ -340,7 +366,8 @@ static enum disclose_result fault(const struct view *s)
 		return s->x->write && guest_table_meets(t, s->x->fault, 1) ? read_only(s)
 									   : repair(s);
 	if (guest_table_meets(t, s->x->fault, 1))
-		return emulation(s);
+		return guestmmio_has(s->v->guest, s->x->fault) ? disk(s, guestmmio_exit(s))
+							       : emulation(s);
 	/* Nothing is emulated there: L1 is changing its table, or has taken the page away for good. */
 	lock_take_relaxed(&t->lock);
 	lock_drop(&t->lock);
@@ -460,22 +487,6 @@ static enum disclose_result call(const struct view *s)
 	return DISCLOSE_TELL;
 }
 
-static enum disclose_result port(const struct view *s)
-{
-	switch (guestport_exit(s)) {
-	case GUESTPORT_TELL:
-		return DISCLOSE_TELL;
-	case GUESTPORT_OVER:
-		return DISCLOSE_OVER;
-	case GUESTPORT_OTHER:
-		return emulation(s);
-	case GUESTPORT_DONE:
-	case GUESTPORT_AGAIN:
-		break;
-	}
-	return DISCLOSE_AGAIN;
-}
-
 static enum disclose_result by_reason(const struct view *s)
 {
 	switch (s->x->reason) {
@@ -484,7 +495,7 @@ static enum disclose_result by_reason(const struct view *s)
 	case EXIT_APIC:
 		return emulation(s);
 	case EXIT_PORT:
-		return s->tracked ? port(s) : emulation(s);
+		return s->tracked ? disk(s, guestport_exit(s)) : emulation(s);
 	case EXIT_CR:
 		return privileged_control(s);
 	case EXIT_HYPERCALL:

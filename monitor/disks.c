@@ -215,15 +215,17 @@ static bool is_for(const struct slot *s, const struct guest *g)
 }
 
 /* What the guest has besides its encrypted drives is refused unless it was declared. */
-static void refuse_others(struct ide *ide, uint32_t plain)
+static void refuse_others(struct guest_disks *g, uint32_t plain)
 {
 	for (unsigned int i = 0; i < MAILBOX_DRIVES; i++)
-		ide_set(ide, i, plain >> i & 1 ? IDE_PLAIN : IDE_REFUSED, NULL);
+		ide_set(&g->ide, i, plain >> i & 1 ? IDE_PLAIN : IDE_REFUSED, NULL);
+	for (unsigned int i = 0; i < AHCI_PORTS; i++)
+		ahci_set(&g->ahci, i, plain >> i & 1 ? IDE_PLAIN : IDE_REFUSED, NULL);
 }
 
 void disks_launch(struct guest *g)
 {
-	struct ide *ide = &g->protection.disks.ide;
+	struct guest_disks *own = &g->protection.disks;
 	bool any = false;
 
 	lock_take(&disks.lock);
@@ -231,7 +233,7 @@ void disks_launch(struct guest *g)
 		if (!is_for(&disks.slot[i], g))
 			continue;
 		if (!any)
-			refuse_others(ide, disks.slot[i].plain);
+			refuse_others(own, disks.slot[i].plain);
 		any = true;
 	}
 	for (unsigned int i = 0; i < disks.count; i++) {
@@ -246,7 +248,9 @@ void disks_launch(struct guest *g)
 		s->state = DISK_STATE_LIVE;
 		s->guest = g;
 		s->guest_id = g->id;
-		ide_set(ide, s->drive, IDE_ENCRYPTED, &s->disk);
+		/* Whichever controller it is that the guest has. */
+		ide_set(&own->ide, s->drive, IDE_ENCRYPTED, &s->disk);
+		ahci_set(&own->ahci, s->drive, IDE_ENCRYPTED, &s->disk);
 		log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
 	}
 	lock_drop(&disks.lock);

@@ -4,12 +4,14 @@
 #include "monitor/disks.h"
 #include "monitor/dma.h"
 #include "monitor/guest.h"
+#include "monitor/guestmmio.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/privileged.h"
 
-#define WAIT_PORT 0x3f6u /* reading it changes nothing */
-#define AGENT_TRIES 1000 /* without an agent Xen lets the guest's processor go on at once */
+#define WAIT_PORT 0x3f6u   /* reading it changes nothing */
+#define CONFIG_PORT 0xcf8u /* and the next 7: PCI configuration space */
+#define AGENT_TRIES 1000   /* without an agent Xen lets the guest's processor go on at once */
 
 bool guestport_has(const struct guest *g, uint16_t port, uint8_t bytes)
 {
@@ -22,6 +24,7 @@ void guestport_end(struct guest *g)
 
 	lock_take_relaxed(&disks->lock);
 	ide_end(&disks->ide);
+	ahci_end(&disks->ahci);
 	lock_drop(&disks->lock);
 	disks_end(g);
 }
@@ -33,6 +36,7 @@ void guestport_forget(struct guest_vcpu *v)
 	if (!p->active)
 		return;
 	ide_forget(&v->guest->protection.disks.ide, &p->op);
+	ahci_forget(&v->guest->protection.disks.ahci, &p->registers);
 	dma_close(&p->element);
 	p->active = false;
 }
@@ -42,8 +46,8 @@ static uint64_t mask_of(unsigned int bytes)
 	return ((uint64_t)1 << 8 * bytes) - 1;
 }
 
-/* What the next step is to L1. AGENT: its mailbox is full. */
-static bool is_told(struct guest_port *p, enum ide_next next)
+/* AGENT: its mailbox is full. */
+bool guestport_tells(struct guest_port *p, enum ide_next next)
 {
 	p->asked = next != IDE_PASS;
 	if (next == IDE_WAIT)
@@ -69,18 +73,30 @@ static enum ide_next call_agent(struct ide *ide, struct guest_port *p, const str
 	return next;
 }
 
-/* What came of what L1 was told. */
-static enum ide_next resume(struct ide *ide, struct guest_port *p, const struct dma_space *s)
+int guestport_agent(struct guest_port *p, const struct dma_space *s)
 {
-	if (p->agent) {
-		int err = disks_take(p->op.disk, s->space);
+	int err = disks_take(p->op.disk, s->space);
 
-		if (err == ERR_AGAIN && ++p->tries < AGENT_TRIES)
-			return IDE_AGENT;
-		if (err)
-			p->op.disk->io_status = ERR_IO;
-	}
-	return call_agent(ide, p, s, ide_resume(ide, &p->op, s));
+	if (err == ERR_AGAIN && ++p->tries < AGENT_TRIES)
+		return ERR_AGAIN;
+	if (err)
+		p->op.disk->io_status = ERR_IO;
+	return 0;
+}
+
+/* What came of what L1 was told. */
+static enum ide_next resume(struct guest_disks *disks, struct guest_port *p,
+			    const struct dma_space *s)
+{
+	struct ide_access *a = &p->op.access;
+	enum ide_next next;
+
+	if (p->agent && guestport_agent(p, s) == ERR_AGAIN)
+		return IDE_AGENT;
+	next = call_agent(&disks->ide, p, s, ide_resume(&disks->ide, &p->op, s));
+	if (next == IDE_DONE && a->port - CONFIG_PORT < 8u)
+		ahci_config(&disks->ahci, a->port, a->bytes, a->out, &a->value);
+	return next;
 }
 
 static bool repeats(const struct decode_insn *insn)
@@ -225,7 +241,8 @@ static enum guestport_result begin(const struct view *s, struct guest_disks *dis
 			return result;
 	}
 	p->active = true;
-	if (is_told(p, call_agent(&disks->ide, p, &space, ide_begin(&disks->ide, &p->op, &space))))
+	if (guestport_tells(p, call_agent(&disks->ide, p, &space,
+					  ide_begin(&disks->ide, &p->op, &space))))
 		return GUESTPORT_TELL;
 	return GUESTPORT_DONE;
 }
@@ -283,6 +300,10 @@ void guestport_show(struct cpu *cpu, struct disclosure *d)
 	const struct ide_access *ask = &p->op.ask;
 
 	d->cr3 = 0;
+	if (p->memory && !p->asked) {
+		guestmmio_show(cpu, d);
+		return;
+	}
 	if (p->string && !p->asked) {
 		d->cr3 = p->cr3;
 		show_string(cpu, d);
@@ -311,22 +332,27 @@ static int moved(const struct cpu *cpu, const struct disclosure *d)
 	return (int)(all - left);
 }
 
-/* 1: L1 has done it; 0: it wants to be told again; negative: it did what no honest one does. */
+int guestport_answer(const struct cpu *cpu, struct disclosure *d)
+{
+	struct ide_access *ask = &d->port.op.ask;
+	struct regs regs;
+	int n = exposure_accept(&d->exposure, &d->before, &cpu->regs, &regs);
+
+	if (n > 0 && !ask->out)
+		ask->value = (uint32_t)(regs.r[RAX] & mask_of(ask->bytes));
+	return n;
+}
+
 static int answer(const struct cpu *cpu, struct disclosure *d)
 {
 	struct guest_port *p = &d->port;
-	struct regs regs;
 	int n;
 
-	if (p->string && !p->asked) {
-		n = moved(cpu, d);
-		p->op.moved += n > 0 ? (uint32_t)n * d->emulated.insn.memsize : 0;
-		return n < 0 ? n : p->op.moved == p->op.bytes;
-	}
-	n = exposure_accept(&d->exposure, &d->before, &cpu->regs, &regs);
-	if (n > 0 && !p->op.ask.out)
-		p->op.ask.value = (uint32_t)(regs.r[RAX] & mask_of(p->op.ask.bytes));
-	return n;
+	if (!p->string || p->asked)
+		return guestport_answer(cpu, d);
+	n = moved(cpu, d);
+	p->op.moved += n > 0 ? (uint32_t)n * d->emulated.insn.memsize : 0;
+	return n < 0 ? n : p->op.moved == p->op.bytes;
 }
 
 enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v)
@@ -336,8 +362,11 @@ enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v)
 	struct walk_space space;
 	const struct dma_space at = {&space};
 	enum ide_next next;
-	int n = answer(cpu, d);
+	int n;
 
+	if (d->port.memory)
+		return guestmmio_enter(cpu, v);
+	n = answer(cpu, d);
 	if (n < 0)
 		return GUESTPORT_OVER;
 	if (!n)
@@ -346,9 +375,9 @@ enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v)
 	hw_guest_space(cpu, &space);
 	guest_space(v->guest, &space);
 	lock_take_relaxed(&disks->lock);
-	next = resume(&disks->ide, &d->port, &at);
+	next = resume(disks, &d->port, &at);
 	lock_drop(&disks->lock);
-	if (is_told(&d->port, next))
+	if (guestport_tells(&d->port, next))
 		return GUESTPORT_TELL;
 	finish(cpu, d);
 	return GUESTPORT_DONE;

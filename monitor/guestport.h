@@ -9,6 +9,7 @@
 #define MONITOR_GUESTPORT_H
 
 #include "ept/lock.h"
+#include "iodecrypt/ahci.h"
 #include "iodecrypt/ide.h"
 
 struct cpu;
@@ -21,6 +22,7 @@ struct view;
 struct guest_disks {
 	struct lock lock; /* taken with lock_take_relaxed(): windows are opened under it */
 	struct ide ide;
+	struct ahci ahci;
 };
 
 /* Of one access; in the disclosure. */
@@ -34,6 +36,14 @@ struct guest_port {
 	unsigned int tries;
 	struct ide_op op;
 	struct dma element; /* where the one is */
+	/* Of an access to the AHCI controller's registers (guestmmio.h). */
+	bool memory;
+	bool wait;  /* another processor is at it */
+	bool again; /* L1 could not be shown just then what it is to do */
+	struct ahci_op registers;
+	gpa_t gpa;     /* of the register */
+	gva_t gva;     /* the same */
+	uint64_t base; /* of the segment by which L1 gets there */
 };
 
 enum guestport_result {
@@ -55,6 +65,15 @@ enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v);
 
 /* What L1 sees: the row, and the registers. */
 void guestport_show(struct cpu *cpu, struct disclosure *d);
+
+/*
+ * Parts of that, for guestmmio.c. What next is to L1, a port access; false: nothing (DONE). 1: L1 has made the port access that it
+ * was asked for, 0: it wants to be told again, negative: it did what no honest one does. The agent's answer, of
+ * which ERR_AGAIN says that it is asked once more.
+ */
+bool guestport_tells(struct guest_port *p, enum ide_next next);
+int guestport_answer(const struct cpu *cpu, struct disclosure *d);
+int guestport_agent(struct guest_port *p, const struct dma_space *s);
 
 /* The processor is not going on with what it was at. */
 void guestport_forget(struct guest_vcpu *v);

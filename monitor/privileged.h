@@ -48,7 +48,13 @@ int view_emulated(const struct view *s);
 /* L1 gets that instruction, and its operand to put something there, `times` elements. 0, or as window_open(). */
 int view_instruction(const struct view *s, unsigned int times);
 
-/* Where the guest's own tables have gva. 0 or ERR_FAULT. */
+/*
+ * L1 gets another instruction in that one's place, of n bytes, whose operand is a device's register at gva. 0, or as
+ * window_open(). disclosure.before are the guest's registers.
+ */
+int view_access(const struct view *s, gva_t gva, bool write, const uint8_t *insn, size_t n);
+
+/* Where the guest's own tables have gva; *gpa also if nothing is there. 0 or ERR_FAULT. */
 int view_place(const struct view *s, gva_t gva, uint32_t access, gpa_t *gpa);
 
 /* Nothing is shown: the guest does it again (ERR_BUSY), or ends. */

@@ -371,10 +371,12 @@ void svm_end_run(struct cpu *cpu)
 	svm_reflect(cpu);
 }
 
-/* The bytes of the instruction that L1 gets with an exit. */
+/* The bytes of the instruction that L1 gets with an exit: the guest's, not those of the monitor's in its place. */
 static uint8_t bytes_shown(const struct disclosure *d)
 {
-	return d->exposure.row == EXPOSURE_EMULATED ? d->exposure.len : 0;
+	bool own = d->port.active && d->port.memory;
+
+	return d->exposure.row == EXPOSURE_EMULATED && !own ? d->exposure.len : 0;
 }
 
 /* L1 gets the exit of an isolated guest, after what it has to see was shown to it. */
