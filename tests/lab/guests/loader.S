@@ -2,8 +2,8 @@
 /*
  * The boot loader on the test disks: loads a Linux bzImage and an initramfs from the primary master
  * of a PIIX IDE; by bus-master DMA, with one command for each, or with PIO defined by string port
- * instructions, one for each 16 sectors. Firmware would read the disk in many more steps, which takes
- * minutes in an emulator. Documentation/x86/boot.rst has the boot protocol; the numbers in `file`
+ * instructions, one for each 16 sectors. Firmware would read that disk in many more steps, which takes
+ * minutes in an emulator. With FIRMWARE defined: any disk, by firmware that uses DMA itself (AHCI's). Documentation/x86/boot.rst has the boot protocol; the numbers in `file`
  * are filled in by guests.py. ATA commands: ATA8-ACS.
  */
 #define SETUP_SEG	0x9000		/* the kernel's real-mode part, stack and heap */
@@ -155,21 +155,9 @@ wait:
 	jnz	failed
 	ret
 
-#ifdef PIO
-#define BLOCK	16			/* sectors */
-
-/* Blocks of 16 sectors; ES reaches all memory, in real mode too. */
-prepare:
-	movw	$0x1f2, %dx
-	movb	$BLOCK, %al
-	outb	%al, %dx
-	movw	$0x1f6, %dx
-	movb	$0x40, %al		/* LBA, device 0 */
-	outb	%al, %dx
-	movw	$0x1f7, %dx
-	movb	$0xc6, %al		/* SET MULTIPLE MODE */
-	outb	%al, %dx
-	call	wait
+#if defined(PIO) || defined(FIRMWARE)
+/* ES, with base 0, reaches all memory, in real mode too. */
+flat:
 	cli
 	lgdt	gdt_pointer
 	movl	%cr0, %eax
@@ -183,6 +171,73 @@ prepare:
 	movw	%ax, %es
 	sti
 	ret
+
+	.balign	8
+gdt:	.quad	0, 0x00cf93000000ffff	/* data, 4 GiB */
+gdt_pointer:
+	.word	15
+	.long	gdt
+#endif
+
+#if defined(FIRMWARE)
+#define BUFFER_SEG	0x2000
+#define BLOCK		64		/* sectors */
+
+prepare:
+	ret
+
+/* Reads the sectors of [SI] (LBA, count) to physical address EDI, by way of low memory. */
+read:
+	movl	0(%si), %eax
+	movl	%eax, lba
+	movl	4(%si), %ebp		/* sectors left */
+1:	movl	$BLOCK, %ecx
+	cmpl	%ecx, %ebp
+	jae	2f
+	movl	%ebp, %ecx
+2:	movw	%cx, packet + 2
+	pushl	%ecx
+	pushl	%edi
+	pushl	%ebp
+	movw	$packet, %si
+	call	firmware_read
+	call	flat
+	popl	%ebp
+	popl	%edi
+	popl	%ecx
+	addl	%ecx, lba
+	subl	%ecx, %ebp
+	shll	$7, %ecx
+	xorl	%esi, %esi
+	movw	$BUFFER_SEG, %ax
+	movw	%ax, %ds
+	cld
+	rep addr32 movsl
+	xorw	%ax, %ax
+	movw	%ax, %ds
+	testl	%ebp, %ebp
+	jnz	1b
+	ret
+
+packet:	.byte	16, 0
+	.word	0, 0, BUFFER_SEG
+lba:	.quad	0
+
+#elif defined(PIO)
+#define BLOCK	16			/* sectors */
+
+prepare:
+	movw	$0x1f2, %dx
+	movb	$BLOCK, %al
+	outb	%al, %dx
+	movw	$0x1f6, %dx
+	movb	$0x40, %al		/* LBA, device 0 */
+	outb	%al, %dx
+	movw	$0x1f7, %dx
+	movb	$0xc6, %al		/* SET MULTIPLE MODE */
+	outb	%al, %dx
+	call	wait
+	jmp	flat
 
 /* Reads the sectors of [SI] (LBA, count < 65536) to physical address EDI. */
 read:
@@ -206,12 +261,6 @@ read:
 	xorb	%al, %al
 	outb	%al, %dx		/* interrupts as before */
 	ret
-
-	.balign	8
-gdt:	.quad	0, 0x00cf93000000ffff	/* data, 4 GiB */
-gdt_pointer:
-	.word	15
-	.long	gdt
 #else
 /* The bus master's ports to `master`, and leave for it to write memory. */
 prepare:
@@ -278,8 +327,10 @@ master:	.word	0
 #endif
 
 cmdline:
-#ifdef PIO
+#if defined(PIO)
 	.asciz	"console=ttyS0 quiet tsc=reliable nokaslr lab.vram=0xf0800000 lab.run=beat"
+#elif defined(FIRMWARE)
+	.asciz	"console=ttyS0 quiet tsc=reliable lab.disk=sda lab.run=scribble"
 #else
 	.asciz	"console=ttyS0 quiet tsc=reliable lab.disk=sda"
 #endif

@@ -121,6 +121,11 @@ def build():
     build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
     os.unlink(dest("initrd-disk"))
     build_disk(dest("pio.img"), dest("vmlinuz"), dest("initrd"), "-DPIO")
+    # The cloud kernel has no driver for AHCI.
+    modules = image.module_files(image.kernel_version(cloud=False), image.AHCI_MODULES)
+    build_initrd(dest("initrd-ahci"), modules)
+    build_disk(dest("ahci.img"), image.boot_file(image.DOM0_KERNEL), dest("initrd-ahci"), "-DFIRMWARE")
+    os.unlink(dest("initrd-ahci"))
     for name in os.listdir(SOURCE):
         if name.endswith(".cfg"):
             shutil.copyfile(os.path.join(SOURCE, name), dest(name))
@@ -128,8 +133,8 @@ def build():
 
 def wanted(command):
     """The files of /guests that a command needs: everything, but disk images only if named."""
-    disks = {"hvm-disk": "disk.img", "hvm-pio": "pio.img", "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img",
-             "hvm-mailbox": "mailbox.img"}
+    disks = {"hvm-disk": "disk.img", "hvm-ahci": "ahci.img", "hvm-pio": "pio.img",
+             "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img", "hvm-mailbox": "mailbox.img"}
     leave = {image for name, image in disks.items() if not re.search(name, command)}
     return [n for n in sorted(os.listdir(paths.GUESTS)) if n not in leave]
 

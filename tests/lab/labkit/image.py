@@ -65,6 +65,7 @@ MODULES = ["xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc"]
 MORE_MODULES = ["xen-blkback", "xen-netback", "loop", "tun", "bridge", "ahci", "sd_mod",
                 "virtio_pci", "virtio_blk"]
 GUEST_MODULES = ["scsi_mod", "libata", "ata_piix", "sd_mod"]
+AHCI_MODULES = ["scsi_mod", "libata", "ahci", "sd_mod"]
 
 
 def sha256(data):
