@@ -182,10 +182,11 @@ int view_instruction(const struct view *s, unsigned int times)
 	return show_prepared(s, true);
 }
 
-int view_access(const struct view *s, gva_t gva, bool write, const uint8_t *insn, size_t n)
+int view_access(const struct view *s, uint64_t rip, const uint8_t *insn, size_t n, gva_t gva,
+		bool write)
 {
-	gva_t rip = GVA(hw_guest_segment(s->cpu, SEG_CS) + s->v->disclosure->before.rip);
-	int err = show(s, rip, n, WALK_EXEC, WINDOW_OUT, insn);
+	gva_t at = GVA(hw_guest_segment(s->cpu, SEG_CS) + rip);
+	int err = show(s, at, n, WALK_EXEC, WINDOW_OUT, insn);
 
 	return err ? err : show(s, gva, sizeof(uint32_t), write ? WALK_WRITE : 0, 0, NULL);
 }

@@ -9,9 +9,14 @@
 #include "monitor/lib.h"
 #include "monitor/privileged.h"
 
-#define INSN_BYTES 2                                  /* MOV, in the monitor's own words */
-static const uint8_t load[INSN_BYTES] = {0x8b, 0x02}; /* mov (%edx), %eax */
-static const uint8_t store[INSN_BYTES] = {0x89, 0x02};
+/*
+ * MOV, in the monitor's own words. Each has its place at the beginning of the page that the guest's is in, so that two of
+ * its processors that are there at once do not have different ones in the same place.
+ */
+#define INSN_BYTES 2
+static const struct insn {
+	uint8_t at, bytes[INSN_BYTES];
+} load = {0, {0x8b, 0x02}}, store = {INSN_BYTES, {0x89, 0x02}}; /* EAX from [EDX], and to it */
 
 bool guestmmio_has(const struct guest *g, gpa_t gpa)
 {
@@ -35,12 +40,22 @@ static int decode_access(const struct view *s, struct guest_port *p)
 	view_place(s, p->gva, s->x->write ? WALK_WRITE : 0, &p->gpa);
 	if (p->gpa.a != s->x->fault.a)
 		return ERR_NOSYS;
+	p->code =
+		s->cpu->regs.rip - page_offset(hw_guest_segment(s->cpu, SEG_CS) + s->cpu->regs.rip);
 	p->base = s->mode == DECODE_64 ? 0 : hw_guest_segment(s->cpu, SEG_DS);
 	p->registers.access = (struct ahci_access){
 		.offset = (uint16_t)(p->gpa.a % AHCI_BYTES),
 		.write = s->x->write,
 		.value = (uint32_t)(e->insn.has_imm ? e->insn.imm : s->cpu->regs.r[e->insn.reg])};
 	return 0;
+}
+
+/* Where L1 finds the instruction for what it is asked. */
+static uint64_t insn_rip(const struct disclosure *d)
+{
+	uint64_t rip = d->port.code + (d->port.registers.ask.write ? store.at : load.at);
+
+	return d->emulated.insn.mode == DECODE_64 ? rip : (uint32_t)rip;
 }
 
 static void finish(struct cpu *cpu, struct disclosure *d)
@@ -91,7 +106,8 @@ static enum guestport_result tell(const struct view *s, struct guest_port *p, en
 		return GUESTPORT_DONE;
 	p->active = true;
 	if (next == AHCI_ASK)
-		err = view_access(s, at, ask->write, ask->write ? store : load, INSN_BYTES);
+		err = view_access(s, insn_rip(d), ask->write ? store.bytes : load.bytes, INSN_BYTES,
+				  at, ask->write);
 	if (err && err != ERR_BUSY)
 		return view_failed(s, err) == DISCLOSE_OVER ? GUESTPORT_OVER : GUESTPORT_AGAIN;
 	p->again = err;
@@ -133,7 +149,7 @@ void guestmmio_show(struct cpu *cpu, struct disclosure *d)
 	const struct guest_port *p = &d->port;
 	const struct ahci_access *ask = &p->registers.ask;
 	uint64_t at = ALIGN_DOWN(p->gva.a, PAGE_SIZE) + ask->offset - p->base;
-	struct regs shown = {.rip = d->before.rip,
+	struct regs shown = {.rip = insn_rip(d),
 			     .rflags = d->before.rflags & EXPOSURE_RFLAGS & ~(uint64_t)RFLAGS_TF};
 
 	shown.r[RDX] = d->exposure.wide ? at : (uint32_t)at;
@@ -150,15 +166,13 @@ void guestmmio_show(struct cpu *cpu, struct disclosure *d)
 static int answer(const struct cpu *cpu, struct disclosure *d)
 {
 	struct ahci_access *ask = &d->port.registers.ask;
-	uint64_t next = d->before.rip + INSN_BYTES;
+	uint64_t rip = insn_rip(d);
 
 	if (d->port.asked)
 		return guestport_answer(cpu, d);
-	if (d->emulated.insn.mode != DECODE_64)
-		next &= UINT32_MAX;
 	if (!ask->write)
 		ask->value = (uint32_t)cpu->regs.r[RAX];
-	return cpu->regs.rip == next ? 1 : cpu->regs.rip == d->before.rip ? 0 : ERR_PERM;
+	return cpu->regs.rip == rip + INSN_BYTES ? 1 : cpu->regs.rip == rip ? 0 : ERR_PERM;
 }
 
 static enum ahci_next resume(struct ahci *a, struct guest_port *p, const struct dma_space *s)

@@ -44,6 +44,7 @@ struct guest_port {
 	gpa_t gpa;     /* of the register */
 	gva_t gva;     /* the same */
 	uint64_t base; /* of the segment by which L1 gets there */
+	uint64_t code; /* RIP at the beginning of the page of the guest's instruction */
 };
 
 enum guestport_result {

@@ -49,10 +49,11 @@ int view_emulated(const struct view *s);
 int view_instruction(const struct view *s, unsigned int times);
 
 /*
- * L1 gets another instruction in that one's place, of n bytes, whose operand is a device's register at gva. 0, or as
- * window_open(). disclosure.before are the guest's registers.
+ * L1 gets another instruction, of n bytes, at RIP `rip`, whose operand is a device's register at gva. 0, or as
+ * window_open().
  */
-int view_access(const struct view *s, gva_t gva, bool write, const uint8_t *insn, size_t n);
+int view_access(const struct view *s, uint64_t rip, const uint8_t *insn, size_t n, gva_t gva,
+		bool write);
 
 /* Where the guest's own tables have gva; *gpa also if nothing is there. 0 or ERR_FAULT. */
 int view_place(const struct view *s, gva_t gva, uint32_t access, gpa_t *gpa);
