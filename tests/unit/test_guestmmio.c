@@ -168,8 +168,9 @@ static void in_view(uint64_t gva, void *to, const void *from, size_t n)
 {
 	uint8_t *at = seen(hpa_at(gva));
 
-	assert_non_null(at);
-	if (from)
+	if (!at)
+		fail();
+	else if (from)
 		memcpy(at, from, n);
 	else
 		memcpy(to, at, n);
