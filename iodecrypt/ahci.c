@@ -208,15 +208,13 @@ static void stop(struct ahci_port *p)
 	close(p);
 }
 
-static enum ahci_next settle(struct ahci *a, struct ahci_op *op, const struct dma_space *s);
-
 /* The device model gives up what it has, if that is anything; then settle(). */
 static enum ahci_next give_up(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
 {
 	struct ahci_port *p = &a->port[op->port];
 
 	if (!p->issued)
-		return settle(a, op, s);
+		return AHCI_SETTLE;
 	return ask_port(op, STEP_RESET_ON, REG_CONTROL, true,
 			(p->control & ~CONTROL_DETECT) | CONTROL_RESET);
 }
@@ -228,7 +226,7 @@ static enum ahci_next given_up(struct ahci *a, struct ahci_op *op, const struct 
 	p->over = p->issued;
 	p->aborting = true;
 	op->ready = 0;
-	return settle(a, op, s);
+	return AHCI_SETTLE;
 }
 
 /* DONE: the next one. */
@@ -315,7 +313,7 @@ static enum ahci_next look_active(struct ahci *a, struct ahci_op *op, const stru
 	struct ahci_port *p = &a->port[op->port];
 
 	if (!(p->issued & p->queued))
-		return settle(a, op, s);
+		return AHCI_SETTLE;
 	return ask_port(op, STEP_LOOKED_ACTIVE, REG_ACTIVE, false, 0);
 }
 
@@ -330,7 +328,7 @@ static enum ahci_next has_read(struct ahci *a, struct ahci_op *op, const struct 
 	else if (reg == REG_INTERRUPT ? op->seen : !(op->seen & (ATA_BSY | ATA_DRQ)))
 		return ahci_is_busy(p) ? ask_port(op, STEP_LOOKED_ISSUE, REG_ISSUE, false, 0)
 				       : look_active(a, op, s);
-	return settle(a, op, s);
+	return AHCI_SETTLE;
 }
 
 /* ST or FRE begins: the device model maps what is there. */
@@ -438,7 +436,7 @@ static enum ahci_next begin_global(struct ahci *a, struct ahci_op *op)
 	return pass(op, STEP_RESET_ALL);
 }
 
-enum ahci_next ahci_begin(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next begin(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
 {
 	struct ahci_port *p;
 	uint16_t reg = register_of(op);
@@ -478,7 +476,7 @@ static enum ahci_next reset(struct ahci *a, struct ahci_op *op, const struct dma
 	return given_up(a, op, s);
 }
 
-enum ahci_next ahci_resume(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next resume(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
 {
 	struct ahci_port *p = &a->port[op->port];
 	enum ahci_next next;
@@ -494,9 +492,9 @@ enum ahci_next ahci_resume(struct ahci *a, struct ahci_op *op, const struct dma_
 		return look_active(a, op, s);
 	case STEP_LOOKED_ACTIVE:
 		note(p, op->ask.value, true);
-		return settle(a, op, s);
+		return AHCI_SETTLE;
 	case STEP_SETTLE:
-		return settle(a, op, s);
+		return AHCI_SETTLE;
 	case STEP_START:
 		next = start(p, op, TAKE_START);
 		return next == AHCI_DONE ? issue(a, op, s) : next;
@@ -515,6 +513,25 @@ enum ahci_next ahci_resume(struct ahci *a, struct ahci_op *op, const struct dma_
 		return given_up(a, op, s);
 	}
 	return AHCI_DONE;
+}
+
+/* Ending may lead to a reset, or to the next port, and those to ending again: each at most once a slot or port. */
+static enum ahci_next settled(struct ahci *a, struct ahci_op *op, const struct dma_space *s,
+			      enum ahci_next next)
+{
+	while (next == AHCI_SETTLE)
+		next = settle(a, op, s);
+	return next;
+}
+
+enum ahci_next ahci_begin(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+{
+	return settled(a, op, s, begin(a, op, s));
+}
+
+enum ahci_next ahci_resume(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+{
+	return settled(a, op, s, resume(a, op, s));
 }
 
 void ahci_forget(struct ahci *a, const struct ahci_op *op)

@@ -26,8 +26,9 @@
 enum ahci_next {
 	AHCI_ASK, /* the device model gets op->ask */
 	AHCI_AGENT, /* op->disk's requests are to be carried out; how that went is in io_status then */
-	AHCI_WAIT, /* another processor is at it: begin again */
-	AHCI_DONE, /* the guest goes on; what it reads is op->access.value */
+	AHCI_WAIT,   /* another processor is at it: begin again */
+	AHCI_DONE,   /* the guest goes on; what it reads is op->access.value */
+	AHCI_SETTLE, /* not for callers */
 };
 
 /* Of 4 bytes, aligned. */

@@ -92,7 +92,7 @@ static void one(bool write)
 		value = next8() == 1;
 	if (next8() == 1)
 		offset = 4;
-	access(offset, write, value);
+	(void)access(offset, write, value);
 }
 
 static void put_prds(uint32_t at, unsigned int n)
@@ -138,19 +138,19 @@ static void command(unsigned int port)
 	memcpy(guest + table, fis, sizeof(fis));
 	put_prds(table + 0x80, prds);
 	if (queued)
-		access((uint16_t)(0x134 + port * 0x80), true, 1u << slot);
-	access((uint16_t)(0x138 + port * 0x80), true, 1u << slot);
+		(void)access((uint16_t)(0x134 + port * 0x80), true, 1u << slot);
+	(void)access((uint16_t)(0x138 + port * 0x80), true, 1u << slot);
 }
 
 static void start(unsigned int port)
 {
 	const uint16_t base = (uint16_t)(0x100 + port * 0x80);
 
-	access(base + 0x00, true, LISTS + port * 0x800);
-	access(base + 0x04, true, 0);
-	access(base + 0x08, true, LISTS + port * 0x800 + 0x400);
-	access(base + 0x0c, true, 0);
-	access(base + 0x18, true, 0x11);
+	(void)access(base + 0x00, true, LISTS + port * 0x800);
+	(void)access(base + 0x04, true, 0);
+	(void)access(base + 0x08, true, LISTS + port * 0x800 + 0x400);
+	(void)access(base + 0x0c, true, 0);
+	(void)access(base + 0x18, true, 0x11);
 }
 
 static void check(void)

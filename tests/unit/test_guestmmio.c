@@ -178,8 +178,8 @@ static void in_view(uint64_t gva, void *to, const void *from, size_t n)
 
 static void execute(void)
 {
-	uint32_t header[4], prd[4], n = 512;
-	uint8_t fis[20], data[512];
+	uint32_t header[4] = {0}, prd[4] = {0}, n = 512;
+	uint8_t fis[20] = {0}, data[512];
 
 	in_view(LIST, header, NULL, sizeof(header));
 	assert_int_equal(header[0], 5 | 1 << 16);
