@@ -73,8 +73,7 @@ static bool usable(const struct disk *d)
 
 static bool in_range(const struct disk *d, const struct disk_cmd *cmd)
 {
-	ASSERT(cmd);
-	return cmd->count && cmd->count <= DISK_COUNT_MAX && cmd->lba <= d->header.sectors &&
+	return cmd && cmd->count && cmd->count <= DISK_COUNT_MAX && cmd->lba <= d->header.sectors &&
 	       cmd->count <= d->header.sectors - cmd->lba;
 }
 

@@ -40,7 +40,6 @@ static int carry_out_one(struct image *img, const struct disk_io *io)
 /* The first error is what is told of, and its status what comes out. */
 static void carry_out(struct image *img, struct disk *d, int *failed)
 {
-	ASSERT(d);
 	d->io_status = 0;
 	for (uint32_t i = 0; i < d->ios && !d->io_status; i++)
 		if (carry_out_one(img, &d->io[i])) {
@@ -114,9 +113,9 @@ int recovery_run(struct image *img, struct disk_receipt *receipt)
 	struct disk *d = malloc(sizeof(*d));
 	int status = tell_journal(img);
 
-	if (!pages || !d || disk_init(d, pages, PAGES))
+	if (!pages || !d || disk_init(d, pages, PAGES)) {
 		status = fail(STATUS_ERROR, "out of memory");
-	if (!status) {
+	} else if (!status) {
 		status = open_and_close(img, d, receipt);
 		disk_abandon(d);
 	}
