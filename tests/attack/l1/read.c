@@ -9,8 +9,8 @@
 #include "tests/attack/l1/world.h"
 
 #define MARKER 0x6d61726b65723132u
-#define WINDOW_FRAMES 1024u /* monitor/window.c */
-#define MORE_PAGES (2 * WINDOW_FRAMES)
+#define WINDOW_FRAMES 10240u /* monitor/window.c */
+#define MORE_PAGES (WINDOW_FRAMES + 1024)
 #define FRESH_GUESTS 3u
 #define FRESH_BLOCKS 8u /* of 2 MiB, for each of them */
 

@@ -4,7 +4,7 @@
 #include "lib/mem.h"
 #include "lib/test.h"
 
-#define POOL_SIZE (24 * MIB)
+#define POOL_SIZE (80 * MIB)
 
 static uint8_t pool[POOL_SIZE] __attribute__((section(".pool,\"aw\",@nobits#"), aligned(4096)));
 static size_t used;
