@@ -209,7 +209,7 @@ static void stop(struct ahci_port *p)
 }
 
 /* The device model gives up what it has, if that is anything; then settle(). */
-static enum ahci_next give_up(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next give_up(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 
@@ -219,7 +219,7 @@ static enum ahci_next give_up(struct ahci *a, struct ahci_op *op, const struct d
 			(p->control & ~CONTROL_DETECT) | CONTROL_RESET);
 }
 
-static enum ahci_next given_up(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next given_up(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 
@@ -253,7 +253,7 @@ static enum ahci_next take(struct ahci *a, struct ahci_op *op, const struct dma_
 	struct ahci_port *p = &a->port[op->port];
 	enum ahci_take taken = ahci_take(p, op->slot, s);
 
-	return taken == TAKE_RESET ? give_up(a, op, s) : start(p, op, taken);
+	return taken == TAKE_RESET ? give_up(a, op) : start(p, op, taken);
 }
 
 /* Those that wait, from op->slot on. */
@@ -292,7 +292,7 @@ static enum ahci_next settle(struct ahci *a, struct ahci_op *op, const struct dm
 		if (++op->port == AHCI_PORTS)
 			return AHCI_DONE;
 		a->port[op->port].command = a->port[op->port].control = 0;
-		return given_up(a, op, s);
+		return given_up(a, op);
 	}
 	if (op->access.write && register_of(op) != REG_ISSUE)
 		stop(p);
@@ -308,7 +308,7 @@ static void note(struct ahci_port *p, uint32_t left, bool queued)
 	p->over |= p->issued & ~left & (queued ? p->queued : ~p->queued);
 }
 
-static enum ahci_next look_active(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next look_active(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 
@@ -317,7 +317,7 @@ static enum ahci_next look_active(struct ahci *a, struct ahci_op *op, const stru
 	return ask_port(op, STEP_LOOKED_ACTIVE, REG_ACTIVE, false, 0);
 }
 
-static enum ahci_next has_read(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next has_read(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 	uint16_t reg = register_of(op);
@@ -327,7 +327,7 @@ static enum ahci_next has_read(struct ahci *a, struct ahci_op *op, const struct 
 		note(p, op->seen, reg == REG_ACTIVE);
 	else if (reg == REG_INTERRUPT ? op->seen : !(op->seen & (ATA_BSY | ATA_DRQ)))
 		return ahci_is_busy(p) ? ask_port(op, STEP_LOOKED_ISSUE, REG_ISSUE, false, 0)
-				       : look_active(a, op, s);
+				       : look_active(a, op);
 	return AHCI_SETTLE;
 }
 
@@ -402,25 +402,25 @@ static enum ahci_next write_port(struct ahci *a, struct ahci_op *op, const struc
 	return pass(op, STEP_PASSED);
 }
 
-static enum ahci_next commanded(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next commanded(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 
 	p->command = op->access.value;
 	if (!(p->command & COMMAND_START))
-		return give_up(a, op, s);
+		return give_up(a, op);
 	close(p);
 	return answer(p, op);
 }
 
-static enum ahci_next controlled(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next controlled(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 	uint32_t was = p->control;
 
 	p->control = op->access.value;
 	if ((was & CONTROL_DETECT) == CONTROL_RESET && !(p->control & CONTROL_DETECT))
-		return given_up(a, op, s);
+		return given_up(a, op);
 	return answer(p, op);
 }
 
@@ -466,14 +466,14 @@ static enum ahci_next passed(const struct ahci *a, struct ahci_op *op)
 }
 
 /* The device was reset, which also forgets what was set. */
-static enum ahci_next reset(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
+static enum ahci_next reset(struct ahci *a, struct ahci_op *op)
 {
 	struct ahci_port *p = &a->port[op->port];
 
 	if (op->step == STEP_RESET_ON)
 		return ask_port(op, STEP_RESET_OFF, REG_CONTROL, true,
 				p->control & ~CONTROL_DETECT);
-	return given_up(a, op, s);
+	return given_up(a, op);
 }
 
 static enum ahci_next resume(struct ahci *a, struct ahci_op *op, const struct dma_space *s)
@@ -486,10 +486,10 @@ static enum ahci_next resume(struct ahci *a, struct ahci_op *op, const struct dm
 	case STEP_PASSED:
 		return passed(a, op);
 	case STEP_READ:
-		return has_read(a, op, s);
+		return has_read(a, op);
 	case STEP_LOOKED_ISSUE:
 		note(p, op->ask.value, false);
-		return look_active(a, op, s);
+		return look_active(a, op);
 	case STEP_LOOKED_ACTIVE:
 		note(p, op->ask.value, true);
 		return AHCI_SETTLE;
@@ -501,16 +501,16 @@ static enum ahci_next resume(struct ahci *a, struct ahci_op *op, const struct dm
 	case STEP_ISSUED:
 		return answer(p, op);
 	case STEP_COMMANDED:
-		return commanded(a, op, s);
+		return commanded(a, op);
 	case STEP_CONTROLLED:
-		return controlled(a, op, s);
+		return controlled(a, op);
 	case STEP_RESET_ON:
 	case STEP_RESET_OFF:
-		return reset(a, op, s);
+		return reset(a, op);
 	case STEP_RESET_ALL:
 		op->port = 0;
 		a->port[0].command = a->port[0].control = 0;
-		return given_up(a, op, s);
+		return given_up(a, op);
 	}
 	return AHCI_DONE;
 }

@@ -44,9 +44,9 @@ struct ahci_op {
 	struct ahci_access ask; /* ASK: what the device model gets; a read's answer is put here */
 	struct disk *disk;      /* AGENT */
 	uint8_t port, step;
-	uint8_t slot;          /* which one the engine is at, or AHCI_SLOTS */
-	uint32_t seen;         /* the guest's register, as the device model has it */
-	uint32_t issue, ready; /* slots that the guest writes to PxCI; that the device model gets */
+	uint8_t slot;   /* which one the engine is at, or AHCI_SLOTS */
+	uint32_t seen;  /* the guest's register, as the device model has it */
+	uint32_t ready; /* slots that the device model gets */
 };
 
 struct ahci_port {

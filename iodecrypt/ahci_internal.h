@@ -7,7 +7,6 @@
 #include "iodecrypt/ahci.h"
 
 #define STATUS_FAILED (ATA_READY | ATA_ERR)
-#define NO_SLOT AHCI_SLOTS
 
 /* A command list's entry (AHCI 1.3.1, 4.2.2). */
 #define HEADER_BYTES 32u

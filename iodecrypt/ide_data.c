@@ -36,7 +36,7 @@ static int put_sector(struct disk_cmd *cmd, uint64_t offset, const void *buf, si
 	return 0;
 }
 
-void ide_buffer_sector(struct ide_channel *c)
+static void buffer_sector(struct ide_channel *c)
 {
 	c->command.get = get_sector;
 	c->command.put = put_sector;
@@ -46,7 +46,7 @@ void ide_buffer_sector(struct ide_channel *c)
 static void describe(struct ide_channel *c, uint32_t count)
 {
 	c->command = (struct disk_cmd){.lba = c->lba, .count = count, .arg = c};
-	ide_buffer_sector(c);
+	buffer_sector(c);
 }
 
 static void advance(struct ide_channel *c, uint32_t sectors)

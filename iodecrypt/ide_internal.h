@@ -102,7 +102,4 @@ enum ide_next ide_move(struct ide_channel *c, struct ide_op *op);
 /* A command moves data by the data port, or is IDENTIFY: from its first word on. */
 void ide_data_begin(struct ide_channel *c, uint32_t sectors);
 
-/* A command's buffer is c->sector. */
-void ide_buffer_sector(struct ide_channel *c);
-
 #endif
