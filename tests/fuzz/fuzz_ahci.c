@@ -7,43 +7,17 @@
 #include "iodecrypt/ahci.h"
 #include "monitor/fake/machine.h"
 
-#define GUEST_RAM (64u << 10)
-#include "tests/fuzz/fuzz_disk.h"
-#include "tests/unit/test_dma.h"
+#include "tests/fuzz/fuzz_controller.h"
 
-#define SECTORS 300u
 #define LISTS 0xb000u /* no data are from there on; command lists, FISes */
 #define TABLES 0xc000u
 #define TABLE_BYTES 0x200u
-#define WORD 0x5ec2e75eu
-#define OPERATIONS 200u
 #define STEPS_MAX 3000u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct ahci ahci;
 static bool tainted; /* the guest has been told what is no secret: IDENTIFY, and the log */
-
-static int agent(const struct disk_io *io)
-{
-	uint8_t how = next8();
-
-	if (how == 1)
-		return -5;
-	honest(io);
-	if (how == 2 && io->op == DISK_READ && io->bytes)
-		((uint8_t *)io->buf)[next_bytes(2) % io->bytes] ^= 1;
-	return 0;
-}
-
-/* The device model reads and writes what it sees. */
-static void hostile(void)
-{
-	uint32_t at = (uint32_t)next_bytes(2), n = (uint32_t)next_bytes(1) * 8;
-
-	for (uint32_t i = 0; i < n && at + i < GUEST_RAM; i++)
-		view[at + i] = next8() & 0x81; /* it does not guess the secret */
-}
 
 static void run(struct ahci_op *op)
 {
@@ -60,7 +34,7 @@ static void run(struct ahci_op *op)
 			if (!op->ask.write)
 				op->ask.value = next8() & 1 ? (uint32_t)next_bytes(4) : 0;
 			if (next8() == 1)
-				hostile();
+				hostile(8);
 		}
 		next = ahci_resume(&ahci, op, NULL);
 	}

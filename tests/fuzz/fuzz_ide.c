@@ -6,42 +6,16 @@
  */
 #include "iodecrypt/ide.h"
 
-#define GUEST_RAM (64u << 10)
-#include "tests/fuzz/fuzz_disk.h"
-#include "tests/unit/test_dma.h"
+#include "tests/fuzz/fuzz_controller.h"
 
-#define SECTORS 300u
 #define BUS_MASTER 0xc000u
 #define TABLE 0xf000u /* descriptors, and no data, are from there on */
-#define WORD 0x5ec2e75eu
-#define OPERATIONS 200u
 #define STEPS_MAX 300000u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct ide ide;
 static bool tainted; /* the guest has been told what is no secret: IDENTIFY */
-
-static int agent(const struct disk_io *io)
-{
-	uint8_t how = next8();
-
-	if (how == 1)
-		return -5;
-	honest(io);
-	if (how == 2 && io->op == DISK_READ && io->bytes)
-		((uint8_t *)io->buf)[next_bytes(2) % io->bytes] ^= 1;
-	return 0;
-}
-
-/* The device model reads and writes what it sees. */
-static void hostile(void)
-{
-	uint32_t at = (uint32_t)next_bytes(2), n = (uint32_t)next_bytes(1) * 64;
-
-	for (uint32_t i = 0; i < n && at + i < GUEST_RAM; i++)
-		view[at + i] = next8() & 0x81; /* it does not guess the secret */
-}
 
 static void access(struct ide_op *op, bool pass)
 {
@@ -60,7 +34,7 @@ static void access(struct ide_op *op, bool pass)
 	if (!a->out)
 		a->value = (uint32_t)next_bytes(a->bytes);
 	if (next8() == 1)
-		hostile();
+		hostile(64);
 }
 
 static void run(struct ide_op *op)
