@@ -226,16 +226,21 @@ static void refuse_others(struct guest_disks *g, uint32_t plain)
 void disks_launch(struct guest *g)
 {
 	struct guest_disks *own = &g->protection.disks;
+	uint32_t plain = UINT32_MAX;
 	bool any = false;
 
 	lock_take(&disks.lock);
+	/* Plain is what each of the keys' messages says is, and never a drive that keys came for. */
 	for (unsigned int i = 0; i < disks.count; i++) {
-		if (!is_for(&disks.slot[i], g))
+		const struct slot *s = &disks.slot[i];
+
+		if (!is_for(s, g))
 			continue;
-		if (!any)
-			refuse_others(own, disks.slot[i].plain);
+		plain &= s->plain & ~(1u << s->drive);
 		any = true;
 	}
+	if (any)
+		refuse_others(own, plain);
 	for (unsigned int i = 0; i < disks.count; i++) {
 		struct slot *s = &disks.slot[i];
 
