@@ -23,7 +23,7 @@
 #define RAM_SIZE (4 * MIB)
 #define LARGE_PAGE (2 * MIB)
 #define BLOCK (8 * MIB)
-#define BLOCK_SIZE (6 * MIB)
+#define BLOCK_SIZE (24 * MIB)
 #define CODE 0x1000u
 #define KEY 0x2000u
 #define TABLES 0x10000u /* L1's pages for tables; the first is the root */

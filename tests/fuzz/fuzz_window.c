@@ -16,7 +16,7 @@
 
 #define RAM_SIZE (64 * MIB)
 #define BLOCK (128 * MIB)
-#define BLOCK_SIZE (6 * MIB)
+#define BLOCK_SIZE (24 * MIB)
 #define PAGES 24u /* neighbours, and some far away: several share a set of frames */
 #define VCPUS 3u
 #define STEPS_MAX 200
