@@ -4,24 +4,11 @@
 # bus-master DMA command for each file) and Linux (DMA). Then dom0 changes one bit of the disk's label, in the data file: the
 # guest gets a disk error, not the label. Without the monitor, on the plain disk, it gets a changed label.
 # timeout: 900
-# shellcheck disable=SC2154,SC2034 # lib.sh sets test_name, reads run_name and LAB_NO_MONITOR
+# shellcheck disable=SC2154,SC2034 # lib.sh sets test_name and overlay, reads run_name and LAB_NO_MONITOR
 . "$(dirname "$0")/lib.sh"
 
-overlay=build/test/emu-$test_name
-image=build/lab/guests/disk.img
-rm -rf "$overlay"
-mkdir -p "$overlay/enc"
-tests/lab/lab images || fail "no test guests"
-build/nether-image key new "$overlay/enc/key" || fail "nether-image key"
-build/nether-image encrypt --quiet --key "$overlay/enc/key" --receipt-out "$overlay/enc/receipt" \
-	$image "$overlay/enc/data" "$overlay/enc/sidecar" || fail "nether-image encrypt"
-for disk in enc plain; do
-	file=/enc/data
-	[ $disk = enc ] || file=/guests/disk.img
-	sed -e "s#hvm-disk#hvm-$disk#g" -e "s#/guests/disk.img#$file#" tests/lab/guests/hvm-disk.cfg \
-		>"$overlay/enc/hvm-$disk.cfg"
-done
-echo '--disk hda=/enc/data,/enc/sidecar,key=/enc/key,receipt=/enc/receipt' >"$overlay/enc/hvm-enc.disks"
+encrypted_disk hvm-disk disk.img
+sed "s#hvm-disk#hvm-plain#g" tests/lab/guests/hvm-disk.cfg >"$overlay/enc/hvm-plain.cfg"
 cat >"$overlay/enc/run" <<'END'
 # Data and sidecar as they came are in /enc; tmpfs is memory, so the page cache is the file.
 flip() { # FILE: one bit of byte 4 of sector 1024
@@ -29,27 +16,18 @@ flip() { # FILE: one bit of byte 4 of sector 1024
 	old=$(dd if="$1" bs=1 skip=$at count=1 2>/dev/null | od -An -tu1)
 	printf "\\$(printf %o $((old ^ 1)))" | dd of="$1" bs=1 seek=$at conv=notrunc 2>/dev/null
 }
-closed() { # waits until netherd has closed the images
-	tries=600
-	while [ -n "$(pidof netherd)" ]; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || { echo "netherd does not end"; exit 1; }
-		usleep 100000
-	done
-}
-guest-up /enc/hvm-enc.cfg 250 || exit 1
+guest-up /enc/hvm-disk-enc.cfg 250 || exit 1
 netherctl disks
 echo "plaintext in the data file: $(grep -c 'lab disk label' /enc/data)"
 guest-destroy-all
-closed
+disks-closed || exit 1
 cat /enc/receipt
 flip /enc/data
-guest-up /enc/hvm-enc.cfg 250 | sed 's/^/flipped: /' || exit 1
+guest-up /enc/hvm-disk-enc.cfg 250 | sed 's/^/flipped: /' || exit 1
 netherctl disks | sed 's/^/flipped: /'
 guest-destroy-all
-closed
+disks-closed || exit 1
 END
-run_name=emu-$test_name
 in_dom0 'sh /enc/run' --overlay "$overlay" --dev-keys --timeout 600
 expect '^LAB-GUEST up nproc=1 .*disk=lab disk label 1$' "the guest's own report"
 expect '^disk 1, .*: live, drive 0 of guest 1; sectors read [1-9][0-9]{3}.*refused: 0 sectors, 0 nodes' "the monitor's count"

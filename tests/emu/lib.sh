@@ -65,6 +65,12 @@ guest_reports() {
 	expect "^LAB-GUEST up $regex" "the guest's own report"
 }
 
+# encrypted_disk GUEST IMAGE: makes $overlay/enc, see tests/lab/encrypt-guest
+encrypted_disk() {
+	overlay=build/test/$run_name
+	tests/lab/encrypt-guest "$1" "$2" "$overlay" || fail "no encrypted disk"
+}
+
 # boot_by_grub OPTIONS..: dom0 must come up, and Xen's own memory map must leave out the monitor
 boot_by_grub() {
 	mem=3072 seconds=360 low='([0-9a-f]{2})000, 00000000000\1fff'
