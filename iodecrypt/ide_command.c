@@ -99,11 +99,16 @@ static enum ide_next start_encrypted(struct ide_channel *c, struct ide_op *op,
 {
 	bool write = c->phase == PHASE_DMA_WRITE;
 	uint32_t bytes = c->command.count * ATA_SECTOR;
+	int err;
 
 	if (c->data.parts)
 		return ide_pass(op);
-	/* As with a table that is too short the transfer does not begin, and there is no interrupt. */
-	if (open_regions(c, s, bytes) || c->data.bytes != bytes)
+	/* No memory, or too little room for windows just now. */
+	err = open_regions(c, s, bytes);
+	if (err)
+		return ide_fail(c, op, ATA_ABRT, 0);
+	/* With a table that is too short the transfer does not begin, and there is no interrupt. */
+	if (c->data.bytes != bytes)
 		return drop(c, op);
 	drive_buffer(&c->command, &c->data, write);
 	if (!write)

@@ -17,11 +17,11 @@
 #define WINDOWS_PER_VCPU 32
 
 /*
- * Frames, on a machine with so much RAM: a 75th of it, up to what a disk command can ask for (32 MiB) and a
+ * Frames, on a machine with so much RAM: a 50th of it, up to what a disk command can ask for (32 MiB) and a
  * quarter. A page may have one of those of its set.
  */
 #define WINDOW_SETS 1024u
-#define WINDOW_WAYS(ram) ((unsigned int)((ram) / (300 * MIB)))
+#define WINDOW_WAYS(ram) ((unsigned int)((ram) / (200 * MIB)))
 #define WINDOW_FRAMES(ram) \
 	(WINDOW_SETS * (WINDOW_WAYS(ram) < 2 ? 2 : WINDOW_WAYS(ram) < 10 ? WINDOW_WAYS(ram) : 10))
 

@@ -181,11 +181,9 @@ static void beyond_the_end(void **state)
 	assert_int_equal(in(0x1f1, 1), 4);
 }
 
-/* A table that is too short, or leads out of memory: the transfer does not begin. The guest resets the channel. */
-static void bad_tables(void **state)
+/* A table that is too short: the transfer does not begin. The guest resets the channel. */
+static void a_short_table(void **state)
 {
-	uint32_t bad[2] = {GUEST_RAM - 256, 0x80000000 | 512};
-
 	controller(SECTORS);
 	prd_table(BUFFER, 512, 1);
 	assert_int_equal(dma(0xca, false, true, 5, 2) & 8, 8);
@@ -194,13 +192,6 @@ static void bad_tables(void **state)
 	out(0x3f6, 1, 4);
 	out(0x3f6, 1, 0);
 	assert_int_equal(wait_status(), 0x50);
-	memcpy(guest + TABLE, bad, 8);
-	assert_int_equal(dma(0xca, false, true, 5, 1) & 8, 8);
-	expect_no_windows();
-	out(0x3f6, 1, 4);
-	out(0x3f6, 1, 0);
-	assert_int_equal(wait_status(), 0x50);
-	prd_table(BUFFER, 512, 1);
 	fill_buffer(BUFFER, 5, 1, 9);
 	assert_int_equal(dma(0xca, false, true, 5, 1), 0x50);
 	assert_int_equal(dma(0xc8, false, false, 5, 1), 0x50);
@@ -293,7 +284,7 @@ int main(void)
 		cmocka_unit_test_teardown(identity, forget),
 		cmocka_unit_test_teardown(commands_that_are_not_known, forget),
 		cmocka_unit_test_teardown(beyond_the_end, forget),
-		cmocka_unit_test_teardown(bad_tables, forget),
+		cmocka_unit_test_teardown(a_short_table, forget),
 		cmocka_unit_test_teardown(flush, forget),
 		cmocka_unit_test_teardown(no_write_cache, forget),
 		cmocka_unit_test_teardown(at_random, forget),

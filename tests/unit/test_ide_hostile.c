@@ -217,6 +217,22 @@ static void data_out_of_turn(void **state)
 	assert_int_equal(dev.commands, commands + 1);
 }
 
+/* Buffers that are no memory of the guest's, or for which there is no room: an error, nothing is moved. */
+static void a_buffer_that_is_not_there(void **state)
+{
+	controller(SECTORS);
+	write_first(10, 8, 1);
+	for (unsigned int i = 0; i < 4; i++) {
+		prd_table(i & 1 ? GUEST_RAM - 4 * 512 : GUEST_RAM, 8 * 512, 1);
+		assert_int_equal(dma(i & 2 ? 0x35 : 0x25, true, i & 2, 10, 8), 0x51);
+		assert_int_equal(in(0x1f1, 1), ABRT);
+		expect_no_windows();
+		prd_table(BUFFER, 8 * 512, 1);
+		assert_int_equal(dma(0x25, true, false, 10, 8), 0x50);
+		expect_buffer(BUFFER, 10, 8, 1);
+	}
+}
+
 /* A drive that was not declared has no data for the guest, and gets none. */
 static void a_refused_drive(void **state)
 {
@@ -329,6 +345,7 @@ int main(void)
 		cmocka_unit_test_teardown(resets, forget),
 		cmocka_unit_test_teardown(a_reset_during_dma, forget),
 		cmocka_unit_test_teardown(data_out_of_turn, forget),
+		cmocka_unit_test_teardown(a_buffer_that_is_not_there, forget),
 		cmocka_unit_test_teardown(a_refused_drive, forget),
 		cmocka_unit_test_teardown(a_plain_drive, forget),
 		cmocka_unit_test_teardown(two_processors, forget),
