@@ -187,6 +187,12 @@ static int place(const struct view *s, gva_t gva, uint32_t bytes, struct guest_p
 	return err;
 }
 
+/* Not if another of the guest's CPUs has put something else there since it came out. */
+static bool is_same(const struct emulated *e, const struct ide_access *a)
+{
+	return e->insn.op == (a->out ? OP_OUTS : OP_INS) && e->insn.memsize == a->bytes;
+}
+
 /* Nothing is moved. A page that L1 has taken away is the guest's end if it stays so: it tries again for ever. */
 static enum guestport_result failed(const struct view *s, int err)
 {
@@ -207,6 +213,8 @@ static enum guestport_result string(const struct view *s, struct guest_port *p,
 	uint32_t at_once;
 	int err = view_emulated(s);
 
+	if (!err && !is_same(e, &op->access))
+		err = ERR_BUSY;
 	if (err)
 		return failed(s, err);
 	at_once = ide_string(&disks->ide, op->access.port, op->access.out,
