@@ -193,20 +193,12 @@ static bool is_same(const struct emulated *e, const struct ide_access *a)
 	return e->insn.op == (a->out ? OP_OUTS : OP_INS) && e->insn.memsize == a->bytes;
 }
 
-/* Nothing is moved. A page that L1 has taken away is the guest's end if it stays so: it tries again for ever. */
-static enum guestport_result failed(const struct view *s, int err)
-{
-	if (err == ERR_FAULT)
-		err = ERR_BUSY;
-	return view_failed(s, err) == DISCLOSE_OVER ? GUESTPORT_OVER : GUESTPORT_AGAIN;
-}
-
 /*
  * INS and OUTS at an encrypted drive's data port. The operand's window is there for the device model's bytes,
- * never for the guest's. GUESTPORT_TELL: op is ready to begin.
+ * never for the guest's. 0: op is ready to begin. A page that L1 has taken away (ERR_BUSY) is the guest's end if it
+ * stays so: it tries again for ever.
  */
-static enum guestport_result string(const struct view *s, struct guest_port *p,
-				    const struct guest_disks *disks)
+static int string(const struct view *s, struct guest_port *p, const struct guest_disks *disks)
 {
 	const struct emulated *e = &s->v->disclosure->emulated;
 	struct ide_op *op = &p->op;
@@ -216,7 +208,7 @@ static enum guestport_result string(const struct view *s, struct guest_port *p,
 	if (!err && !is_same(e, &op->access))
 		err = ERR_BUSY;
 	if (err)
-		return failed(s, err);
+		return err;
 	at_once = ide_string(&disks->ide, op->access.port, op->access.out,
 			     (uint32_t)e->times * e->insn.memsize);
 	p->string = true;
@@ -228,26 +220,24 @@ static enum guestport_result string(const struct view *s, struct guest_port *p,
 		err = dma_read_guest(&p->element, 0, &op->access.value, op->access.bytes);
 	if (!err && op->bytes)
 		err = view_instruction(s, op->bytes / e->insn.memsize);
-	if (!err)
-		return GUESTPORT_TELL;
-	dma_close(&p->element);
-	return failed(s, err);
+	if (err)
+		dma_close(&p->element);
+	return err == ERR_FAULT ? ERR_BUSY : err;
 }
 
+/* *err: nothing is moved, since the instruction cannot be shown. */
 static enum guestport_result begin(const struct view *s, struct guest_disks *disks,
-				   struct guest_port *p)
+				   struct guest_port *p, int *err)
 {
 	const struct dma_space space = {&s->space};
-	struct ide_access *a = &p->op.access;
-	enum guestport_result result;
 
-	if (s->x->string && ide_is_plain_data(&disks->ide, a->port))
+	*err = 0;
+	if (s->x->string && ide_is_plain_data(&disks->ide, p->op.access.port))
 		return GUESTPORT_OTHER;
-	if (s->x->string) {
-		result = string(s, p, disks);
-		if (result != GUESTPORT_TELL)
-			return result;
-	}
+	if (s->x->string)
+		*err = string(s, p, disks);
+	if (*err)
+		return GUESTPORT_AGAIN;
 	p->active = true;
 	if (guestport_tells(p, call_agent(&disks->ide, p, &space,
 					  ide_begin(&disks->ide, &p->op, &space))))
@@ -261,7 +251,7 @@ enum guestport_result guestport_exit(const struct view *s)
 	struct disclosure *d = s->v->disclosure;
 	struct guest_port *p = &d->port;
 	enum guestport_result result;
-	int len = hw_guest_insn_len(s->cpu);
+	int len = hw_guest_insn_len(s->cpu), err;
 
 	if (len <= 0) /* another of its CPUs has changed it */
 		return GUESTPORT_AGAIN;
@@ -272,8 +262,11 @@ enum guestport_result guestport_exit(const struct view *s)
 	d->exposure.wide = s->mode == DECODE_64;
 	d->before = s->cpu->regs;
 	lock_take_relaxed(&disks->lock);
-	result = begin(s, disks, p);
+	result = begin(s, disks, p, &err);
 	lock_drop(&disks->lock);
+	/* That may end the guest, which takes the lock. */
+	if (err && view_failed(s, err) == DISCLOSE_OVER)
+		return GUESTPORT_OVER;
 	if (result != GUESTPORT_DONE)
 		return result;
 	finish(s->cpu, d);

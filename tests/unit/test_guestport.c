@@ -43,10 +43,20 @@ static void another_size(void **state)
 	}
 }
 
+/* It is none that the monitor knows: the guest is ended, by who deals with its port. */
+static void another_instruction(void **state)
+{
+	begin();
+	GUEST_CODE_IS(0x90);
+	comes_out_for(2, false, DISCLOSE_OVER);
+	expect_over(STOP_INSTRUCTION);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_size),
+		cmocka_unit_test(another_instruction),
 	};
 
 	return RUN_APART(tests);
