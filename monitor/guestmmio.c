@@ -132,7 +132,8 @@ enum guestport_result guestmmio_exit(const struct view *s)
 	d->exposure.wide = s->mode == DECODE_64;
 	d->before = s->cpu->regs;
 	d->port.cr3 = s->space.cr3;
-	lock_take_relaxed(&disks->lock);
+	if (!guestport_lock(s->v->guest))
+		return GUESTPORT_OVER;
 	next = call_agent(&disks->ahci, &d->port, &space,
 			  ahci_begin(&disks->ahci, &d->port.registers, &space));
 	lock_drop(&disks->lock);
@@ -208,7 +209,8 @@ enum guestport_result guestmmio_enter(struct cpu *cpu, struct guest_vcpu *v)
 	s.mode = hw_guest_mode(cpu);
 	window_close(&v->windows);
 	d->ranges = 0;
-	lock_take_relaxed(&disks->lock);
+	if (!guestport_lock(v->guest))
+		return GUESTPORT_OVER;
 	next = resume(&disks->ahci, &d->port, &space);
 	lock_drop(&disks->lock);
 	result = tell(&s, &d->port, next);

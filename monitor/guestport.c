@@ -13,6 +13,17 @@
 #define CONFIG_PORT 0xcf8u /* and the next 7: PCI configuration space */
 #define AGENT_TRIES 1000   /* without an agent Xen lets the guest's processor go on at once */
 
+bool guestport_lock(struct guest *g)
+{
+	struct lock *lock = &g->protection.disks.lock;
+
+	lock_take_relaxed(lock);
+	if (guest_live(g))
+		return true;
+	lock_drop(lock);
+	return false;
+}
+
 bool guestport_has(const struct guest *g, uint16_t port, uint8_t bytes)
 {
 	return g->protection.layout.hvm && ide_has(&g->protection.disks.ide, port, bytes);
@@ -261,7 +272,8 @@ enum guestport_result guestport_exit(const struct view *s)
 	d->exposure.len = (uint8_t)len;
 	d->exposure.wide = s->mode == DECODE_64;
 	d->before = s->cpu->regs;
-	lock_take_relaxed(&disks->lock);
+	if (!guestport_lock(s->v->guest))
+		return GUESTPORT_OVER;
 	result = begin(s, disks, p, &err);
 	lock_drop(&disks->lock);
 	/* That may end the guest, which takes the lock. */
@@ -375,7 +387,8 @@ enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v)
 	cpu->regs = d->before;
 	hw_guest_space(cpu, &space);
 	guest_space(v->guest, &space);
-	lock_take_relaxed(&disks->lock);
+	if (!guestport_lock(v->guest))
+		return GUESTPORT_OVER;
 	next = resume(disks, &d->port, &at);
 	lock_drop(&disks->lock);
 	if (guestport_tells(&d->port, next))

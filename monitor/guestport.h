@@ -55,6 +55,12 @@ enum guestport_result {
 	GUESTPORT_OVER,  /* the guest was ended */
 };
 
+/*
+ * With the lock over its disks. False, without it: the guest is over, was perhaps ended while others were served
+ * here; windows are closed, keys wiped, and its disks may be another's.
+ */
+bool guestport_lock(struct guest *g);
+
 /* Whether the guest's access to this port is dealt with here. */
 bool guestport_has(const struct guest *g, uint16_t port, uint8_t bytes);
 

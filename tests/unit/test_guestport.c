@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An isolated guest's accesses to its disks' ports: what L1 is shown of them, and what the guest takes from it. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "tests/unit/test_disclose.h"
 
 #define DATA_PORT 0x1f0u
@@ -52,11 +55,89 @@ static void another_instruction(void **state)
 	expect_over(STOP_INSTRUCTION);
 }
 
+/* --- a guest that is over ---------------------------------------------------------------------------------- */
+
+/* Another CPU ends the guest while this one waits for the lock. */
+static void *ends_it(void *unused)
+{
+	usleep(100000);
+	guest->state = GUEST_ENDING;
+	lock_drop(&guest->protection.disks.lock);
+	return NULL;
+}
+
+static void while_waiting(void (*what)(void))
+{
+	pthread_t thread;
+
+	lock_take(&guest->protection.disks.lock);
+	assert_int_equal(pthread_create(&thread, NULL, ends_it, NULL), 0);
+	what();
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(guest->protection.disks.lock.taken);
+	guest->state = GUEST_LIVE;
+}
+
+static void writes_device(void)
+{
+	comes_out(
+		(struct guest_exit){.reason = EXIT_PORT, .port = 0x1f6, .bytes = 1, .write = true},
+		DISCLOSE_OVER);
+}
+
+static void stores_register(void)
+{
+	GUEST_CODE_IS(0x89, 0x07);
+	cpu->regs.r[RDI] = AT_DEVICE + 0x100;
+	comes_out((struct guest_exit){.reason = EXIT_NESTED_FAULT,
+				      .fault = GPA(DEVICE + 0x100),
+				      .write = true},
+		  DISCLOSE_OVER);
+}
+
+static void goes_in_again(void)
+{
+	assert_int_equal(enter(), GUEST_ENTRY_OVER);
+}
+
+/* Its keys are being wiped, and its disks may be another's soon. */
+static void over_meanwhile(void **state)
+{
+	struct guest_disks *disks;
+
+	begin();
+	disks = &guest->protection.disks;
+	disks->ide.channel[0].file.reg[0][6] = 0xe0;
+	while_waiting(writes_device);
+	assert_int_equal(disks->ide.channel[0].file.reg[0][6], 0xe0);
+	disks->ahci.base = DEVICE;
+	while_waiting(stores_register);
+	assert_int_equal(disks->ahci.port[0].list, 0);
+}
+
+static void over_before_it_goes_in(void **state)
+{
+	struct ide_channel *channel;
+
+	begin();
+	channel = &guest->protection.disks.ide.channel[0];
+	channel->drive[0].multiple = 8;
+	comes_out(
+		(struct guest_exit){.reason = EXIT_PORT, .port = 0x3f6, .bytes = 1, .write = true},
+		DISCLOSE_TELL);
+	v->disclosure->port.op.access.value = ATA_SRST;
+	cpu->regs.rip = 2;
+	while_waiting(goes_in_again);
+	assert_int_equal(channel->drive[0].multiple, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_size),
 		cmocka_unit_test(another_instruction),
+		cmocka_unit_test(over_meanwhile),
+		cmocka_unit_test(over_before_it_goes_in),
 	};
 
 	return RUN_APART(tests);
