@@ -536,11 +536,16 @@ enum ahci_next ahci_resume(struct ahci *a, struct ahci_op *op, const struct dma_
 
 void ahci_forget(struct ahci *a, const struct ahci_op *op)
 {
+	struct ahci_port *p = &a->port[op->port];
+
 	for (unsigned int i = 0; i < AHCI_PORTS; i++)
 		if (a->port[i].user == op)
 			a->port[i].user = NULL;
-	if (op->disk)
-		op->disk->io_status = ERR_IO;
+	if (!op->disk)
+		return;
+	disk_give_up(op->disk);
+	if (op->step == STEP_START) /* it is taken anew */
+		ahci_release(p, op->slot);
 }
 
 void ahci_end(struct ahci *a)

@@ -101,7 +101,10 @@ enum ahci_next ahci_begin(struct ahci *a, struct ahci_op *op, const struct dma_s
 /* What was asked for is there. */
 enum ahci_next ahci_resume(struct ahci *a, struct ahci_op *op, const struct dma_space *s);
 
-/* This operation will not go on. What the port was in the middle of stays so, until the guest resets it. */
+/*
+ * This operation will not go on. What the port was in the middle of stays so, until the guest resets it; what the
+ * disk was, has failed.
+ */
 void ahci_forget(struct ahci *a, const struct ahci_op *op);
 
 /* The guest is over: no window is open, no command under way. */

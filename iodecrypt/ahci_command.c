@@ -371,8 +371,6 @@ enum ahci_take ahci_take(struct ahci_port *p, unsigned int i, const struct dma_s
 	uint16_t used = 0;
 	int err, refused;
 
-	if (p->slot[i].a) /* another operation had begun, and was forgotten */
-		return TAKE_START;
 	err = fetch(p, i, s, &t);
 	p->queued = (p->queued & ~(1u << i)) | (uint32_t)t.queued << i;
 	if (err)

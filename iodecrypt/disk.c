@@ -58,6 +58,14 @@ int disk_run(struct disk *d, disk_step *step, struct disk_cmd *cmd)
 	return err;
 }
 
+void disk_give_up(struct disk *d)
+{
+	while (d->step) {
+		d->io_status = ERR_IO;
+		disk_run(d, d->step, d->cmd);
+	}
+}
+
 int disk_must(struct disk *d, int err)
 {
 	if (!err || err == ERR_AGAIN)
@@ -220,7 +228,10 @@ static int write_end(struct disk *d, struct disk_cmd *cmd)
 int disk_write_end(struct disk *d, struct disk_cmd *cmd, bool ok)
 {
 	cmd->resolve = !ok;
-	return usable(d) ? disk_run(d, write_end, cmd) : ERR_IO;
+	if (usable(d))
+		return disk_run(d, write_end, cmd);
+	take_off(d, cmd);
+	return ERR_IO;
 }
 
 static bool never(const uint8_t *tags, uint32_t i)

@@ -6,7 +6,7 @@
  * The engine does no I/O. A function that returns ERR_AGAIN has put requests into disk->io; the caller
  * has them carried out, sets disk->io_status, and calls the same function with the same arguments
  * again, until it returns something else: 0, or an error. Meanwhile no other function may be called for
- * this disk (ERR_BUSY), but for disk_abandon(). Who carries requests out is not trusted: what a READ
+ * this disk (ERR_BUSY), but for disk_give_up() and disk_abandon(). Who carries requests out is not trusted: what a READ
  * brings is verified before it is used; a lie costs the disk, or shows an older one where
  * docs/image-format.md says so.
  *
@@ -205,6 +205,12 @@ int disk_flush_end(struct disk *d);
  * disk is dead, or is now.
  */
 int disk_close(struct disk *d, struct disk_receipt *receipt);
+
+/*
+ * The function under way, if there is one, will not be called again: it ends as if its requests had failed, in which
+ * get and put of its command may be called.
+ */
+void disk_give_up(struct disk *d);
 
 /* At any time after disk_init(): wipes keys and pages. The image is then one that was not closed. */
 void disk_abandon(struct disk *d);

@@ -320,6 +320,8 @@ void ide_forget(struct ide *ide, const struct ide_op *op)
 	for (unsigned int i = 0; i < 2; i++)
 		if (ide->channel[i].user == op)
 			ide->channel[i].user = NULL;
+	if (op->disk)
+		disk_give_up(op->disk);
 }
 
 void ide_end(struct ide *ide)

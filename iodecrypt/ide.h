@@ -101,7 +101,10 @@ enum ide_next ide_begin(struct ide *ide, struct ide_op *op, const struct dma_spa
 /* What was asked for is there. */
 enum ide_next ide_resume(struct ide *ide, struct ide_op *op, const struct dma_space *s);
 
-/* This operation will not go on. What the channel was in the middle of stays so, until the guest resets it. */
+/*
+ * This operation will not go on. What the channel was in the middle of stays so, until the guest resets it; what the
+ * disk was, has failed.
+ */
 void ide_forget(struct ide *ide, const struct ide_op *op);
 
 /* The guest is over: no window is open, no command under way. */

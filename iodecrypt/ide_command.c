@@ -97,14 +97,14 @@ static enum ide_next start_plain(struct ide_channel *c, struct ide_op *op,
 static enum ide_next start_encrypted(struct ide_channel *c, struct ide_op *op,
 				     const struct dma_space *s)
 {
-	bool write = c->phase == PHASE_DMA_WRITE;
+	bool write = c->phase == PHASE_DMA_WRITE, open = c->data.parts;
 	uint32_t bytes = c->command.count * ATA_SECTOR;
 	int err;
 
-	if (c->data.parts)
+	if (open && (!write || c->pending))
 		return ide_pass(op);
 	/* No memory, or too little room for windows just now. */
-	err = open_regions(c, s, bytes);
+	err = open ? 0 : open_regions(c, s, bytes);
 	if (err)
 		return ide_fail(c, op, ATA_ABRT, 0);
 	/* With a table that is too short the transfer does not begin, and there is no interrupt. */

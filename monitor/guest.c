@@ -414,12 +414,13 @@ enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *v)
 		return measure(cpu, v);
 	if (guest_isolated(v->guest) && startup_begin(cpu, v)) {
 		v->entered = true;
-		disclose_forget(v);
+		disclose_forget(v); /* others may be served */
 		why = has_event(cpu) ? STOP_EVENT : STOP_NONE;
+		then = DISCLOSE_THEN_AGAIN;
 	} else if (!v->entered && guest_isolated(v->guest)) {
 		return GUEST_ENTRY_OVER;
 	}
-	if (state == GUEST_LIVE && why == STOP_NONE)
+	if (state == GUEST_LIVE && why == STOP_NONE && then == DISCLOSE_THEN_ENTER)
 		why = disclose_accept(cpu, v, &then);
 	if (why == STOP_NONE && then == DISCLOSE_THEN_EXIT && guest_live(v->guest))
 		return GUEST_ENTRY_EXIT;

@@ -42,12 +42,17 @@ void guestport_end(struct guest *g)
 
 void guestport_forget(struct guest_vcpu *v)
 {
+	struct guest_disks *disks = &v->guest->protection.disks;
 	struct guest_port *p = &v->disclosure->port;
 
 	if (!p->active)
 		return;
-	ide_forget(&v->guest->protection.disks.ide, &p->op);
-	ahci_forget(&v->guest->protection.disks.ahci, &p->registers);
+	/* Else nobody asks who was in the middle of what, and the disk may be another's. */
+	if (guest_live(v->guest) && guestport_lock(v->guest)) {
+		ide_forget(&disks->ide, &p->op);
+		ahci_forget(&disks->ahci, &p->registers);
+		lock_drop(&disks->lock);
+	}
 	dma_close(&p->element);
 	p->active = false;
 }

@@ -360,6 +360,74 @@ static void an_operation_is_forgotten(void **state)
 	assert_int_equal(in(P_SACT), 0);
 }
 
+/* It was about another command than the one that ends next. */
+static void a_write_is_forgotten_before_another_ends(void **state)
+{
+	struct plan c = {0, 0x61, LBA, 8, BUFFER, 4096, 0, 0, 0x40}, d = c;
+	struct ahci_op op = {.access = {P_CI, true, 1}};
+
+	d.slot = 1;
+	d.lba = LBA + 8;
+	fill(BUFFER, LBA, 8, 1);
+	hba.defer = 2;
+	issue(&d);
+	prepare(&c);
+	out(P_SACT, 1);
+	assert_int_equal(ahci_begin(&ahci, &op, NULL), AHCI_AGENT);
+	ahci_forget(&ahci, &op);
+	hba_complete(1);
+	in(P_SACT);
+	assert_null(w.d.in_flight);
+	out(P_CMD, 0x10);
+	assert_int_equal(in(P_SACT), 0);
+}
+
+/* The tags of all sectors have to be fetched. */
+static void reopen(void)
+{
+	assert_int_equal(close_disk(), 0);
+	assert_int_equal(open_closed(), 0);
+}
+
+static void begin_read(const struct plan *c, struct ahci_op *op)
+{
+	enum ahci_next next;
+
+	issue(c);
+	next = ahci_begin(&ahci, op, NULL);
+	while (next == AHCI_ASK) {
+		hba_access(&op->ask);
+		next = ahci_resume(&ahci, op, NULL);
+	}
+	assert_int_equal(next, AHCI_AGENT);
+}
+
+/* The next goes on with it, or with another one after a reset. */
+static void a_read_is_forgotten(void **state)
+{
+	struct plan c = {0, 0x60, 0, 8, BUFFER, 4096, 0, 0, 0};
+
+	assert_int_equal(write_sectors(0, 8, 1), 0);
+	assert_int_equal(write_sectors(1024, 8, 2), 0);
+	for (unsigned int reset = 0; reset < 2; reset++) {
+		struct ahci_op op = {.access = {P_SACT, false, 0}};
+
+		reopen();
+		c.lba = 0;
+		begin_read(&c, &op);
+		ahci_forget(&ahci, &op);
+		if (reset) {
+			out(P_SCTL, 1);
+			out(P_SCTL, 0);
+			c.lba = 1024;
+			issue(&c);
+		}
+		assert_int_equal(in(P_SACT), 0);
+		assert_int_equal(in(P_IS)&TFES, 0);
+		expect_version(BUFFER, c.lba, 8, 1 + reset);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -380,6 +448,8 @@ int main(void)
 		TEST(a_drive_that_is_refused),
 		TEST(the_agent_fails),
 		TEST(an_operation_is_forgotten),
+		TEST(a_write_is_forgotten_before_another_ends),
+		TEST(a_read_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,6 +309,47 @@ static void two_processors(void **state)
 	expect_buffer(BUFFER, 10, 8, 1);
 }
 
+/* One of them is reset while the agent works for it; the other one resets the channel. */
+static void a_processor_goes_away(void **state)
+{
+	struct ide_op read = {.access = {0x1f7, 1, false, 0}},
+		      write = {.access = {BUS_MASTER, 1, true, 1}};
+
+	controller(SECTORS);
+	write_first(10, 8, 1);
+	write_first(1024, 8, 2);
+	write_first(2048, 8, 3);
+	assert_int_equal(close_disk(), 0);
+	assert_int_equal(open_closed(), 0);
+	prd_table(BUFFER, 8 * 512, 1);
+	assert_int_equal(dma(0x25, true, false, 2048, 8), 0x50);
+	taskfile(true, 10, 8);
+	out(0x1f7, 1, 0x25);
+	out(BUS_MASTER, 1, 9);
+	dev.slow = 0;
+	assert_int_equal(ide_begin(&ide, &read, NULL), IDE_PASS);
+	dev_access(&read.ask);
+	assert_int_equal(ide_resume(&ide, &read, NULL), IDE_AGENT);
+	ide_forget(&ide, &read);
+	out(0x3f6, 1, 4);
+	out(0x3f6, 1, 0);
+	out(BUS_MASTER, 1, 8);
+	expect_no_windows();
+	wait_status();
+	assert_int_equal(dma(0x25, true, false, 1024, 8), 0x50);
+	expect_buffer(BUFFER, 1024, 8, 2);
+	/* What is in the journal is not known then: the disk is dead. */
+	taskfile(true, 1024, 8);
+	out(0x1f7, 1, 0x35);
+	assert_int_equal(ide_begin(&ide, &write, NULL), IDE_AGENT);
+	ide_forget(&ide, &write);
+	assert_true(w.d.dead);
+	out(BUS_MASTER, 1, 0);
+	out(BUS_MASTER, 1, 1); /* it is not begun again without a record */
+	assert_int_equal(wait_status(), 0x51);
+	expect_no_windows();
+}
+
 /* The device model moves fewer elements than it says, or L1 does. */
 static void a_string_that_is_cut(void **state)
 {
@@ -349,6 +390,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_refused_drive, forget),
 		cmocka_unit_test_teardown(a_plain_drive, forget),
 		cmocka_unit_test_teardown(two_processors, forget),
+		cmocka_unit_test_teardown(a_processor_goes_away, forget),
 		cmocka_unit_test_teardown(a_string_that_is_cut, forget),
 	};
 
