@@ -124,7 +124,7 @@ static int encrypted(struct ahci_port *p, struct ahci_slot *slot, const struct t
 		return 0;
 	case ATA_FLUSH:
 		slot->kind = SLOT_FLUSH;
-		return 0;
+		return drive_is_here(d) ? 0 : ERR_PERM;
 	case ATA_MULTIPLE:
 		return multiple(d, t);
 	case ATA_FEATURES:

@@ -98,6 +98,8 @@ struct disk {
 	struct disk_header header; /* the newest on disk, once disk_open() has found one */
 	struct disk_stats stats;
 
+	const void *drive; /* the caller's: where it is */
+
 	/* The engine's own. */
 	struct crypto_xts xts;
 	struct crypto_hmac sector_key, node_key, header_key, journal_key;

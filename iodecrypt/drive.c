@@ -25,12 +25,19 @@ bool drive_features(struct ide_drive *d, const struct ata_taskfile *t)
 	return true;
 }
 
+bool drive_is_here(const struct ide_drive *d)
+{
+	if (!d->disk->drive)
+		d->disk->drive = d;
+	return d->disk->drive == d;
+}
+
 uint8_t drive_range(const struct ide_drive *d, const struct ata_command *a,
 		    const struct ata_taskfile *t, struct disk_cmd *cmd)
 {
 	uint64_t sectors = d->disk->header.sectors;
 
-	if (ata_address(t, a->ext, &cmd->lba, &cmd->count) ||
+	if (!drive_is_here(d) || ata_address(t, a->ext, &cmd->lba, &cmd->count) ||
 	    (a->protocol == ATA_PIO_BLOCKS && !d->multiple))
 		return ATA_ABRT;
 	return cmd->lba >= sectors || cmd->count > sectors - cmd->lba ? ATA_IDNF : 0;

@@ -27,6 +27,12 @@ void drive_identify(const struct ide_drive *d, bool sata, uint8_t out[ATA_SECTOR
 /* SET FEATURES: false if it has no such. */
 bool drive_features(struct ide_drive *d, const struct ata_taskfile *t);
 
+/*
+ * Whether the engine may get commands by this one. A device model can show the guest two controllers with the disk; it
+ * is behind the one that it gets its first read, write or flush by, since the engine has one caller.
+ */
+bool drive_is_here(const struct ide_drive *d);
+
 /* The sectors of a read or a write, into cmd: 0, ATA_ABRT or ATA_IDNF. */
 uint8_t drive_range(const struct ide_drive *d, const struct ata_command *a,
 		    const struct ata_taskfile *t, struct disk_cmd *cmd);

@@ -221,6 +221,8 @@ enum ide_next ide_command(struct ide_channel *c, struct ide_op *op, const struct
 	case ATA_IDENTIFY:
 		return identify(c, op);
 	case ATA_FLUSH:
+		if (!drive_is_here(d))
+			break;
 		c->phase = PHASE_FLUSH;
 		return ide_pass(op);
 	case ATA_MULTIPLE:

@@ -327,6 +327,26 @@ static void a_drive_that_is_refused(void **state)
 	assert_int_equal(in(P_TFD), 0x441);
 }
 
+/* A second controller, with the same disk. */
+static void it_is_behind_another_controller(void **state)
+{
+	static const uint8_t codes[] = {0x60, 0x61, 0x25, 0x35, 0xea};
+	struct ide_drive other = {.kind = IDE_ENCRYPTED, .disk = &w.d};
+
+	assert_true(drive_is_here(&other));
+	for (size_t i = 0; i < sizeof(codes); i++) {
+		struct plan c = {0, codes[i], LBA, 8, BUFFER, 4096, 0, 0, i % 2 ? 0x40 : 0};
+
+		issue(&c);
+		assert_int_equal(hba.last, 0xef);
+		assert_int_equal(in(P_TFD), 0x441);
+		out(P_CMD, 0x10);
+		out(P_CMD, 0x11);
+		HBA(P_IS) = HBA(P_TFD) = 0;
+	}
+	assert_int_equal(w.d.stats.sectors_written, 0);
+}
+
 /* The agent fails: the guest's command does, and none hangs. */
 static void the_agent_fails(void **state)
 {
@@ -446,6 +466,7 @@ int main(void)
 		TEST(nothing_is_received_from_before),
 		TEST(it_says_by_one_register_only_that_it_is_done),
 		TEST(a_drive_that_is_refused),
+		TEST(it_is_behind_another_controller),
 		TEST(the_agent_fails),
 		TEST(an_operation_is_forgotten),
 		TEST(a_write_is_forgotten_before_another_ends),

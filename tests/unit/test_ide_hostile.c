@@ -255,6 +255,30 @@ static void a_refused_drive(void **state)
 	write_first(10, 8, 1);
 }
 
+/* It is behind another controller, too. */
+static void a_disk_of_two_controllers(void **state)
+{
+	struct ide_drive other = {.kind = IDE_ENCRYPTED, .disk = &w.d};
+	struct ata_taskfile file = {.reg = {{[2] = 1, [6] = ATA_LBA}}};
+	struct ata_command read = ata_command(0x25);
+	struct disk_cmd cmd;
+
+	controller(SECTORS);
+	assert_int_equal(command(0xec, false, 0, 0), 0x58); /* that is no use of it */
+	out(0x3f6, 1, 4);
+	out(0x3f6, 1, 0);
+	assert_int_equal(drive_range(&other, &read, &file, &cmd), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(command((const uint8_t[]){0x25, 0x34, 0xea}[i], true, 10, 1),
+				 0x51);
+		assert_int_equal(in(0x1f1, 1), ABRT);
+		assert_int_equal(dev.last, 0);
+	}
+	w.d.drive = NULL;
+	write_first(10, 1, 1);
+	assert_int_equal(drive_range(&other, &read, &file, &cmd), ATA_ABRT);
+}
+
 /* A drive that is declared plain: as it is, by windows. */
 static void a_plain_drive(void **state)
 {
@@ -388,6 +412,7 @@ int main(void)
 		cmocka_unit_test_teardown(data_out_of_turn, forget),
 		cmocka_unit_test_teardown(a_buffer_that_is_not_there, forget),
 		cmocka_unit_test_teardown(a_refused_drive, forget),
+		cmocka_unit_test_teardown(a_disk_of_two_controllers, forget),
 		cmocka_unit_test_teardown(a_plain_drive, forget),
 		cmocka_unit_test_teardown(two_processors, forget),
 		cmocka_unit_test_teardown(a_processor_goes_away, forget),
