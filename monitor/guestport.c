@@ -85,6 +85,7 @@ static enum ide_next call_agent(struct ide *ide, struct guest_port *p, const str
 		next = ide_resume(ide, &p->op, s);
 	}
 	p->agent = next == IDE_AGENT;
+	p->wait = next == IDE_WAIT;
 	p->tries = 0;
 	return next;
 }
@@ -390,6 +391,11 @@ enum guestport_result guestport_enter(struct cpu *cpu, struct guest_vcpu *v)
 	if (!n)
 		return GUESTPORT_TELL;
 	cpu->regs = d->before;
+	if (d->port.wait) { /* it begins again */
+		dma_close(&d->port.element);
+		d->port.active = false;
+		return GUESTPORT_AGAIN;
+	}
 	hw_guest_space(cpu, &space);
 	guest_space(v->guest, &space);
 	if (!guestport_lock(v->guest))

@@ -33,12 +33,12 @@ struct guest_port {
 	bool many;    /* of several elements, which L1 moves by itself */
 	uint64_t cr3; /* that L1 sees then */
 	bool agent;   /* op.disk's requests are in its mailbox */
+	bool wait;    /* another processor is at it */
 	unsigned int tries;
 	struct ide_op op;
 	struct dma element; /* where the one is */
 	/* Of an access to the AHCI controller's registers (guestmmio.h). */
 	bool memory;
-	bool wait;  /* another processor is at it */
 	bool again; /* L1 could not be shown just then what it is to do */
 	struct ahci_op registers;
 	gpa_t gpa;     /* of the register */

@@ -55,6 +55,37 @@ static void another_instruction(void **state)
 	expect_over(STOP_INSTRUCTION);
 }
 
+/* --- another processor -------------------------------------------------------------------------------------- */
+
+/* The channel is busy: L1 is told of something harmless, and the guest does it again. */
+static void a_busy_channel(void **state)
+{
+	static const struct guest_exit row[] = {
+		{.reason = EXIT_PORT, .port = 0x1f7, .bytes = 1},
+		{.reason = EXIT_PORT, .port = 0x1f6, .bytes = 1, .write = true},
+		{.reason = EXIT_PORT, .port = 0x1f0, .bytes = 2, .string = true},
+	};
+	struct ide_op other = {.channel = 0};
+	struct ide_channel *channel;
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		begin();
+		channel = &guest->protection.disks.ide.channel[0];
+		channel->user = &other;
+		GUEST_CODE_IS(0x66, 0x6d);
+		comes_out(row[i], DISCLOSE_TELL);
+		assert_int_equal(v->disclosure->exposure.row, EXPOSURE_PORT_IN);
+		cpu->regs.rip = 2;
+		cpu->regs.r[RAX] = 0x50;
+		goes_in();
+		expect_registers(0);
+		assert_int_equal(cpu->regs.rip, regs.rip);
+		assert_false(v->disclosure->port.active);
+		assert_ptr_equal(channel->user, &other);
+		expect_kept();
+	}
+}
+
 /* --- a guest that is over ---------------------------------------------------------------------------------- */
 
 /* Another CPU ends the guest while this one waits for the lock. */
@@ -134,9 +165,8 @@ static void over_before_it_goes_in(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(another_size),
-		cmocka_unit_test(another_instruction),
-		cmocka_unit_test(over_meanwhile),
+		cmocka_unit_test(another_size),           cmocka_unit_test(another_instruction),
+		cmocka_unit_test(a_busy_channel),         cmocka_unit_test(over_meanwhile),
 		cmocka_unit_test(over_before_it_goes_in),
 	};
 
