@@ -16,7 +16,7 @@
 /* Frame number n belongs to set n % SETS for ever, and may stand for any page that hashes there. */
 struct frame {
 	uint64_t page;   /* its address, plus one; 0: none */
-	uint16_t pins;   /* open windows */
+	uint32_t pins;   /* open windows: a guest can have more than 65535 over one page */
 	bool used;       /* L1's CPUs may know it at some page */
 	bool exported;   /* holds ciphertext */
 	uint8_t evictor; /* index of the CPU that has taken it out of L1's table, plus one */

@@ -402,6 +402,23 @@ static void frames_are_used_again(void **state)
 	frames_seen();
 }
 
+/* By as many parts of as many commands as there may be, all in one page. */
+static void a_frame_that_is_held_often(void **state)
+{
+	int err = 0;
+
+	begin();
+	for (unsigned int i = 0; i < 1u << 16; i++)
+		assert_true(window_hold(HPA(page), owner(page)) >= 0);
+	for (unsigned int i = 0; !err; i++) {
+		err = opens(&a, nth(i), 8, OUT);
+		window_close(&a);
+	}
+	assert_int_equal(err, ERR_BUSY);
+	assert_int_equal(frames_seen(), 1);
+	assert_non_null(seen(page));
+}
+
 /* All that one page may have are in use: there is none, however often it is tried. */
 static void frames_that_are_all_in_use(void **state)
 {
@@ -468,6 +485,7 @@ int main(void)
 		cmocka_unit_test(two_vcpus_over_one_page),
 		cmocka_unit_test(an_export),
 		cmocka_unit_test(frames_are_used_again),
+		cmocka_unit_test(a_frame_that_is_held_often),
 		cmocka_unit_test(frames_that_are_all_in_use),
 		cmocka_unit_test(exports_are_bounded),
 	};
