@@ -58,10 +58,12 @@ static int save_nodes(struct disk *d)
 	return err;
 }
 
+/* Within a session a number is left out, lest records of this half be found behind those of the one before. */
 static void turn_over(struct disk *d)
 {
 	if (d->recovering)
 		return;
+	d->seq += d->open && !d->closing;
 	d->header.half ^= 1;
 	d->header.seq = d->seq;
 	d->tail = 0;

@@ -404,6 +404,43 @@ static void a_file_may_be_cut_off(void **state)
 	assert_int_equal(open_consented(DEFAULT_PAGES), ERR_INVAL);
 }
 
+/*
+ * A write failed, and was settled to be as before. An older header, with its half of the journal and behind that
+ * what followed in the other half, would have it done all the same, and nothing else lost.
+ */
+static void a_half_has_its_own_records(void **state)
+{
+	uint8_t half[DISK_JOURNAL_MIN];
+	struct request *r = new_request(5, 1);
+	struct disk_header older;
+	uint64_t tail;
+
+	make_image(SECTORS, DISK_JOURNAL_MIN);
+	assert_int_equal(open_closed(), 0);
+	assert_int_equal(write_sectors(5, 1, 1), 0);
+	assert_int_equal(start_write(r, 2), 0);
+	older = w.d.header;
+	tail = w.d.tail;
+	store_read(&w.store, DISK_SIDECAR, 4096 * (older.generation % 2), half, 4096);
+	assert_int_equal(end_write(r, false), 0);
+	assert_int_equal(write_sectors(300, 1, 3), 0);
+	assert_int_equal(flush_disk(), 0);
+	assert_int_not_equal(w.d.header.half, older.half);
+	store_write(&w.store, DISK_SIDECAR, 4096 * (older.generation % 2), half, 4096);
+	memset(half, 0, 4096);
+	store_write(&w.store, DISK_SIDECAR, 4096 * (w.d.header.generation % 2), half, 4096);
+	store_read(&w.store, DISK_SIDECAR, format_journal_offset(&older, w.d.header.half), half,
+		   sizeof(half));
+	store_write(&w.store, DISK_SIDECAR, format_journal_offset(&older, older.half) + tail, half,
+		    sizeof(half) - tail);
+	device_write(r, 0, 1);
+	cut();
+	assert_int_equal(open_consented(DEFAULT_PAGES), 0);
+	expect_sectors(300, 1, 0);
+	cut();
+	free_request(r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -420,6 +457,7 @@ int main(void)
 		cmocka_unit_test(what_was_flushed_is_not_older),
 		cmocka_unit_test(a_journal_has_its_time),
 		cmocka_unit_test(a_journal_has_its_session),
+		cmocka_unit_test(a_half_has_its_own_records),
 		cmocka_unit_test(a_journal_is_the_same_twice),
 		cmocka_unit_test(a_file_may_be_cut_off),
 	};
