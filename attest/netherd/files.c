@@ -63,6 +63,16 @@ static int open_one(const char *path, struct serve_file *file)
 	return err ? err : lock(file->fd, path);
 }
 
+/*
+ * The longest sidecar of a disk of so many bytes (docs/image-format.md): headers, a journal, and a 16th for the leaves and
+ * a 256th of that for each level above. The guest reaches the mailbox, and is not to fill dom0's file system.
+ */
+static uint64_t sidecar_max(uint64_t bytes)
+{
+	return 2 * DISK_HEADER_BYTES + 2 * (uint64_t)DISK_JOURNAL_MAX + bytes / 15 +
+	       2 * DISK_NODE * DISK_LEVELS_MAX;
+}
+
 int files_open(struct serve_disk *d, const struct disk_option *option)
 {
 	int err;
@@ -76,7 +86,7 @@ int files_open(struct serve_disk *d, const struct disk_option *option)
 		return err;
 	}
 	/* The sidecar may grow; the data file is as long as the guest's disk. */
-	d->file[MAILBOX_SIDECAR].bytes = SERVE_OFFSET_MAX;
+	d->file[MAILBOX_SIDECAR].bytes = sidecar_max(d->file[MAILBOX_IMAGE].bytes);
 	return 0;
 }
 

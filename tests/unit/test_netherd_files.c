@@ -38,12 +38,31 @@ static void opened(void **state)
 	make_files();
 	assert_int_equal(files_open(&disk, &option), 0);
 	assert_int_equal(disk.file[MAILBOX_IMAGE].bytes, 8191);
-	assert_true(disk.file[MAILBOX_SIDECAR].bytes == SERVE_OFFSET_MAX);
 	assert_int_equal(pwrite(disk.file[MAILBOX_IMAGE].fd, "D", 1, 0), 1);
 	assert_int_equal(pwrite(disk.file[MAILBOX_SIDECAR].fd, "S", 1, 8000), 1);
 	assert_int_equal(get_file("data", header, 1), 1);
 	assert_int_equal(header[0], 'D');
 	files_close(&disk);
+}
+
+/* Room for the sidecar of any disk as large, with the longest journal, and not for much more. */
+static void a_sidecar_is_bounded(void **state)
+{
+	for (uint64_t size = 512; size <= (uint64_t)1 << 40; size = size * 7 / 4 + 512) {
+		uint64_t want = 2 * DISK_HEADER_BYTES + 2 * (uint64_t)DISK_JOURNAL_MAX;
+		uint64_t nodes = size / 512;
+
+		for (bool more = true; more; more = nodes > 1) {
+			nodes = (nodes + DISK_FANOUT - 1) / DISK_FANOUT;
+			want += nodes * 2 * DISK_NODE;
+		}
+		make_files();
+		assert_int_equal(truncate("data", (off_t)size), 0);
+		assert_int_equal(files_open(&disk, &option), 0);
+		assert_in_range(disk.file[MAILBOX_SIDECAR].bytes, want,
+				want + size / 200 + 8 * DISK_NODE * DISK_LEVELS_MAX);
+		files_close(&disk);
+	}
 }
 
 /* Not even by the same process; with one that is locked the other does not stay so. */
@@ -267,8 +286,10 @@ static void secret(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(opened),     TEST(locked),   TEST(not_opened), TEST(names),         TEST(keys),
-		TEST(background), TEST(hardened), TEST(secret),     TEST(ready_is_told),
+		TEST(a_sidecar_is_bounded), TEST(opened),   TEST(locked),
+		TEST(not_opened),           TEST(names),    TEST(keys),
+		TEST(background),           TEST(hardened), TEST(secret),
+		TEST(ready_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
