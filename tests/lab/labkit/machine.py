@@ -34,6 +34,9 @@ DEVICES = {
     "virtio": ["-drive", "if=none,id=virtio,format=raw,file=%s", "-device",
                "virtio-blk-pci,drive=virtio,disable-legacy=on,iommu_platform=on"],
 }
+# One of dom0's /dev/vda, vdb, .. A PV dom0's addresses are not the machine's: the driver must ask for these.
+DISK = ["-drive", "if=none,id=disk%d,format=raw,file=%s", "-device",
+        "virtio-blk-pci,drive=disk%d,disable-legacy=on,iommu_platform=on"]
 DISK_BYTES = 16 << 20
 XEN_ARGS_SMP = "dom0_max_vcpus=1 dom0_vcpus_pin"
 PR_SET_PDEATHSIG = 1
@@ -127,14 +130,15 @@ class Machine:
 class Qemu(Machine):
     """
     One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
-    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind.
+    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind. disks: raw files.
     """
 
     log = "qemu.log"
 
     def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False,
-                 iommu="none", devices=(), ram=None):
+                 iommu="none", devices=(), ram=None, disks=()):
         super().__init__()
+        self.disks = disks
         self.iommu, self.devices = IOMMUS[iommu], devices
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.ram = ram
@@ -181,6 +185,8 @@ class Qemu(Machine):
         for name in self.devices:
             args += [a.replace("%s", doubled(disk(folder, name))) if "%s" in a else a
                      for a in DEVICES[name]]
+        for i, path in enumerate(self.disks):
+            args += [DISK[0], DISK[1] % (i, doubled(path)), DISK[2], DISK[3] % i]
         if debug_exit:
             args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         if self.ram:

@@ -39,6 +39,8 @@ def parser(sub):
     p.add_argument("--iommu", choices=IOMMUS, default="none", help="QEMU's: Intel's with 39 or 48"
                    " bits, or AMD's; with any CPU")
     p.add_argument("--device", action="append", default=[], choices=DEVICES, help="QEMU's")
+    p.add_argument("--disk", action="append", default=[], metavar="FILE", help="QEMU's: a raw file, which dom0"
+                   " reads and writes as /dev/vda, vdb, .. after `modprobe virtio_blk`")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--in-turn", action="store_true",
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
@@ -94,6 +96,7 @@ def check(o):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
+    o.disk = [must_exist(path, "--disk") for path in o.disk]
     monitor = paths.monitor(o.hw, o.dev_keys)
     if not os.path.exists(monitor) and not o.no_monitor:
         raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
@@ -103,11 +106,11 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
-        if o.iommu != "none" or o.device:
-            raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices")
+        if o.iommu != "none" or o.device or o.disk:
+            raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
     return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
-                o.iommu, o.device, o.ram)
+                o.iommu, o.device, o.ram, o.disk)
 
 
 def run_folder(name):
