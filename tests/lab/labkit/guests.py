@@ -12,7 +12,7 @@ import shutil
 import struct
 import subprocess
 
-from . import errors, image, paths
+from . import errors, image, paths, rootfs
 from .cpio import Cpio
 from .errors import LabError
 
@@ -33,14 +33,14 @@ def tool(*command):
         raise LabError(errors.IMAGE, "%s failed: %s" % (" ".join(command), done.stderr.strip()))
 
 
-def build_initrd(path, modules):
+def build_initrd(path, modules, init="init"):
     """Compressed, since a guest's firmware reads it a byte at a time through emulated ports."""
     out = io.BytesIO()
     cpio = Cpio(out)
     for name in ("dev", "proc", "sys", "tmp"):
         cpio.dir(name)
     cpio.char("dev/console", 5, 1)
-    cpio.file("init", os.path.join(SOURCE, "init"))
+    cpio.file("init", os.path.join(SOURCE, init))
     cpio.file("bin/busybox", os.path.join(image.DEBIAN, "bin/busybox"))
     for module in modules:
         cpio.file("lib/" + os.path.basename(module), module)
@@ -120,6 +120,8 @@ def build():
     build_initrd(dest("initrd-disk"), modules)
     build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
     os.unlink(dest("initrd-disk"))
+    build_initrd(dest("initrd-ext4"), modules, "init-ext4")
+    rootfs.build(dest("ext4.img"), os.path.join(SOURCE, "ext4"), dest("vmlinuz"), dest("initrd-ext4"))
     build_disk(dest("pio.img"), dest("vmlinuz"), dest("initrd"), "-DPIO")
     # The cloud kernel has no driver for AHCI.
     modules = image.module_files(image.kernel_version(cloud=False), image.AHCI_MODULES)
@@ -132,10 +134,14 @@ def build():
 
 
 def wanted(command):
-    """The files of /guests that a command needs: everything, but disk images only if named."""
+    """
+    The files of /guests that a command needs: everything, but disk images only if named. ext4.img is too
+    large for dom0's memory: --disk.
+    """
     disks = {"hvm-disk": "disk.img", "hvm-ahci": "ahci.img", "hvm-pio": "pio.img",
              "hvm-tiny": "tiny.img", "hvm-reboot": "reboot.img", "hvm-mailbox": "mailbox.img"}
-    leave = {image for name, image in disks.items() if not re.search(name, command)}
+    leave = {image for name, image in disks.items() if not re.search(name, command)} | {"ext4.img"}
+    leave |= set() if re.search("initrd-ext4", command) else {"initrd-ext4"}
     return [n for n in sorted(os.listdir(paths.GUESTS)) if n not in leave]
 
 
@@ -143,5 +149,6 @@ def ensure(say):
     """Makes GUESTS exist and match the sources."""
     image.ensure_packages(say)
     here = os.path.dirname(os.path.abspath(__file__))
-    image.cached("guests", image.stamp(SOURCE, os.path.join(here, "guests.py")),
+    ours = [os.path.join(here, name) for name in ("guests.py", "rootfs.py")]
+    image.cached("guests", image.stamp(SOURCE, *ours),
                  [os.path.join(paths.GUESTS, "disk.img")], build, say)

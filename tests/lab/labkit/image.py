@@ -35,6 +35,7 @@ PACKAGES = [
     "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xen-utils-common", "xenstore-utils",
     "qemu-system-xen", "seabios", "linux-image-amd64", "linux-image-cloud-amd64",
     "busybox-static", "bash", "kmod", "tboot",
+    "fio", "e2fsprogs",  # for a guest
 ]
 XEN_FILE = r"xen-4\.17-amd64\.gz"
 DOM0_KERNEL = r"vmlinuz-[\d.]+-\d+-amd64"
@@ -185,11 +186,16 @@ def add_from_debian(cpio, name):
         cpio.file(name, os.path.realpath(os.path.join(DEBIAN, name)))
 
 
-def add_busybox(cpio, taken):
+def applets():
+    """Busybox's names, without its own."""
     out = subprocess.run(["chroot", DEBIAN, "/bin/busybox", "--list"], capture_output=True,
                          text=True, check=True)
-    for applet in out.stdout.split():
-        if applet != "busybox" and "bin/" + applet not in taken:
+    return [applet for applet in out.stdout.split() if applet != "busybox"]
+
+
+def add_busybox(cpio, taken):
+    for applet in applets():
+        if "bin/" + applet not in taken:
             cpio.link("bin/" + applet, "busybox")
 
 
