@@ -47,3 +47,10 @@ $(ATTACK)/crash-load: tests/attack/crash/load.c
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $< -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
+
+# Looks for what is on a guest's disk, in dom0.
+TOOLS += $(ATTACK)/disk-search
+$(ATTACK)/disk-search: tests/attack/disk/search.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $< -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
