@@ -121,7 +121,7 @@ def build():
     build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
     os.unlink(dest("initrd-disk"))
     build_initrd(dest("initrd-ext4"), modules, "init-ext4")
-    rootfs.build(dest("ext4.img"), os.path.join(SOURCE, "ext4"), dest("vmlinuz"), dest("initrd-ext4"))
+    rootfs.build(dest("ext4.img"), SOURCE, dest("vmlinuz"), dest("initrd-ext4"))
     build_disk(dest("pio.img"), dest("vmlinuz"), dest("initrd"), "-DPIO")
     # The cloud kernel has no driver for AHCI.
     modules = image.module_files(image.kernel_version(cloud=False), image.AHCI_MODULES)
