@@ -63,11 +63,13 @@ bool permit_pass(struct permit_map *m, uint16_t byte, uint8_t mask, bool may_ope
 	return allowed;
 }
 
-bool permit_port(struct permit_map *m, uint16_t port, unsigned int size)
+bool permit_port(struct permit_map *m, bool isolated, uint16_t port, unsigned int size)
 {
 	uint32_t mask = ((1u << size) - 1) << port % 8;
 	uint16_t byte = port / 8, next = (uint16_t)(byte + 1);
 
+	if (isolated && (size != 1 || (port != 0x80 && port != 0xed)))
+		return false;
 	if (port_exits(port, size) || !permit_l1_allows(m, byte, (uint8_t)mask) ||
 	    (mask >> 8 && !permit_l1_allows(m, next, (uint8_t)(mask >> 8))))
 		return false;

@@ -55,8 +55,10 @@ void permit_open(struct permit_map *m, uint16_t byte, uint8_t mask);
 /*
  * An access of 1, 2 or 4 bytes to a port, in a map of one bit a port. True: L1 leaves it open, and
  * it passes when the guest tries again, now or after one more exit. False: L1 is to have the exit,
- * or the access goes beyond the map, or to a port that even L1 does not reach by itself (port.h).
+ * or the access goes beyond the map, or to a port that even L1 does not reach by itself (port.h), or
+ * is an isolated guest's to another port than the two that Xen leaves open, delays on any machine:
+ * a device of the host's could be there in the place of what guestport.h follows.
  */
-bool permit_port(struct permit_map *m, uint16_t port, unsigned int size);
+bool permit_port(struct permit_map *m, bool isolated, uint16_t port, unsigned int size);
 
 #endif

@@ -522,7 +522,8 @@ static bool permitted(struct cpu *cpu)
 	bool opened;
 
 	if (c->exit_code == VMEXIT_IOIO)
-		return permit_port(&v->io, IOIO_PORT(c->exit_info1), IOIO_SIZE(c->exit_info1));
+		return permit_port(&v->io, v->isolated, IOIO_PORT(c->exit_info1),
+				   IOIO_SIZE(c->exit_info1));
 	if (!svm_maps_open_msr(v, (uint32_t)cpu->regs.r[RCX], c->exit_info1 & 1, &opened))
 		return false;
 	if (!opened)

@@ -471,7 +471,8 @@ static void port_exit(struct cpu *cpu)
 {
 	uint64_t q = vmx_read(VMCS_EXIT_QUALIFICATION);
 
-	if (!permit_port(&cpu->hw->running->hw->io, PORT_NUMBER(q), PORT_SIZE(q)))
+	if (!permit_port(&cpu->hw->running->hw->io, cpu->hw->running->guest->isolated,
+			 PORT_NUMBER(q), PORT_SIZE(q)))
 		tell(cpu);
 }
 

@@ -141,7 +141,7 @@ static void do_step(struct vmcb_control *c, const struct step *s)
 		break;
 	case 2:
 	case 3:
-		permit_port(&v.io, s->port, 1u << s->size % 3);
+		permit_port(&v.io, false, s->port, 1u << s->size % 3);
 		break;
 	case 4:
 	case 5:

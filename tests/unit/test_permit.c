@@ -79,7 +79,7 @@ static void nothing_is_open_at_first(void **state)
 static void a_reset_closes_everything(void **state)
 {
 	for (uint16_t port = 0; port < 100; port += 9)
-		assert_true(permit_port(&m, port, 4));
+		assert_true(permit_port(&m, false, port, 4));
 	permit_reset(&m);
 	assert_int_equal(open_bits(), 0);
 	assert_int_equal(m.count, 0);
@@ -133,7 +133,7 @@ static void what_l1_closes_is_closed(void **state)
 	static const uint16_t port[] = {0, 1, 0x80, 0x82, 0x8000, 0x8100};
 
 	for (size_t i = 0; i < ARRAY_SIZE(port); i++)
-		assert_true(permit_port(&m, port[i], 1));
+		assert_true(permit_port(&m, false, port[i], 1));
 	permit_sync(&m);
 	assert_int_equal(open_bits(), 6);
 	l1_sets(0x80, true);
@@ -153,10 +153,10 @@ static void what_l1_closes_is_closed(void **state)
 /* One page of L1's map in no RAM, or one that is L1's no more. */
 static void a_map_that_is_gone_is_closed(void **state)
 {
-	assert_true(permit_port(&m, 0x80, 1));
-	assert_true(permit_port(&m, 0x8080, 1));
+	assert_true(permit_port(&m, false, 0x80, 1));
+	assert_true(permit_port(&m, false, 0x8080, 1));
 	m.l1[1] = HPA(MIB);
-	assert_false(permit_port(&m, 0x8081, 1));
+	assert_false(permit_port(&m, false, 0x8081, 1));
 	permit_sync(&m);
 	assert_true(closed(0x8080));
 	assert_false(closed(0x80));
@@ -167,7 +167,7 @@ static void a_map_that_is_gone_is_closed(void **state)
 
 static void l1_switches_its_map_off_and_on(void **state)
 {
-	permit_port(&m, 0x80, 4);
+	permit_port(&m, false, 0x80, 4);
 	l1_sets_all(0xff);
 	m.l1_open = true;
 	permit_sync(&m);
@@ -176,7 +176,7 @@ static void l1_switches_its_map_off_and_on(void **state)
 	permit_sync(&m);
 	assert_int_equal(open_bits(), 0);
 	l1_sets_all(0);
-	permit_port(&m, 0x80, 4);
+	permit_port(&m, false, 0x80, 4);
 	m.l1_closed = true;
 	permit_sync(&m);
 	assert_int_equal(open_bits(), 0);
@@ -198,12 +198,24 @@ static void an_open_port_is_opened_alone(void **state)
 			set_up(NULL);
 			m.size = sizeof(bits);
 			permit_reset(&m);
-			assert_true(permit_port(&m, ports[i], sizes[s]));
+			assert_true(permit_port(&m, false, ports[i], sizes[s]));
 			for (unsigned int n = 0; n < sizes[s]; n++)
 				assert_false(closed(ports[i] + n));
 			assert_int_equal(open_bits(), sizes[s]);
 		}
 	}
+}
+
+/* Whatever L1's map says: devices are not to be the hardware's. */
+static void an_isolated_guests_ports(void **state)
+{
+	for (unsigned int port = 0; port <= UINT16_MAX; port++)
+		for (size_t s = 0; s < ARRAY_SIZE(sizes); s++)
+			assert_int_equal(permit_port(&m, true, (uint16_t)port, sizes[s]),
+					 (port == 0x80 || port == 0xed) && sizes[s] == 1);
+	assert_int_equal(open_bits(), 2);
+	l1_sets(0x80, true);
+	assert_false(permit_port(&m, true, 0x80, 1));
 }
 
 /* One bit of L1's map is enough to close an access, and its neighbours do not count. */
@@ -215,13 +227,13 @@ static void try_bit(uint16_t port, unsigned int size, unsigned int bit)
 	m.size = sizeof(bits);
 	permit_reset(&m);
 	l1_sets(bit, true);
-	assert_int_equal(permit_port(&m, port, size), !inside);
+	assert_int_equal(permit_port(&m, false, port, size), !inside);
 	assert_int_equal(open_bits(), inside ? 0 : size);
 	m.l1_closed = true;
-	assert_false(permit_port(&m, port, size));
+	assert_false(permit_port(&m, false, port, size));
 	m.l1_closed = false;
 	m.l1_open = true;
-	assert_true(permit_port(&m, port, size));
+	assert_true(permit_port(&m, false, port, size));
 	assert_int_equal(open_bits(), size);
 }
 
@@ -244,7 +256,8 @@ static void past_the_last_port(void **state)
 
 				set_up(NULL);
 				m.l1_open = open;
-				assert_int_equal(permit_port(&m, (uint16_t)port, sizes[s]), fits);
+				assert_int_equal(permit_port(&m, false, (uint16_t)port, sizes[s]),
+						 fits);
 				assert_int_equal(open_bits(), fits ? sizes[s] : 0);
 			}
 		}
@@ -253,12 +266,12 @@ static void past_the_last_port(void **state)
 
 static void closing_half_of_an_access(void **state)
 {
-	permit_port(&m, 6, 4);
+	permit_port(&m, false, 6, 4);
 	l1_sets(9, true);
 	permit_sync(&m);
 	assert_true(closed(9));
-	assert_false(permit_port(&m, 6, 4));
-	assert_true(permit_port(&m, 6, 2));
+	assert_false(permit_port(&m, false, 6, 4));
+	assert_true(permit_port(&m, false, 6, 2));
 	assert_true(closed(9));
 	assert_false(closed(6) || closed(7));
 }
@@ -275,7 +288,7 @@ static void a_full_list(void **state)
 		assert_int_equal(open_bits(), m.count);
 	}
 	for (unsigned int i = 0; i < 5 * PERMIT_OPEN_MAX; i++) {
-		assert_true(permit_port(&m, (uint16_t)(7 + 8 * i), 2)); /* two bytes */
+		assert_true(permit_port(&m, false, (uint16_t)(7 + 8 * i), 2)); /* two bytes */
 		assert_true(m.count <= PERMIT_OPEN_MAX);
 	}
 	l1_sets_all(0xff);
@@ -291,9 +304,9 @@ static void an_access_over_a_full_list_passes_in_the_end(void **state)
 
 		set_up(NULL);
 		for (unsigned int i = 0; i < fill; i++)
-			permit_port(&m, (uint16_t)(0x1000 + 8 * i), 1);
+			permit_port(&m, false, (uint16_t)(0x1000 + 8 * i), 1);
 		while (closed(0x7f) || closed(0x80)) {
-			assert_true(permit_port(&m, 0x7f, 2));
+			assert_true(permit_port(&m, false, 0x7f, 2));
 			assert_true(++tries <= 2);
 		}
 	}
@@ -302,8 +315,8 @@ static void an_access_over_a_full_list_passes_in_the_end(void **state)
 /* An access half of which is open is opened as a whole, and closed as a whole. */
 static void opened_twice(void **state)
 {
-	permit_port(&m, 0x100, 1);
-	permit_port(&m, 0x100, 4);
+	permit_port(&m, false, 0x100, 1);
+	permit_port(&m, false, 0x100, 4);
 	assert_int_equal(open_bits(), 4);
 	l1_sets_all(0xff);
 	permit_sync(&m);
@@ -324,6 +337,7 @@ int main(void)
 		T(a_map_that_is_gone_is_closed),
 		T(l1_switches_its_map_off_and_on),
 		T(an_open_port_is_opened_alone),
+		T(an_isolated_guests_ports),
 		T(a_closed_port_stays_closed),
 		T(past_the_last_port),
 		T(closing_half_of_an_access),

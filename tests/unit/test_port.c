@@ -41,10 +41,10 @@ static void guests_do_not_reach_them(void **state)
 
 	platform();
 	permit_reset(&m);
-	assert_true(permit_port(&m, 0x80, 1));
-	assert_false(permit_port(&m, 0xcf9, 1));
-	assert_false(permit_port(&m, 0x63, 2));
-	assert_false(permit_port(&m, PM1, 2));
+	assert_true(permit_port(&m, false, 0x80, 1));
+	assert_false(permit_port(&m, false, 0xcf9, 1));
+	assert_false(permit_port(&m, false, 0x63, 2));
+	assert_false(permit_port(&m, false, PM1, 2));
 	assert_int_equal(bits[0xcf9 / 8] >> 0xcf9 % 8 & 1, 1);
 }
 

@@ -165,9 +165,9 @@ static void what_l1_closes_is_closed(void **state)
 		assert_true(open_msr(msr[i], false, &opened));
 		assert_true(open_msr(msr[i], true, &opened));
 	}
-	assert_true(permit_port(&v.io, 0x80, 1));
-	assert_true(permit_port(&v.io, 0x8080, 1));
-	assert_true(permit_port(&v.io, 0xffff, 2)); /* APM volume 2, 15.10.1: a third page */
+	assert_true(permit_port(&v.io, false, 0x80, 1));
+	assert_true(permit_port(&v.io, false, 0x8080, 1));
+	assert_true(permit_port(&v.io, false, 0xffff, 2)); /* APM volume 2, 15.10.1: a third page */
 	enter(true);
 	assert_int_equal(open_in(msrpm, sizeof(msrpm)), 8);
 	assert_int_equal(open_in(iopm, sizeof(iopm)), 4);
@@ -200,7 +200,7 @@ static void a_map_that_is_gone_is_closed(void **state)
 	request.iopm_base = UINT64_MAX;
 	enter(true);
 	assert_false(open_msr(0x11, false, &opened));
-	assert_false(permit_port(&v.io, 0x81, 1));
+	assert_false(permit_port(&v.io, false, 0x81, 1));
 }
 
 /* Each bit says what the list says, or what is the backend's own. */

@@ -234,21 +234,21 @@ static void without_an_msr_bitmap(void **state)
 /* SDM volume 3, table 25-6: use of the bitmaps has all exit or none do, where it is off. */
 static void port_controls(void **state)
 {
-	assert_true(permit_port(&v.io, 0x80, 1));
+	assert_true(permit_port(&v.io, false, 0x80, 1));
 	assert_int_equal(OPEN_PORTS, 1);
 	enter(CPU_IO_BITMAPS | CPU_PORTS); /* then the bitmaps alone count */
 	assert_int_equal(OPEN_PORTS, 1);
 	enter(CPU_PORTS);
 	assert_int_equal(OPEN_PORTS, 0);
-	assert_false(permit_port(&v.io, 0x80, 1));
+	assert_false(permit_port(&v.io, false, 0x80, 1));
 	enter(0);
 	memset(fake_at(HPA(L1_PORTS_A), PAGE_SIZE), 0xff, PAGE_SIZE);
-	assert_true(permit_port(&v.io, 0x80, 1));
+	assert_true(permit_port(&v.io, false, 0x80, 1));
 	enter(0);
 	assert_int_equal(OPEN_PORTS, 1);
 	enter(CPU_IO_BITMAPS);
 	assert_int_equal(OPEN_PORTS, 0);
-	assert_false(permit_port(&v.io, 0x80, 1));
+	assert_false(permit_port(&v.io, false, 0x80, 1));
 }
 
 /* Bitmap A has the ports below 8000, B those from there on. */
@@ -266,17 +266,17 @@ static void both_port_bitmaps(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		permit_reset(&v.io);
 		set_bit(row[i].map, row[i].bit, true);
-		assert_false(permit_port(&v.io, row[i].port, 1));
+		assert_false(permit_port(&v.io, false, row[i].port, 1));
 		set_bit(row[i].map, row[i].bit, false);
-		assert_true(permit_port(&v.io, row[i].port, 1));
+		assert_true(permit_port(&v.io, false, row[i].port, 1));
 		assert_false(get_bit(ports, row[i].port));
 		assert_int_equal(OPEN_PORTS, 1);
 	}
 	permit_reset(&v.io);
 	set_bit(L1_PORTS_B, 0, true);
-	assert_false(permit_port(&v.io, 0x7fff, 2));
+	assert_false(permit_port(&v.io, false, 0x7fff, 2));
 	set_bit(L1_PORTS_B, 0, false);
-	assert_true(permit_port(&v.io, 0x7fff, 2));
+	assert_true(permit_port(&v.io, false, 0x7fff, 2));
 	assert_int_equal(OPEN_PORTS, 2);
 }
 
@@ -289,8 +289,8 @@ static void what_l1_closes_is_closed(void **state)
 		assert_true(maps_msr(&v, msr[i], false, &opened));
 		assert_true(maps_msr(&v, msr[i], true, &opened));
 	}
-	assert_true(permit_port(&v.io, 0x80, 1));
-	assert_true(permit_port(&v.io, 0x8080, 1));
+	assert_true(permit_port(&v.io, false, 0x80, 1));
+	assert_true(permit_port(&v.io, false, 0x8080, 1));
 	set_bit(L1_MSRS, msr_bit(0x48, true), true);
 	set_bit(L1_MSRS, msr_bit(0xc0000102, false), true);
 	set_bit(L1_PORTS_B, 0x80, true);
@@ -308,8 +308,8 @@ static void what_l1_closes_is_closed(void **state)
 	assert_int_equal(OPEN_MSRS, 0);
 	assert_int_equal(OPEN_PORTS, 0);
 	assert_false(maps_msr(&v, 0x10, false, &opened));
-	assert_false(permit_port(&v.io, 0x80, 1));
-	assert_true(permit_port(&v.io, 0x8081, 1));
+	assert_false(permit_port(&v.io, false, 0x80, 1));
+	assert_true(permit_port(&v.io, false, 0x8081, 1));
 }
 
 /* While L1 runs, the monitor's own exit and all others do not. */
