@@ -204,14 +204,25 @@ int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt
 	return err;
 }
 
-/* Whether the page that the disk was attached by is this guest's now. */
-static bool is_for(const struct slot *s, const struct guest *g)
+/* Whether the page that the disk was attached by is the guest's of this number now. */
+static bool is_for(const struct slot *s, unsigned int guest)
 {
 	owner_t owner = owner_of(s->page);
 	bool taken = owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED;
 
 	return (s->state == DISK_STATE_OPENING || s->state == DISK_STATE_READY) && taken &&
-	       owner_guest(owner) == guest_number(g);
+	       owner_guest(owner) == guest;
+}
+
+bool disks_attached(unsigned int guest)
+{
+	bool any = false;
+
+	lock_take(&disks.lock);
+	for (unsigned int i = 0; i < disks.count; i++)
+		any |= is_for(&disks.slot[i], guest);
+	lock_drop(&disks.lock);
+	return any;
 }
 
 /* What the guest has besides its encrypted drives is refused unless it was declared. */
@@ -234,7 +245,7 @@ void disks_launch(struct guest *g)
 	for (unsigned int i = 0; i < disks.count; i++) {
 		const struct slot *s = &disks.slot[i];
 
-		if (!is_for(s, g))
+		if (!is_for(s, guest_number(g)))
 			continue;
 		plain &= s->plain & ~(1u << s->drive);
 		any = true;
@@ -244,7 +255,7 @@ void disks_launch(struct guest *g)
 	for (unsigned int i = 0; i < disks.count; i++) {
 		struct slot *s = &disks.slot[i];
 
-		if (!is_for(s, g) || s->serving)
+		if (!is_for(s, guest_number(g)) || s->serving)
 			continue;
 		if (s->state != DISK_STATE_READY) {
 			release(s); /* the drive is refused */

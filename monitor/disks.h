@@ -32,7 +32,10 @@ int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number);
 /* HYPERCALL_DISK_SERVE. */
 int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt *receipt);
 
-/* The guest was launched: it gets its disks. */
+/* Whether a disk was attached to the guest of this number, which is about to be launched. */
+bool disks_attached(unsigned int guest);
+
+/* The guest was launched, sealed: it gets its disks. */
 void disks_launch(struct guest *g);
 
 /* The guest is over, no CPU enters it. */

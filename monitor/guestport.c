@@ -26,7 +26,10 @@ bool guestport_lock(struct guest *g)
 
 bool guestport_has(const struct guest *g, uint16_t port, uint8_t bytes)
 {
-	return g->protection.layout.hvm && ide_has(&g->protection.disks.ide, port, bytes);
+	const struct guest_disks *disks = &g->protection.disks;
+
+	return g->protection.layout.hvm &&
+	       (ide_has(&disks->ide, port, bytes) || guestboot_has(&disks->boot, port, bytes));
 }
 
 void guestport_end(struct guest *g)
@@ -65,7 +68,7 @@ static uint64_t mask_of(unsigned int bytes)
 /* AGENT: its mailbox is full. */
 bool guestport_tells(struct guest_port *p, enum ide_next next)
 {
-	p->asked = next != IDE_PASS;
+	p->asked = next != IDE_PASS || (p->string && !p->many);
 	if (next == IDE_WAIT)
 		p->op.ask = (struct ide_access){.port = WAIT_PORT, .bytes = 1};
 	else if (next == IDE_AGENT)
@@ -101,6 +104,20 @@ int guestport_agent(struct guest_port *p, const struct dma_space *s)
 	return 0;
 }
 
+static enum ide_next begin_access(struct guest_disks *disks, struct guest_port *p,
+				  const struct dma_space *s)
+{
+	struct ide_op *op = &p->op;
+	enum ide_next next = guestboot_begin(&disks->boot, &op->access, &p->boot_step, &op->ask);
+
+	if (next != IDE_PASS)
+		return next;
+	if (ide_has(&disks->ide, op->access.port, op->access.bytes))
+		return call_agent(&disks->ide, p, s, ide_begin(&disks->ide, op, s));
+	op->ask = op->access; /* for ide_resume(): nothing of its */
+	return IDE_PASS;
+}
+
 /* What came of what L1 was told. */
 static enum ide_next resume(struct guest_disks *disks, struct guest_port *p,
 			    const struct dma_space *s)
@@ -110,9 +127,15 @@ static enum ide_next resume(struct guest_disks *disks, struct guest_port *p,
 
 	if (p->agent && guestport_agent(p, s) == ERR_AGAIN)
 		return IDE_AGENT;
+	if (p->boot_step) {
+		next = guestboot_resume(&disks->boot, &p->boot_step, &p->op.ask);
+		return next == IDE_PASS ? begin_access(disks, p, s) : next;
+	}
 	next = call_agent(&disks->ide, p, s, ide_resume(&disks->ide, &p->op, s));
-	if (next == IDE_DONE && a->port - CONFIG_PORT < 8u)
+	if (next == IDE_DONE && a->port - CONFIG_PORT < 8u) {
+		guestboot_answer(&disks->boot, a);
 		ahci_config(&disks->ahci, a->port, a->bytes, a->out, &a->value);
+	}
 	return next;
 }
 
@@ -256,8 +279,7 @@ static enum guestport_result begin(const struct view *s, struct guest_disks *dis
 	if (*err)
 		return GUESTPORT_AGAIN;
 	p->active = true;
-	if (guestport_tells(p, call_agent(&disks->ide, p, &space,
-					  ide_begin(&disks->ide, &p->op, &space))))
+	if (guestport_tells(p, begin_access(disks, p, &space)))
 		return GUESTPORT_TELL;
 	return GUESTPORT_DONE;
 }

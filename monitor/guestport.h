@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Port accesses of an isolated HVM guest that its disks are behind: from the exit, by as many exits to L1 as
+ * Port accesses of an isolated HVM guest that its disks are behind, or that guestboot.h has: from the exit, by as many exits to L1 as
  * iodecrypt/ide.h wants, back to the guest. L1 sees port accesses only: the guest's own, others that the
  * monitor makes in its place, with the same processor of the guest's standing still meanwhile, and those to the
  * agent's port, by which the device model's neighbour in dom0 is called (iodecrypt/mailbox.h).
@@ -11,6 +11,7 @@
 #include "ept/lock.h"
 #include "iodecrypt/ahci.h"
 #include "iodecrypt/ide.h"
+#include "monitor/guestboot.h"
 
 struct cpu;
 struct disclosure;
@@ -23,6 +24,7 @@ struct guest_disks {
 	struct lock lock; /* taken with lock_take_relaxed(): windows are opened under it */
 	struct ide ide;
 	struct ahci ahci;
+	struct guest_boot boot;
 };
 
 /* Of one access; in the disclosure. */
@@ -35,6 +37,7 @@ struct guest_port {
 	bool agent;   /* op.disk's requests are in its mailbox */
 	bool wait;    /* another processor is at it */
 	unsigned int tries;
+	uint8_t boot_step; /* of guestboot_resume() */
 	struct ide_op op;
 	struct dma element; /* where the one is */
 	/* Of an access to the AHCI controller's registers (guestmmio.h). */

@@ -63,7 +63,7 @@ enum hypercall {
 	/*
 	 * In an image for development only; else ERR_NOSYS. RDX = address of the caller's of a
 	 * struct mailbox_attach (iodecrypt/mailbox.h), within a page; RSI = address of the caller's where it has mapped a
-	 * page of a guest that is not launched yet. RBX = the disk's number, never used again. ERR_INVAL; ERR_FAULT;
+	 * page of a guest that is not launched yet, which will be a sealed one. RBX = the disk's number, never used again. ERR_INVAL; ERR_FAULT;
 	 * ERR_PERM: the guest is launched already; ERR_BUSY: this image is in use; ERR_NOMEM: too many disks.
 	 */
 	HYPERCALL_DISK_ATTACH = 9,

@@ -4,6 +4,7 @@
 #include "ept/format.h"
 #include "ept/guest_entry.h"
 #include "ept/phys.h"
+#include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -103,7 +104,8 @@ int launch_prepare(struct guest_table *t, struct guest_layout *layout)
 int launch_measure(struct guest_table *t, uint64_t id, const struct guest_layout *layout,
 		   const uint64_t state[DIGEST_STATES])
 {
-	struct launch launch = {.id = id, .sealed = take_declared(t->guest)};
+	struct launch launch = {.id = id,
+				.sealed = take_declared(t->guest) || disks_attached(t->guest)};
 	struct guest_layout now;
 	uint64_t manifest[MANIFEST_WORDS];
 	struct digest digest;

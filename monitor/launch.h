@@ -19,8 +19,9 @@ struct launch {
 /*
  * Until its launch a guest is known by one of its pages. The guest that takes this page will be
  * sealed, or (sealed false) an earlier declaration of the page is withdrawn. Only the newest 16
- * count. L1 cannot be trusted with it and need not be: nothing but the digest says what a guest was
- * launched as. ERR_PERM if the page is not HOST: too late.
+ * count. A guest that a disk is attached to is sealed whatever was declared. L1 cannot be trusted
+ * with it and need not be: nothing but the digest says what a guest was launched as. ERR_PERM if
+ * the page is not HOST: too late.
  */
 int launch_declare(hpa_t page, bool sealed);
 

@@ -146,9 +146,11 @@ int protect_measure(struct cpu *cpu, struct guest *g)
 
 	hw_guest_state(cpu, state);
 	err = launch_measure(&g->protection.table, g->id, &g->protection.layout, state);
-	if (!err && g->protection.layout.hvm)
-		disks_launch(g);
-	return err;
+	if (err || !launch_of(guest_number(g)).sealed || !g->protection.layout.hvm)
+		return err;
+	g->protection.disks.boot.sealed = true;
+	disks_launch(g);
+	return 0;
 }
 
 uint64_t protect_pages(const struct guest *g)
