@@ -27,6 +27,10 @@ static void run(struct ahci_op *op)
 		ASSERT(i < STEPS_MAX && next != AHCI_WAIT);
 		if (next == AHCI_AGENT) {
 			ASSERT(op->disk == &f.d);
+			if (next8() == 3) { /* the guest resets the processor */
+				ahci_forget(&ahci, op);
+				return;
+			}
 			carry_out(agent);
 		} else {
 			ASSERT(op->ask.offset < AHCI_BYTES);

@@ -43,6 +43,10 @@ static void run(struct ide_op *op)
 
 	for (uint32_t i = 0; next != IDE_DONE; i++) {
 		ASSERT(i < STEPS_MAX && next != IDE_WAIT);
+		if (next == IDE_AGENT && next8() == 3) { /* the guest resets the processor */
+			ide_forget(&ide, op);
+			return;
+		}
 		if (next == IDE_AGENT)
 			carry_out(agent);
 		else
