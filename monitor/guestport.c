@@ -57,7 +57,7 @@ void guestport_forget(struct guest_vcpu *v)
 		lock_drop(&disks->lock);
 	}
 	dma_close(&p->element);
-	p->active = false;
+	p->active = p->asked = false;
 }
 
 static uint64_t mask_of(unsigned int bytes)

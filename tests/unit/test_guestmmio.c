@@ -278,6 +278,21 @@ static void a_plain_read(void **state)
 	driver(0x118, true, 0);
 }
 
+/* The guest ends while L1 is at a port access of the monitor's. The next one that gets the record begins without it. */
+static void the_next_guest(void **state)
+{
+	begin();
+	GUEST_CODE_IS(0x8b, 0x07);
+	fill_registers();
+	cpu->regs.r[RDI] = REG(0x138);
+	touches(0x138, false, DISCLOSE_TELL);
+	assert_true(guestport_tells(&v->disclosure->port, IDE_WAIT));
+	assert_true(v->disclosure->port.asked);
+	disclose_forget(v);
+	assert_false(v->disclosure->port.active);
+	assert_false(v->disclosure->port.asked);
+}
+
 /* The guest reads; the monitor, at the same instruction, writes besides. */
 static void what_waited(void **state)
 {
@@ -302,6 +317,7 @@ int main(void)
 		cmocka_unit_test(another_address),
 		cmocka_unit_test(a_plain_read),
 		cmocka_unit_test(what_waited),
+		cmocka_unit_test(the_next_guest),
 	};
 
 	return RUN_APART(tests);
