@@ -94,9 +94,9 @@ static void found(struct guest_boot *b, uint32_t id)
 	uint8_t *slot = &b->slot[slot_of(b)];
 	uint8_t kind = SLOT_EMPTY;
 
-	for (uint8_t i = 0; i < ARRAY_SIZE(functions); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++)
 		if (functions[i].at == ANYWHERE && functions[i].id == id)
-			kind = SLOT_FUNCTION + i;
+			kind = (uint8_t)(SLOT_FUNCTION + i);
 	for (unsigned int i = 0; i < GUESTBOOT_SLOTS; i++)
 		if (b->slot[i] == kind) /* a second one is none */
 			kind = SLOT_EMPTY;
