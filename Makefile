@@ -182,7 +182,7 @@ tcb: $(IMAGES)
 	@tests/tcb $(BACKENDS)
 
 bench: all
-	@tests/bench/run
+	@tests/bench/run $(T)
 
 install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/nether-image
 	install -d $(DESTDIR)/boot
@@ -214,7 +214,7 @@ help:
 	@echo 'make format       apply clang-format'
 	@echo 'make docs         what is rendered from tables in the code: docs/exposure.md'
 	@echo 'make tcb          lines of code linked into an image, per room'
-	@echo 'make bench        what the monitor costs'
+	@echo "make bench        what the monitor and encrypted disks cost; T='NAME..' or T=--disks for some"
 	@echo 'make install      to /boot, /etc/grub.d, /usr/sbin and /lib/systemd under $$(DESTDIR); then update-grub'
 	@echo 'make uninstall    the reverse'
 	@echo 'make clean        remove build/'

@@ -2,7 +2,7 @@
 # The compiler that runs in the benchmarks' guest.
 DEPS += tcc
 
-# build/bench/crypto, and build/bench/sectors by tests/bench/sectors, which also runs openssl: run by hand;
+# build/bench/crypto (by hand), and build/bench/sectors by tests/bench/sectors, which also runs openssl:
 # numbers of this machine, not tests. CRYPTO_IMAGE: tests/unit/build.mk
 DEPS += openssl
 TOOLS += $(B)/bench/crypto $(B)/bench/sectors
@@ -11,6 +11,15 @@ $(B)/bench/crypto $(B)/bench/sectors: $(B)/bench/%: tests/bench/%.c $(B)/unit/cr
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $(filter-out %.h,$^) -lcrypto -lpthread
 -include $(B)/bench/crypto.d $(B)/bench/sectors.d
+
+# build/bench/tree: the disk's engine over an agent that counts. TOOL_OBJS: iodecrypt/build.mk
+TOOLS += $(B)/bench/tree
+bench: $(B)/bench/sectors $(B)/bench/tree
+$(B)/bench/tree: tests/bench/tree.c $(filter-out $(B)/host/iodecrypt/tool/%,$(TOOL_OBJS)) $(CRYPTO_THIRD)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -o $@ $(filter-out %.h,$^)
+-include $(B)/bench/tree.d
 
 # build/bench/l1-svm.elf: what isolation costs an L1, with the guests of tests/attack/l1.
 BENCH_L1 := $(B)/bench/l1-svm.elf
