@@ -133,6 +133,7 @@ struct disk {
 	uint8_t *pool;
 	struct disk_page *page;
 	uint32_t pages, tag_pages, dirty;
+	uint32_t freed; /* a page that may be free */
 	uint64_t clock;
 	void *memory;
 	size_t memory_pages;
@@ -146,7 +147,7 @@ struct disk {
 #define DISK_PAGES_BUT_TAGS (DISK_IO_BYTES / DISK_NODE + 2 * DISK_LEVELS_MAX)
 #define DISK_PAGES(sectors)                              \
 	(DISK_PAGES_BUT_TAGS + ((sectors) + 255) / 256 + \
-	 (DISK_PAGES_BUT_TAGS + ((sectors) + 255) / 256) / 160 + 1)
+	 (DISK_PAGES_BUT_TAGS + ((sectors) + 255) / 256) / 120 + 1)
 #define DISK_PAGES_MAX (1u << 20)
 
 /*

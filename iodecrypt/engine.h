@@ -21,6 +21,7 @@ enum page_state {
 	PAGE_CLEAN,
 	PAGE_DIRTY,   /* unlike on disk, and so are all above it: they stay until a checkpoint */
 	PAGE_LOADING, /* a READ of it is out */
+	PAGE_READ,    /* and is done: to be verified before it is used */
 	PAGE_TAGS,    /* 256 new tags of a write under way */
 };
 
@@ -28,6 +29,7 @@ struct disk_page {
 	uint64_t index;
 	uint64_t used; /* disk->clock when it was last */
 	uint32_t next; /* PAGE_TAGS: page with the following ones */
+	uint32_t hint; /* not of this page: where such a node was whose number leads here */
 	uint8_t state;
 	uint8_t level;
 	uint8_t slot; /* in which the node is on disk */

@@ -38,6 +38,7 @@ static struct world {
 	void *pages;
 	int fail_in; /* this request fails: 1 is the next, 0 none */
 	int fails;
+	unsigned int lists;                     /* of requests, that were carried out */
 	void (*seen)(const struct disk_io *io); /* is told of each request that is done */
 } w;
 
@@ -117,6 +118,7 @@ static inline void carry_out(void)
 {
 	size_t bytes = 0;
 
+	w.lists++;
 	assert_in_range(w.d.ios, 1, DISK_IO_MAX);
 	w.d.io_status = 0;
 	for (uint32_t i = 0; i < w.d.ios; i++) {

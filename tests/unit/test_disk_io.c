@@ -92,6 +92,39 @@ static void disks_of_many_sizes(void **state)
 	random_writes(DISK_SECTORS_MAX, DISK_PAGES(256));
 }
 
+/* Leaves of the tree that a command needs come by one list of requests, each is verified when it is used. */
+static void leaves_come_together(void **state)
+{
+	struct disk_header *h = &w.d.header;
+	uint32_t slot;
+
+	make_image(64 * GIB / DISK_SECTOR, DISK_JOURNAL_DEFAULT);
+	assert_int_equal(open_closed(), 0);
+	assert_int_equal(write_sectors(0, 2048, 1), 0);
+	assert_int_equal(write_sectors(256 * 256 - 1024, 2048, 2), 0);
+	assert_int_equal(close_disk(), 0);
+	assert_int_equal(open_closed(), 0);
+	w.lists = 0;
+	expect_sectors(0, 2048, 1);
+	assert_int_equal(w.lists, w.d.levels);
+	assert_int_equal(w.d.stats.node_misses, w.d.levels - 1 + 2048 / 256);
+	expect_sectors(256 * 256 - 1024, 2048, 2); /* of two parents */
+	assert_int_equal(w.lists, w.d.levels + 1 + 2);
+	cut();
+	assert_int_equal(open_consented(DISK_PAGES(1)), 0); /* hardly any pages */
+	expect_sectors(0, 2048, 1);
+	for (slot = 0; slot < 2; slot++)
+		store_flip(DISK_SIDECAR, format_node_offset(h, 0, 3, slot) + 9, 1);
+	cut();
+	assert_int_equal(open_consented(DEFAULT_PAGES), 0);
+	expect_bad(0, 2048, 3 * 256);
+	assert_int_equal(w.d.stats.bad_nodes, 1);
+	expect_sectors(4 * 256, 1024, 1);
+	w.fail_in = 1;
+	expect_bad(256 * 256 - 1024, 512, 256 * 256 - 1024);
+	expect_sectors(256 * 256 - 1024, 2048, 2);
+}
+
 static void the_largest_command(void **state)
 {
 	make_image(200000, DISK_JOURNAL_DEFAULT);
@@ -323,6 +356,7 @@ int main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(the_data_file_is_plain_xts),
 		cmocka_unit_test(disks_of_many_sizes),
+		cmocka_unit_test(leaves_come_together),
 		cmocka_unit_test(the_largest_command),
 		cmocka_unit_test(bad_arguments_are_refused),
 		cmocka_unit_test(a_command_fits_in_the_journal),
