@@ -21,6 +21,19 @@ $(B)/bench/tree: tests/bench/tree.c $(filter-out $(B)/host/iodecrypt/tool/%,$(TO
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -o $@ $(filter-out %.h,$^)
 -include $(B)/bench/tree.d
 
+# What counts instructions in QEMU, and what the guest with a disk runs; the guest's other programs are Debian's.
+DEPS += fio e2fsprogs
+TOOLS += $(B)/bench/count.so $(B)/bench/disk
+bench: $(B)/bench/count.so $(B)/bench/disk
+$(B)/bench/count.so: BENCH_FLAGS := -shared -fPIC -fvisibility=hidden
+$(B)/bench/disk: BENCH_FLAGS := -static
+$(B)/bench/count.so: tests/bench/count.c
+$(B)/bench/disk: tests/bench/disk.c
+$(B)/bench/count.so $(B)/bench/disk:
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) $(BENCH_FLAGS) -o $@ $<
+
 # build/bench/l1-svm.elf: what isolation costs an L1, with the guests of tests/attack/l1.
 BENCH_L1 := $(B)/bench/l1-svm.elf
 TOOLS += $(BENCH_L1)
