@@ -164,10 +164,12 @@ run: all
 test:
 	@tests/run $(if $(T),'$(T)')
 
-# A hostile L1's, then dom0's, or of both those that T names: L1's are l1-NAME.
+# A hostile L1's, dom0's, and those on a disk, or of all those that T names: L1's are l1-NAME, a disk's disk-NAME.
 attack: tests
 	@$(if $(filter l1-%,$(T))$(if $(T),,all),tests/attack/l1/run $(if $(HW),--hw $(HW)) $(filter l1-%,$(T)),:)
-	@$(if $(filter-out l1-%,$(T))$(if $(T),,all),tests/attack/run $(if $(HW),--hw $(HW)) $(filter-out l1-%,$(T)),:)
+	@$(if $(filter-out l1-% disk-%,$(T))$(if $(T),,all),tests/attack/run $(if $(HW),--hw $(HW)) \
+		$(filter-out l1-% disk-%,$(T)),:)
+	@$(if $(filter disk-%,$(T))$(if $(T)$(filter vmx,$(HW)),,all),tests/attack/disk/run $(filter disk-%,$(T)),:)
 
 lint:
 	@tests/lint

@@ -54,3 +54,21 @@ $(ATTACK)/disk-search: tests/attack/disk/search.c
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $< -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
+
+# On a disk: a netherd and a device model that lie.
+TOOLS += $(ATTACK)/lying/netherd $(ATTACK)/lying_qemu.so
+
+$(ATTACK)/lying_netherd.o: tests/attack/disk/lying_netherd.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -c -o $@ $<
+$(ATTACK)/lying/netherd: $(ATTACK)/lying_netherd.o $(NETHERD_OBJS) $(CRYPTO_THIRD)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) -static -Wl,--wrap=pread,--wrap=pwrite,--wrap=fdatasync -o $@ $^ \
+		-Wl,--start-group $(NETHERD_LIBS) -Wl,--end-group
+$(ATTACK)/lying_qemu.so: tests/attack/disk/lying_qemu.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -fPIC -shared -o $@ $<
+-include $(ATTACK)/lying_netherd.d $(ATTACK)/lying_qemu.d

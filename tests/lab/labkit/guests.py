@@ -33,14 +33,19 @@ def tool(*command):
         raise LabError(errors.IMAGE, "%s failed: %s" % (" ".join(command), done.stderr.strip()))
 
 
-def build_initrd(path, modules, init="init"):
-    """Compressed, since a guest's firmware reads it a byte at a time through emulated ports."""
+def build_initrd(path, modules, init=os.path.join(SOURCE, "init"), more=None):
+    """
+    Compressed, since a guest's firmware reads it a byte at a time through emulated ports. more: other files, by their
+    names in there.
+    """
     out = io.BytesIO()
     cpio = Cpio(out)
     for name in ("dev", "proc", "sys", "tmp"):
         cpio.dir(name)
     cpio.char("dev/console", 5, 1)
-    cpio.file("init", os.path.join(SOURCE, init))
+    cpio.file("init", init)
+    for name, source in (more or {}).items():
+        cpio.file(name, source)
     cpio.file("bin/busybox", os.path.join(image.DEBIAN, "bin/busybox"))
     for module in modules:
         cpio.file("lib/" + os.path.basename(module), module)
@@ -120,7 +125,7 @@ def build():
     build_initrd(dest("initrd-disk"), modules)
     build_disk(dest("disk.img"), dest("vmlinuz"), dest("initrd-disk"))
     os.unlink(dest("initrd-disk"))
-    build_initrd(dest("initrd-ext4"), modules, "init-ext4")
+    build_initrd(dest("initrd-ext4"), modules, os.path.join(SOURCE, "init-ext4"))
     rootfs.build(dest("ext4.img"), SOURCE, dest("vmlinuz"), dest("initrd-ext4"))
     build_disk(dest("pio.img"), dest("vmlinuz"), dest("initrd"), "-DPIO")
     # The cloud kernel has no driver for AHCI.
