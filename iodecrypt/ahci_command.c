@@ -228,6 +228,8 @@ static bool conflicts(const struct ahci_port *p, const struct ahci_slot *a)
 static int add_region(struct ahci_slot *slot, const struct dma_space *s, struct prd *prd)
 {
 	uint32_t left = DMA_BYTES_MAX - slot->data.bytes, len = ((prd->size & PRD_SIZE) | 1) + 1;
+	gpa_t gpa = GPA(prd->address & ~(uint64_t)1);
+	int err;
 
 	if (slot->needs)
 		left = slot->needs - slot->data.bytes;
@@ -236,10 +238,11 @@ static int add_region(struct ahci_slot *slot, const struct dma_space *s, struct 
 	len = len < left ? len : left;
 	if (!len)
 		return ERR_NOENT; /* no more are needed */
-	prd->address &= ~(uint64_t)1;
+	err = dma_add_apart(&slot->data, s, &gpa, len);
+	prd->address = gpa.a;
 	prd->size = len - 1;
 	prd->reserved = 0;
-	return dma_add(&slot->data, s, GPA(prd->address), len);
+	return err;
 }
 
 /* *used: of the guest's descriptors. */

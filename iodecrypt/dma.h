@@ -32,6 +32,13 @@ struct dma_space;
  */
 int dma_add(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len);
 
+/*
+ * The same with pages that no other buffer has, so that one page may be in several, or several times in one, with
+ * other bytes for the device each time: where a page of the region is in a buffer already, the device model finds the
+ * region elsewhere in the guest's memory, at *gpa. ERR_BUSY: there is no such place.
+ */
+int dma_add_apart(struct dma *d, const struct dma_space *s, gpa_t *gpa, uint32_t len);
+
 /* Copies n bytes of the guest's memory that no buffer need have. 0 or ERR_FAULT. */
 int dma_peek(const struct dma_space *s, gpa_t gpa, void *buf, size_t n);
 

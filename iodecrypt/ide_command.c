@@ -33,14 +33,20 @@ static void close(struct ide_channel *c)
 /* --- buffers of DMA ------------------------------------------------------------------------------------- */
 
 /* One descriptor's buffer, as far as it is needed: the command moves `limit` bytes. */
-static int add_region(struct ide_channel *c, const struct dma_space *s, const struct prd *prd,
+static int add_region(struct ide_channel *c, const struct dma_space *s, struct prd *prd,
 		      uint32_t limit)
 {
 	uint32_t len = prd->size & 0xfffe, left = limit - c->data.bytes;
+	gpa_t gpa = GPA(prd->address & ~(uint32_t)1);
+	int err;
 
 	len = len ? len : 0x10000;
 	len = len < left ? len : left;
-	return len ? dma_add(&c->data, s, GPA(prd->address & ~(uint32_t)1), len) : 0;
+	if (!len)
+		return 0;
+	err = dma_add_apart(&c->data, s, &gpa, len);
+	prd->address = (uint32_t)gpa.a;
+	return err;
 }
 
 /*
@@ -62,15 +68,17 @@ static int open_regions(struct ide_channel *c, const struct dma_space *s, uint32
 		room = room ? room : 1;
 		room = room < PRD_CHUNK ? room : PRD_CHUNK;
 		err = dma_peek(s, GPA(at), prd, room * sizeof(*prd));
+		/* Before the buffers: they go elsewhere if need be. */
+		if (!err)
+			err = dma_add(&c->table, s, GPA(at), (uint32_t)(room * sizeof(*prd)));
 		for (used = 0; !err && !last && used < room; used++) {
 			err = add_region(c, s, &prd[used], limit);
 			last = prd[used].size & PRD_LAST;
 		}
 		if (!err)
-			err = dma_add(&c->table, s, GPA(at), used * sizeof(*prd));
-		if (!err)
-			dma_write_device(&c->table, c->table.bytes - used * (uint32_t)sizeof(*prd),
-					 prd, used * sizeof(*prd));
+			dma_write_device(&c->table,
+					 c->table.bytes - (uint32_t)(room * sizeof(*prd)), prd,
+					 used * sizeof(*prd));
 	}
 	return err;
 }

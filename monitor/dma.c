@@ -6,6 +6,8 @@
 #include "monitor/window.h"
 
 #define PARTS_PER_PAGE (PAGE_SIZE / sizeof(struct dma_part))
+#define LOW_MEMORY 0x100000u
+#define UNUSED_TRIES 4096u
 #define TRIES 1000 /* a page is somebody else's for a moment, or CPUs were served meanwhile */
 
 /* A part of a buffer, in one page. */
@@ -34,34 +36,55 @@ static struct dma_part *new_part(struct dma *d)
 	return part_at(d, d->parts);
 }
 
-/* The guest's page at gpa gets a frame. */
-static int hold(struct dma_part *p, const struct dma_space *s, gpa_t gpa)
+/* The guest's own memory at gpa. ERR_BUSY: for a moment it is nobody's. */
+static int own(const struct dma_space *s, gpa_t gpa, hpa_t *hpa, owner_t *owner)
 {
 	struct walk_result at;
+
+	if (walk_gpa(s->space, gpa, WALK_WRITE, &at))
+		return ERR_FAULT;
+	*hpa = at.hpa;
+	*owner = owner_of(at.hpa);
+	if (owner_kind(*owner) == OWNER_BUSY)
+		return ERR_BUSY;
+	return owner_kind(*owner) == OWNER_GUEST && owner_guest(*owner) == s->space->guest
+		       ? 0
+		       : ERR_FAULT;
+}
+
+static hpa_t page_of(hpa_t hpa)
+{
+	return HPA(ALIGN_DOWN(hpa.a, PAGE_SIZE));
+}
+
+/* The guest's page at gpa gets a frame, or (lend) the one at `device` gets one for it. */
+static int hold(struct dma_part *p, const struct dma_space *s, gpa_t gpa, gpa_t device)
+{
+	bool lend = device.a != gpa.a;
+	owner_t owner;
+	hpa_t at;
 	int frame = ERR_BUSY;
 
 	for (unsigned int i = 0; frame == ERR_BUSY && i < TRIES; i++) {
 		if (i)
 			phys_relax();
-		if (walk_gpa(s->space, gpa, WALK_WRITE, &at))
-			return ERR_FAULT;
-		p->hpa = at.hpa;
-		p->owner = owner_of(at.hpa);
-		if (owner_kind(p->owner) == OWNER_BUSY)
-			continue;
-		if (owner_kind(p->owner) != OWNER_GUEST || owner_guest(p->owner) != s->space->guest)
-			return ERR_FAULT;
-		frame = window_hold(HPA(ALIGN_DOWN(at.hpa.a, PAGE_SIZE)), p->owner);
+		frame = own(s, gpa, &p->hpa, &p->owner);
+		at = p->hpa;
+		owner = p->owner;
+		if (!frame && lend)
+			frame = own(s, device, &at, &owner);
+		if (!frame)
+			frame = window_hold(page_of(at), owner, lend);
 	}
 	if (frame >= 0)
 		p->frame = (uint16_t)frame;
 	return frame < 0 ? frame : 0;
 }
 
-static int add_part(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len)
+static int add_part(struct dma *d, const struct dma_space *s, gpa_t gpa, gpa_t device, uint32_t len)
 {
 	struct dma_part *p = new_part(d);
-	int err = p ? hold(p, s, gpa) : ERR_NOMEM;
+	int err = p ? hold(p, s, gpa, device) : ERR_NOMEM;
 
 	if (err)
 		return err;
@@ -72,18 +95,80 @@ static int add_part(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_
 	return 0;
 }
 
-int dma_add(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len)
+static int add(struct dma *d, const struct dma_space *s, gpa_t gpa, gpa_t device, uint32_t len)
 {
 	uint32_t left = len, n;
 	int err = 0;
 
 	if (len > DMA_BYTES_MAX - d->bytes)
 		return ERR_2BIG;
-	for (; !err && left; left -= n, gpa.a += n) {
+	for (; !err && left; left -= n, gpa.a += n, device.a += n) {
 		n = (uint32_t)(PAGE_SIZE - page_offset(gpa.a));
 		n = n < left ? n : left;
-		err = add_part(d, s, gpa, n);
+		err = add_part(d, s, gpa, device, n);
 	}
+	return err;
+}
+
+int dma_add(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len)
+{
+	return add(d, s, gpa, gpa, len);
+}
+
+/* 0: none of these pages has a window. ERR_BUSY: one has; ERR_FAULT: one is not the guest's; *at is that one. */
+static int unused(const struct dma_space *s, gpa_t *at, gpa_t end)
+{
+	owner_t owner;
+	hpa_t hpa;
+	int err = 0;
+
+	for (; !err && at->a < end.a; at->a += PAGE_SIZE) {
+		err = own(s, *at, &hpa, &owner);
+		if (!err && window_is_held(page_of(hpa)))
+			err = ERR_BUSY;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The first of so many pages in a row that have no window, from *start on; below it if there are none. */
+static int find_unused(const struct dma_space *s, uint64_t bytes, gpa_t *start)
+{
+	unsigned int wraps = 0;
+
+	for (unsigned int i = 0; i < UNUSED_TRIES && wraps < 2; i++) {
+		gpa_t at = *start;
+		int err = unused(s, &at, GPA(start->a + bytes));
+
+		if (!err)
+			return 0;
+		*start = GPA(at.a + PAGE_SIZE);
+		if (err == ERR_FAULT) { /* the end of its memory, likely */
+			*start = GPA(LOW_MEMORY);
+			wraps++;
+		}
+	}
+	return ERR_BUSY;
+}
+
+int dma_add_apart(struct dma *d, const struct dma_space *s, gpa_t *gpa, uint32_t len)
+{
+	gpa_t first = GPA(ALIGN_DOWN(gpa->a, PAGE_SIZE)),
+	      end = GPA(ALIGN_UP(gpa->a + len, PAGE_SIZE));
+	gpa_t at = first, device = *gpa;
+	int err = unused(s, &at, end);
+
+	if (err == ERR_FAULT)
+		return err;
+	if (err) {
+		first = end;
+		err = find_unused(s, end.a - ALIGN_DOWN(gpa->a, PAGE_SIZE), &first);
+		device = GPA(first.a + page_offset(gpa->a));
+	}
+	if (!err)
+		err = add(d, s, *gpa, device, len);
+	*gpa = device;
 	return err;
 }
 

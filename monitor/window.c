@@ -19,6 +19,7 @@ struct frame {
 	uint32_t pins;   /* open windows: a guest can have more than 65535 over one page */
 	bool used;       /* L1's CPUs may know it at some page */
 	bool exported;   /* holds ciphertext */
+	bool lent;       /* stands for another page's bytes: no window over this one meanwhile */
 	uint8_t evictor; /* index of the CPU that has taken it out of L1's table, plus one */
 };
 
@@ -141,7 +142,11 @@ static int show(struct frame *f, hpa_t page, owner_t owner, bool export)
 	err = host_show(page, frame, export ? TABLE_R : TABLE_R | TABLE_W, owner);
 	if (err)
 		return err == ERR_PERM ? ERR_BUSY : err;
-	*f = (struct frame){.page = page.a + 1, .pins = f->pins, .used = true, .exported = export};
+	*f = (struct frame){.page = page.a + 1,
+			    .pins = f->pins,
+			    .used = true,
+			    .exported = export,
+			    .lent = f->lent};
 	return 0;
 }
 
@@ -160,26 +165,43 @@ static struct frame *get(hpa_t page)
 	return NULL;
 }
 
-int window_hold(hpa_t page, owner_t owner)
+int window_hold(hpa_t page, owner_t owner, bool lend)
 {
 	struct frame *f = get(page);
 	int err;
 
 	if (!f)
 		return ERR_BUSY;
-	err = show(f, page, owner, false);
-	if (!err)
+	err = f->lent || (lend && f->pins) ? ERR_BUSY : show(f, page, owner, false);
+	if (!err) {
 		f->pins++;
+		f->lent = lend;
+	}
 	lock_drop(&windows.lock[set_of(page)]);
 	return err ? err : (int)number_of(f);
+}
+
+bool window_is_held(hpa_t page)
+{
+	struct lock *lock = &windows.lock[set_of(page)];
+	const struct frame *f;
+	bool held;
+
+	lock_take(lock);
+	f = find(page);
+	held = f && f->page == page.a + 1 && f->pins;
+	lock_drop(lock);
+	return held;
 }
 
 void window_unhold(unsigned int frame)
 {
 	struct lock *lock = lock_of(frame);
+	struct frame *f = frame_numbered(frame);
 
 	lock_take(lock);
-	frame_numbered(frame)->pins--;
+	f->pins--;
+	f->lent = false;
 	lock_drop(lock);
 }
 
@@ -189,16 +211,17 @@ void *window_frame(unsigned int frame, hpa_t hpa)
 }
 
 /* Copies between the guest's memory and a buffer. Once a window is cancelled it stays so, even if the guest has
- * got the page back. */
+ * got the page back; unless the frame is a lent one, which is in the place of another page. */
 static bool copy(unsigned int frame, hpa_t hpa, owner_t owner, void *dst, const void *src,
 		 size_t len)
 {
 	hpa_t page = HPA(ALIGN_DOWN(hpa.a, PAGE_SIZE));
-	struct lock *lock = lock_of(frame);
+	struct lock *lock = &windows.lock[set_of(page)];
+	const struct frame *f = frame_numbered(frame);
 	bool open;
 
 	lock_take(lock);
-	open = frame_numbered(frame)->page == page.a + 1 && owner_of(page).w == owner.w;
+	open = (f->lent || f->page == page.a + 1) && owner_of(page).w == owner.w;
 	if (open)
 		memcpy(dst, src, len);
 	lock_drop(lock);
@@ -257,7 +280,7 @@ int window_open(struct windows *w, hpa_t hpa, size_t len, owner_t owner, unsigne
 	f = get(window.page);
 	if (!f)
 		return ERR_BUSY;
-	err = show(f, window.page, owner, false);
+	err = f->lent ? ERR_BUSY : show(f, window.page, owner, false);
 	if (!err) {
 		f->pins++;
 		window.frame = (uint16_t)number_of(f);

@@ -51,7 +51,8 @@ int window_init(void);
  * L1 gets [hpa, hpa + len), within one page, which is `owner`'s. bytes: what it reads there, or NULL for
  * what the page holds. Returns 0; ERR_NOMEM if the vCPU has too many ranges, or the host table has no
  * room; ERR_BUSY if the page has another owner, or if other CPUs were served to make room, of which
- * there may still be none: what the caller knows about the page may be out of date, it has to look again.
+ * there may still be none: what the caller knows about the page may be out of date, it has to look again; or if
+ * the page is lent.
  */
 int window_open(struct windows *w, hpa_t hpa, size_t len, owner_t owner, unsigned int direction,
 		const void *bytes);
@@ -71,15 +72,19 @@ void window_close(struct windows *w);
 
 /*
  * A frame in the place of a page for as long as a device's transfer takes, whatever parts of the page that is
- * about, and whoever else has windows over it. Returns its number, or an error as window_open().
+ * about, and whoever else has windows over it. Returns its number, or an error as window_open(). lend: nobody else
+ * has a window over that page, or gets one (ERR_BUSY): what L1 is to find in the frame belongs to another page.
  */
-int window_hold(hpa_t page, owner_t owner);
+int window_hold(hpa_t page, owner_t owner, bool lend);
 void window_unhold(unsigned int frame);
+
+/* Whether anybody has a window over that page. */
+bool window_is_held(hpa_t page);
 
 /* Where the monitor sees the frame's byte that is in the place of hpa. L1 may change it at any time. */
 void *window_frame(unsigned int frame, hpa_t hpa);
 
-/* As window_write(), into a page that the caller has had held since it was `owner`'s. */
+/* As window_write(), into a page that the caller has had held since it was `owner`'s, or has lent a frame for. */
 bool window_give(unsigned int frame, hpa_t hpa, owner_t owner, const void *bytes, size_t len);
 
 /* The reverse: what the guest has there. False: the page is not its own any more. */

@@ -200,6 +200,34 @@ static void a_table_elsewhere_fails(void **state)
 
 /* --- several at once ------------------------------------------------------------------------------------- */
 
+/* All write the same page: what the device model finds there is another thing for each. */
+static void many_are_about_one_page(void **state)
+{
+	struct plan c = {.code = 0x61, .count = 8, .at = BUFFER, .bytes = 4096, .options = 0x40};
+	uint8_t page[4096];
+
+	for (size_t i = 0; i < sizeof(page); i++)
+		page[i] = (uint8_t)(i >> 5);
+	memcpy(guest + BUFFER, page, sizeof(page));
+	hba.defer = ~0u;
+	for (unsigned int i = 0; i < 16; i++) {
+		c.slot = i;
+		c.lba = i * 8;
+		issue(&c);
+	}
+	for (unsigned int i = 16; i--;)
+		hba_complete(i);
+	assert_int_equal(in(P_SACT), 0);
+	hba.defer = 0;
+	c = (struct plan){.code = 0x25, .count = 8, .at = BUFFER + 0x10000, .bytes = 4096};
+	for (unsigned int i = 0; i < 16; i++) {
+		c.lba = i * 8;
+		issue(&c);
+		assert_int_equal(in(P_CI), 0);
+		assert_memory_equal(guest + c.at, page, sizeof(page));
+	}
+}
+
 static void many_are_under_way(void **state)
 {
 	struct plan c = {.code = 0x61, .count = 16, .bytes = 16 * 512, .options = 0x40};
@@ -514,6 +542,7 @@ int main(void)
 		TEST(what_is_not_offered_is_aborted),
 		TEST(a_queued_command_has_its_slots_tag),
 		TEST(a_table_elsewhere_fails),
+		TEST(many_are_about_one_page),
 		TEST(many_are_under_way),
 		TEST(data_come_before_the_word),
 		TEST(what_overlaps_waits),

@@ -198,6 +198,37 @@ static void a_short_table(void **state)
 	expect_buffer(BUFFER, 5, 1, 9);
 }
 
+/* One page in each descriptor, as Linux writes zeros: other ciphertext for each. Read so, it has what came last. */
+static void one_page_again_and_again(void **state)
+{
+	uint32_t prd[4][2];
+	uint8_t page[4096];
+
+	for (unsigned int i = 0; i < 4; i++) {
+		prd[i][0] = BUFFER;
+		prd[i][1] = 4096 | (i == 3 ? 0x80000000 : 0);
+	}
+	controller(SECTORS);
+	for (size_t i = 0; i < sizeof(page); i++)
+		page[i] = (uint8_t)(i >> 5);
+	memcpy(guest + BUFFER, page, sizeof(page));
+	memcpy(guest + TABLE, prd, sizeof(prd));
+	assert_int_equal(dma(0x35, true, true, 100, 32), 0x50);
+	expect_no_windows();
+	prd_table(BUFFER, 32 * 512, 3);
+	assert_int_equal(dma(0x25, true, false, 100, 32), 0x50);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_memory_equal(guest + BUFFER + i * sizeof(page), page, sizeof(page));
+	fill_buffer(BUFFER, 124, 8, 3);
+	prd_table(BUFFER, 8 * 512, 1);
+	assert_int_equal(dma(0x35, true, true, 124, 8), 0x50);
+	memset(guest + BUFFER, 0, sizeof(page));
+	memcpy(guest + TABLE, prd, sizeof(prd));
+	assert_int_equal(dma(0x25, true, false, 100, 32), 0x50);
+	expect_buffer(BUFFER, 124, 8, 3);
+	expect_no_windows();
+}
+
 /* What a guest flushes is there after a power cut, and nothing older is taken for it. */
 static void flush(void **state)
 {
@@ -285,6 +316,7 @@ int main(void)
 		cmocka_unit_test_teardown(commands_that_are_not_known, forget),
 		cmocka_unit_test_teardown(beyond_the_end, forget),
 		cmocka_unit_test_teardown(a_short_table, forget),
+		cmocka_unit_test_teardown(one_page_again_and_again, forget),
 		cmocka_unit_test_teardown(flush, forget),
 		cmocka_unit_test_teardown(no_write_cache, forget),
 		cmocka_unit_test_teardown(at_random, forget),

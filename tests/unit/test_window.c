@@ -402,6 +402,38 @@ static void frames_are_used_again(void **state)
 	frames_seen();
 }
 
+/* A frame that is lent has another page's bytes: nobody gets a window over its page, nor is one lent that has some. */
+static void a_lent_frame(void **state)
+{
+	uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8}, got[8];
+	uint64_t other;
+	int frame;
+
+	begin();
+	other = page + PAGE_SIZE;
+	assert_false(window_is_held(HPA(page)));
+	frame = window_hold(HPA(page), owner(page), true);
+	assert_true(frame >= 0);
+	assert_true(window_is_held(HPA(page)));
+	assert_int_equal(window_hold(HPA(page), owner(page), false), ERR_BUSY);
+	assert_int_equal(window_hold(HPA(page), owner(page), true), ERR_BUSY);
+	assert_int_equal(opens(&a, page, 8, OUT), ERR_BUSY);
+	memcpy(window_frame((unsigned int)frame, HPA(other)), "frame", 6);
+	expect_seen(page, 0, "frame", 6);
+	assert_true(window_give((unsigned int)frame, HPA(other + 16), owner(other), bytes, 8));
+	assert_memory_equal(fake_at(HPA(other + 16), 8), bytes, 8);
+	assert_true(window_take((unsigned int)frame, HPA(other + 16), owner(other), got, 8));
+	assert_memory_equal(got, bytes, 8);
+	assert_false(window_give((unsigned int)frame, HPA(other + 16), OWNER_WORD(OWNER_HOST), got, 8));
+	expect_unchanged();
+	window_unhold((unsigned int)frame);
+	assert_false(window_is_held(HPA(page)));
+	assert_int_equal(opens(&a, page, 8, OUT), 0);
+	assert_int_equal(window_hold(HPA(page), owner(page), true), ERR_BUSY);
+	assert_true(window_hold(HPA(page), owner(page), false) >= 0);
+	window_close(&a);
+}
+
 /* By as many parts of as many commands as there may be, all in one page. */
 static void a_frame_that_is_held_often(void **state)
 {
@@ -409,7 +441,7 @@ static void a_frame_that_is_held_often(void **state)
 
 	begin();
 	for (unsigned int i = 0; i < 1u << 16; i++)
-		assert_true(window_hold(HPA(page), owner(page)) >= 0);
+		assert_true(window_hold(HPA(page), owner(page), false) >= 0);
 	for (unsigned int i = 0; !err; i++) {
 		err = opens(&a, nth(i), 8, OUT);
 		window_close(&a);
@@ -485,6 +517,7 @@ int main(void)
 		cmocka_unit_test(two_vcpus_over_one_page),
 		cmocka_unit_test(an_export),
 		cmocka_unit_test(frames_are_used_again),
+		cmocka_unit_test(a_lent_frame),
 		cmocka_unit_test(a_frame_that_is_held_often),
 		cmocka_unit_test(frames_that_are_all_in_use),
 		cmocka_unit_test(exports_are_bounded),
