@@ -219,9 +219,11 @@ def disk_text(results):
 
 def disk_goals(results):
     dma = [(name, *per_request(results, name)) for name, kind, _ in requests_of(results["encrypted"]["work"]) if kind != "pio"]
-    switches = [added["switches"] for _, _, added in dma]
-    yield ("world switches that a DMA request gets", span(switches, "%+.2f"), "<= %d" % SWITCHES_GOAL,
-           "met" if round(max(switches)) <= SWITCHES_GOAL else "MISSED")
+    for words, what, each in (("by port accesses that L1 is shown", "switches", 1), ("of the guest, whatever for", "entries", 2),
+                              ("of the whole machine, L1's exits too", "enters", 2)):
+        found = [each * added[what] for _, _, added in dma]
+        yield ("world switches that a DMA request gets, " + words, span(found, "%+.2f"), "<= %d" % SWITCHES_GOAL,
+               "met" if round(max(found), 1) <= SWITCHES_GOAL else "MISSED")
     for kind in ("read", "write"):
         mine = [added["without"] for name, _, added in dma if name.startswith(kind + "-")]
         yield "instructions that a %s gets, without cryptography" % kind, span(mine, "%.0f"), "none", ""
