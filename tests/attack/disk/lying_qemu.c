@@ -30,11 +30,6 @@ typedef ssize_t reader(int fd, void *buf, size_t n, off_t offset);
 typedef ssize_t writer(int fd, const void *buf, size_t n, off_t offset);
 typedef ssize_t mover(int fd, const struct iovec *iov, int count, off_t offset);
 
-ssize_t pread64(int fd, void *buf, size_t n, off_t offset);
-ssize_t pwrite64(int fd, const void *buf, size_t n, off_t offset);
-ssize_t preadv64(int fd, const struct iovec *iov, int count, off_t offset);
-ssize_t pwritev64(int fd, const struct iovec *iov, int count, off_t offset);
-
 static bool lies(int fd)
 {
 	char link[64], path[256];
@@ -110,19 +105,19 @@ static bool spoil(uint8_t *buf, const uint8_t *data, size_t n, off_t offset)
 	return true;
 }
 
-ssize_t pread64(int fd, void *buf, size_t n, off_t offset)
+ssize_t pread64(int fd, void *buf, size_t nbytes, off_t offset)
 {
 	reader *real = (reader *)dlsym(RTLD_NEXT, "pread64");
 	uint8_t *data;
 	ssize_t done;
 
 	if (!lies(fd))
-		return real(fd, buf, n, offset);
-	data = calloc(1, n);
+		return real(fd, buf, nbytes, offset);
+	data = calloc(1, nbytes);
 	if (!data)
 		_exit(99);
-	done = real(fd, data, n, offset);
-	if (done == (ssize_t)n && spoil(buf, data, n, offset))
+	done = real(fd, data, nbytes, offset);
+	if (done == (ssize_t)nbytes && spoil(buf, data, nbytes, offset))
 		lie_told();
 	else if (done > 0)
 		memcpy(buf, data, (size_t)done);
@@ -156,31 +151,31 @@ ssize_t pwrite64(int fd, const void *buf, size_t n, off_t offset)
 	return done;
 }
 
-ssize_t preadv64(int fd, const struct iovec *iov, int count, off_t offset)
+ssize_t preadv64(int fd, const struct iovec *iovec, int count, off_t offset)
 {
 	mover *real = (mover *)dlsym(RTLD_NEXT, "preadv64");
 	ssize_t n, done = 0;
 
 	if (!lies(fd))
-		return real(fd, iov, count, offset);
+		return real(fd, iovec, count, offset);
 	for (int i = 0; i < count; i++, done += n) {
-		n = pread64(fd, iov[i].iov_base, iov[i].iov_len, offset + done);
-		if (n < (ssize_t)iov[i].iov_len)
+		n = pread64(fd, iovec[i].iov_base, iovec[i].iov_len, offset + done);
+		if (n < (ssize_t)iovec[i].iov_len)
 			return n < 0 ? n : done + n;
 	}
 	return done;
 }
 
-ssize_t pwritev64(int fd, const struct iovec *iov, int count, off_t offset)
+ssize_t pwritev64(int fd, const struct iovec *iovec, int count, off_t offset)
 {
 	mover *real = (mover *)dlsym(RTLD_NEXT, "pwritev64");
 	ssize_t n, done = 0;
 
 	if (!lies(fd))
-		return real(fd, iov, count, offset);
+		return real(fd, iovec, count, offset);
 	for (int i = 0; i < count; i++, done += n) {
-		n = pwrite64(fd, iov[i].iov_base, iov[i].iov_len, offset + done);
-		if (n < (ssize_t)iov[i].iov_len)
+		n = pwrite64(fd, iovec[i].iov_base, iovec[i].iov_len, offset + done);
+		if (n < (ssize_t)iovec[i].iov_len)
 			return n < 0 ? n : done + n;
 	}
 	return done;
