@@ -424,7 +424,8 @@ static void a_lent_frame(void **state)
 	assert_memory_equal(fake_at(HPA(other + 16), 8), bytes, 8);
 	assert_true(window_take((unsigned int)frame, HPA(other + 16), owner(other), got, 8));
 	assert_memory_equal(got, bytes, 8);
-	assert_false(window_give((unsigned int)frame, HPA(other + 16), OWNER_WORD(OWNER_HOST), got, 8));
+	assert_false(
+		window_give((unsigned int)frame, HPA(other + 16), OWNER_WORD(OWNER_HOST), got, 8));
 	expect_unchanged();
 	window_unhold((unsigned int)frame);
 	assert_false(window_is_held(HPA(page)));
