@@ -60,9 +60,14 @@ int dma_add_apart(struct dma *d, const struct dma_space *s, gpa_t *gpa, uint32_t
 {
 	gpa_t at = *gpa;
 
-	while (is_covered(gpa->a, len) && gpa->a + len < GUEST_RAM)
+	if (at.a >= GUEST_RAM || len > GUEST_RAM - at.a)
+		return ERR_FAULT;
+	while (is_covered(gpa->a, len)) {
 		gpa->a += PAGE_SIZE;
-	return is_covered(gpa->a, len) ? ERR_BUSY : add_at(d, at, *gpa, len);
+		if (gpa->a + len > GUEST_RAM)
+			return ERR_BUSY;
+	}
+	return add_at(d, at, *gpa, len);
 }
 
 int dma_peek(const struct dma_space *s, gpa_t gpa, void *buf, size_t n)
