@@ -67,8 +67,10 @@ attack_dma_exchange() { read_of_a_liar 6 exchange; }
 # Changed again and again, also after it was looked at. Several commands in a row have the same buffer, and the first alone
 # begins a race: what a race changes after the command is still that buffer.
 attack_dma_race() {
-	at=$(area 7) wrong=0 errors=0 right=$(sum "$(area 7)" 16 1)
-	for _ in 1 2 3 4 5 6 7 8; do
+	at=$(area 7) wrong=0 errors=0 reads=0 right=$(sum "$(area 7)" 16 1)
+	# As the moment has it, a read meets no change, or an even number of them.
+	while [ $reads -lt 8 ] || { [ $((wrong + errors)) = 0 ] && [ $reads -lt 80 ]; }; do
+		reads=$((reads + 1))
 		lying "race $((at * 512))" read "$at" 2 8
 		case $reply in
 		error) errors=$((errors + 1)) ;;
@@ -79,11 +81,11 @@ attack_dma_race() {
 	done
 	control "$at" 2 1
 	if [ $wrong -gt 0 ]; then
-		verdict succeeded "$wrong of 8 reads have wrong bytes, and no error"
+		verdict succeeded "$wrong of $reads reads have wrong bytes, and no error"
 	elif [ $errors -gt 0 ]; then
-		verdict failed "of 8 reads $errors have errors, the others the right bytes"
+		verdict failed "of $reads reads $errors have errors, the others the right bytes"
 	else
-		verdict untried "no read has met a change"
+		verdict untried "none of $reads reads has met a change"
 	fi
 }
 
