@@ -7,7 +7,7 @@
 
 #define PARTS_PER_PAGE (PAGE_SIZE / sizeof(struct dma_part))
 #define LOW_MEMORY 0x100000u
-#define UNUSED_TRIES 4096u
+#define UNUSED_LOOKS 65536u /* at pages, for one region */
 #define TRIES 1000 /* a page is somebody else's for a moment, or CPUs were served meanwhile */
 
 /* A part of a buffer, in one page. */
@@ -115,37 +115,33 @@ int dma_add(struct dma *d, const struct dma_space *s, gpa_t gpa, uint32_t len)
 	return add(d, s, gpa, gpa, len);
 }
 
-/* 0: none of these pages has a window. ERR_BUSY: one has; ERR_FAULT: one is not the guest's; *at is that one. */
-static int unused(const struct dma_space *s, gpa_t *at, gpa_t end)
+/* 0: the page has no window. ERR_BUSY: it has; ERR_FAULT: it is not the guest's. */
+static int unused(const struct dma_space *s, gpa_t gpa)
 {
 	owner_t owner;
 	hpa_t hpa;
-	int err = 0;
+	int err = own(s, gpa, &hpa, &owner);
 
-	for (; !err && at->a < end.a; at->a += PAGE_SIZE) {
-		err = own(s, *at, &hpa, &owner);
-		if (!err && window_is_held(page_of(hpa)))
-			err = ERR_BUSY;
-		if (err)
-			return err;
-	}
-	return 0;
+	return !err && window_is_held(page_of(hpa)) ? ERR_BUSY : err;
 }
 
-/* The first of so many pages in a row that have no window, from *start on; below it if there are none. */
-static int find_unused(const struct dma_space *s, uint64_t bytes, gpa_t *start)
+/* So many pages in a row that have no window: from *start on, or below it if there are none. *start becomes the first. */
+static int find_unused(const struct dma_space *s, uint64_t pages, gpa_t *start)
 {
+	gpa_t at = *start;
 	unsigned int wraps = 0;
+	uint64_t row = 0;
+	int err;
 
-	for (unsigned int i = 0; i < UNUSED_TRIES && wraps < 2; i++) {
-		gpa_t at = *start;
-		int err = unused(s, &at, GPA(start->a + bytes));
-
-		if (!err)
+	for (unsigned int i = 0; i < UNUSED_LOOKS && wraps < 2; i++, at.a += PAGE_SIZE) {
+		err = unused(s, at);
+		row = err ? 0 : row + 1;
+		if (row == pages) {
+			*start = GPA(at.a - (pages - 1) * PAGE_SIZE);
 			return 0;
-		*start = GPA(at.a + PAGE_SIZE);
+		}
 		if (err == ERR_FAULT) { /* the end of its memory, likely */
-			*start = GPA(LOW_MEMORY);
+			at = GPA(LOW_MEMORY);
 			wraps++;
 		}
 	}
@@ -154,17 +150,16 @@ static int find_unused(const struct dma_space *s, uint64_t bytes, gpa_t *start)
 
 int dma_add_apart(struct dma *d, const struct dma_space *s, gpa_t *gpa, uint32_t len)
 {
-	gpa_t first = GPA(ALIGN_DOWN(gpa->a, PAGE_SIZE)),
-	      end = GPA(ALIGN_UP(gpa->a + len, PAGE_SIZE));
-	gpa_t at = first, device = *gpa;
-	int err = unused(s, &at, end);
+	uint64_t offset = page_offset(gpa->a);
+	uint64_t pages = (offset + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	gpa_t device = *gpa, end = GPA(gpa->a - offset + pages * PAGE_SIZE);
+	int err = 0;
 
-	if (err == ERR_FAULT)
-		return err;
-	if (err) {
-		first = end;
-		err = find_unused(s, end.a - ALIGN_DOWN(gpa->a, PAGE_SIZE), &first);
-		device = GPA(first.a + page_offset(gpa->a));
+	for (uint64_t i = 0; !err && i < pages; i++)
+		err = unused(s, GPA(gpa->a + i * PAGE_SIZE));
+	if (err == ERR_BUSY) {
+		err = find_unused(s, pages, &end);
+		device = GPA(end.a + offset); /* where they begin */
 	}
 	if (!err)
 		err = add(d, s, *gpa, device, len);
