@@ -15,7 +15,7 @@ $(B)/bench/crypto $(B)/bench/sectors: $(B)/bench/%: tests/bench/%.c $(B)/unit/cr
 # build/bench/tree: the disk's engine over an agent that counts. TOOL_OBJS: iodecrypt/build.mk
 TOOLS += $(B)/bench/tree
 bench: $(B)/bench/sectors $(B)/bench/tree
-$(B)/bench/tree: tests/bench/tree.c $(filter-out $(B)/host/iodecrypt/tool/%,$(TOOL_OBJS)) $(CRYPTO_THIRD)
+$(B)/bench/tree: tests/bench/tree.c tests/bench/random.h $(filter-out $(B)/host/iodecrypt/tool/%,$(TOOL_OBJS)) $(CRYPTO_THIRD)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -o $@ $(filter-out %.h,$^)
@@ -28,7 +28,7 @@ bench: $(B)/bench/count.so $(B)/bench/disk
 $(B)/bench/count.so: BENCH_FLAGS := -shared -fPIC -fvisibility=hidden
 $(B)/bench/disk: BENCH_FLAGS := -static
 $(B)/bench/count.so: tests/bench/count.c
-$(B)/bench/disk: tests/bench/disk.c
+$(B)/bench/disk: tests/bench/disk.c tests/bench/random.h
 $(B)/bench/count.so $(B)/bench/disk:
 	@mkdir -p $(@D)
 	$(say) LD $@

@@ -25,6 +25,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/bench/random.h"
+
 #define LARGEST (2u << 20)
 #define SECTOR 512u
 
@@ -89,16 +91,6 @@ static uint64_t requests(const char *dev)
 		fail(path);
 	fclose(f);
 	return r + w;
-}
-
-static uint64_t next_random(void)
-{
-	static uint64_t x = 88172645463325252u;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
 }
 
 static void sequence(int fd, bool out, uint64_t from, size_t bytes, uint64_t stride, uint64_t count)

@@ -17,6 +17,7 @@
 #include "crypto/crypto.h"
 #include "iodecrypt/disk.h"
 #include "monitor/disks.h"
+#include "tests/bench/random.h"
 
 #define LEAF DISK_FANOUT /* sectors */
 #define PIECE 8u         /* sectors of a leaf that are written */
@@ -147,16 +148,6 @@ static void read_at(uint64_t lba, uint32_t count)
 	crypto_xts_encrypt(&w.xts, lba, w.buf, memset(w.buf, 0, count * DISK_SECTOR), count);
 	/* Of a leaf only PIECE sectors were written; the others are read as never written, whatever the device has. */
 	MUST(disk_read_end(&w.d, &cmd));
-}
-
-static uint64_t next_random(void)
-{
-	static uint64_t x = 88172645463325252u;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
 }
 
 static double seconds(void)

@@ -151,32 +151,32 @@ ssize_t pwrite64(int fd, const void *buf, size_t n, off_t offset)
 	return done;
 }
 
-ssize_t preadv64(int fd, const struct iovec *iovec, int count, off_t offset)
+/* A list of buffers, one after the other, by the functions above. */
+static ssize_t each(int fd, const struct iovec *iovec, int count, off_t offset, bool out)
 {
-	mover *real = (mover *)dlsym(RTLD_NEXT, "preadv64");
 	ssize_t n, done = 0;
 
-	if (!lies(fd))
-		return real(fd, iovec, count, offset);
 	for (int i = 0; i < count; i++, done += n) {
-		n = pread64(fd, iovec[i].iov_base, iovec[i].iov_len, offset + done);
+		void *at = iovec[i].iov_base;
+
+		n = out ? pwrite64(fd, at, iovec[i].iov_len, offset + done)
+			: pread64(fd, at, iovec[i].iov_len, offset + done);
 		if (n < (ssize_t)iovec[i].iov_len)
 			return n < 0 ? n : done + n;
 	}
 	return done;
 }
 
+ssize_t preadv64(int fd, const struct iovec *iovec, int count, off_t offset)
+{
+	mover *real = (mover *)dlsym(RTLD_NEXT, "preadv64");
+
+	return lies(fd) ? each(fd, iovec, count, offset, false) : real(fd, iovec, count, offset);
+}
+
 ssize_t pwritev64(int fd, const struct iovec *iovec, int count, off_t offset)
 {
 	mover *real = (mover *)dlsym(RTLD_NEXT, "pwritev64");
-	ssize_t n, done = 0;
 
-	if (!lies(fd))
-		return real(fd, iovec, count, offset);
-	for (int i = 0; i < count; i++, done += n) {
-		n = pwrite64(fd, iovec[i].iov_base, iovec[i].iov_len, offset + done);
-		if (n < (ssize_t)iovec[i].iov_len)
-			return n < 0 ? n : done + n;
-	}
-	return done;
+	return lies(fd) ? each(fd, iovec, count, offset, true) : real(fd, iovec, count, offset);
 }
