@@ -64,7 +64,7 @@ FILES = [
 # Loaded at boot, in this order (with what they depend on); the others only when asked for.
 MODULES = ["xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc"]
 MORE_MODULES = ["xen-blkback", "xen-netback", "loop", "tun", "bridge", "ahci", "sd_mod",
-                "virtio_pci", "virtio_blk"]
+                "virtio_pci", "virtio_blk", "virtio_net"]
 GUEST_MODULES = ["scsi_mod", "libata", "ata_piix", "sd_mod"]
 AHCI_MODULES = ["scsi_mod", "libata", "ahci", "sd_mod"]
 

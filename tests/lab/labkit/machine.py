@@ -37,6 +37,9 @@ DEVICES = {
 # One of dom0's /dev/vda, vdb, .. A PV dom0's addresses are not the machine's: the driver must ask for these.
 DISK = ["-drive", "if=none,id=disk%d,format=raw,file=%s", "-device",
         "virtio-blk-pci,drive=disk%d,disable-legacy=on,iommu_platform=on"]
+# A network of QEMU's own: dom0 is 10.0.2.15, and its port is one of this machine's loopback.
+FORWARD = ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d", "-device",
+           "virtio-net-pci,netdev=net,romfile=,disable-legacy=on,iommu_platform=on"]
 DISK_BYTES = 16 << 20
 XEN_ARGS_SMP = "dom0_max_vcpus=1 dom0_vcpus_pin"
 PR_SET_PDEATHSIG = 1
@@ -130,15 +133,16 @@ class Machine:
 class Qemu(Machine):
     """
     One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
-    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind. disks: raw files.
+    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind. disks: raw files. forward: a port of
+    this machine's, and dom0's that it leads to.
     """
 
     log = "qemu.log"
 
     def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False,
-                 iommu="none", devices=(), ram=None, disks=()):
+                 iommu="none", devices=(), ram=None, disks=(), forward=None):
         super().__init__()
-        self.disks = disks
+        self.disks, self.forward = disks, forward
         self.iommu, self.devices = IOMMUS[iommu], devices
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.ram = ram
@@ -187,6 +191,8 @@ class Qemu(Machine):
                      for a in DEVICES[name]]
         for i, path in enumerate(self.disks):
             args += [DISK[0], DISK[1] % (i, doubled(path)), DISK[2], DISK[3] % i]
+        if self.forward:
+            args += [a % self.forward if "%d" in a else a for a in FORWARD]
         if debug_exit:
             args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         if self.ram:

@@ -41,6 +41,8 @@ def parser(sub):
     p.add_argument("--device", action="append", default=[], choices=DEVICES, help="QEMU's")
     p.add_argument("--disk", action="append", default=[], metavar="FILE", help="QEMU's: a raw file, which dom0"
                    " reads and writes as /dev/vda, vdb, .. after `modprobe virtio_blk`")
+    p.add_argument("--forward", metavar="PORT:DOM0PORT", help="QEMU's: this port of 127.0.0.1 leads to dom0's, after"
+                   " `lab-net`; dom0 reaches nobody")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--in-turn", action="store_true",
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
@@ -76,6 +78,14 @@ def must_exist(path, what):
     return os.path.abspath(path)
 
 
+def ports(text):
+    """The two of --forward."""
+    here, _, there = text.partition(":")
+    if not here.isdigit() or not there.isdigit() or not all(0 < int(n) < 65536 for n in (here, there)):
+        raise LabError(errors.USAGE, "--forward needs two ports, such as 8443:8443: " + text)
+    return int(here), int(there)
+
+
 def check(o):
     """Everything that can be refused before an image is built."""
     if o.cpus is None:
@@ -97,6 +107,7 @@ def check(o):
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
     o.disk = [must_exist(path, "--disk") for path in o.disk]
+    o.forward = ports(o.forward) if o.forward else None
     monitor = paths.monitor(o.hw, o.dev_keys)
     if not os.path.exists(monitor) and not o.no_monitor:
         raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
@@ -106,11 +117,11 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
-        if o.iommu != "none" or o.device or o.disk:
-            raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices and disks")
+        if o.iommu != "none" or o.device or o.disk or o.forward:
+            raise LabError(errors.USAGE, "Bochs has no IOMMU, network, and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
     return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
-                o.iommu, o.device, o.ram, o.disk)
+                o.iommu, o.device, o.ram, o.disk, o.forward)
 
 
 def run_folder(name):
