@@ -149,6 +149,7 @@ int protect_measure(struct cpu *cpu, struct guest *g)
 	if (err || !launch_of(guest_number(g)).sealed || !g->protection.layout.hvm)
 		return err;
 	g->protection.disks.boot.sealed = true;
+	g->protection.disks.boot.store = GUESTCALL_STORE_OWN;
 	disks_launch(g);
 	return 0;
 }
