@@ -38,6 +38,7 @@ static struct world {
 	void *pages;
 	int fail_in; /* this request fails: 1 is the next, 0 none */
 	int fails;
+	uint64_t counter;                       /* of the TPM */
 	unsigned int lists;                     /* of requests, that were carried out */
 	void (*seen)(const struct disk_io *io); /* is told of each request that is done */
 } w;
@@ -126,7 +127,7 @@ static inline void carry_out(void)
 
 		bytes += io->bytes;
 		assert_true(bytes <= DISK_IO_BYTES);
-		assert_true((io->op == DISK_SYNC) == (io->bytes == 0));
+		assert_true((io->op >= DISK_SYNC) == (io->bytes == 0));
 		if (w.fail_in && !--w.fail_in) {
 			w.d.io_status = -5;
 			w.fails++;
@@ -138,6 +139,10 @@ static inline void carry_out(void)
 			assert_int_equal(io->file, DISK_SIDECAR);
 			assert_true(io->offset + io->bytes <= format_sidecar_bytes(&w.made));
 			store_write(&w.store, io->file, io->offset, io->buf, io->bytes);
+		}
+		if (io->op == DISK_ANCHOR) {
+			assert_int_equal(w.d.ios, 1);
+			assert_int_equal(io->offset, ++w.counter);
 		}
 		if (w.seen)
 			w.seen(io);
