@@ -95,7 +95,8 @@ static void check_effect(const struct guestcall *c, const struct input *in)
 		ASSERT(c->offset % 8 == 0 && c->offset + 64u <= PAGE_SIZE);
 		break;
 	case GUESTCALL_STORE_PLACE:
-		ASSERT(in->number == 34 && c->operands == 1 && c->set == GUESTSTORE_GFN && !c->mask);
+		ASSERT(in->number == 34 && c->operands == 1 && c->set == GUESTSTORE_GFN &&
+		       !c->mask);
 		break;
 	case GUESTCALL_STORE:
 		ASSERT(in->number == 32 && c->operands == 1);

@@ -71,12 +71,15 @@ static uint64_t parameter(uint32_t index, uint64_t of_l1, uint64_t want)
 
 static void asks(uint32_t type, const char *path, size_t bytes)
 {
-	struct head h = {type, 0x77, 0, (uint32_t)bytes};
+	const uint32_t words[] = {type, 0x77, 0, (uint32_t)bytes};
+	uint8_t head[sizeof(words)];
 	struct ring *r = ring();
 
-	for (size_t i = 0; i < sizeof(h) + bytes; i++)
-		r->request[r->request_producer++ % RING] =
-			i < sizeof(h) ? ((uint8_t *)&h)[i] : (uint8_t)path[i - sizeof(h)];
+	memcpy(head, words, sizeof(head));
+	for (size_t i = 0; i < sizeof(head); i++)
+		r->request[r->request_producer++ % RING] = head[i];
+	for (size_t i = 0; i < bytes; i++)
+		r->request[r->request_producer++ % RING] = (uint8_t)path[i];
 }
 
 static void sends(uint32_t port, enum disclose_result want)
