@@ -14,6 +14,7 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/identity.h"
 #include "monitor/iommu/iommu.h"
 #include "monitor/irq_devices.h"
 #include "monitor/keys/keys.h"
@@ -150,6 +151,8 @@ static _Noreturn void start(void)
 	trap_init();
 	if (crypto_init(&why))
 		die_about("cryptography", why);
+	if (identity_init(&why))
+		die(why);
 	find_cpus();
 	build_host_table();
 	iommu_block(&info); /* before what was loaded is copied (R22) */
