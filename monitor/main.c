@@ -24,6 +24,7 @@
 #include "monitor/panic.h"
 #include "monitor/platform.h"
 #include "monitor/types.h"
+#include "monitor/uptime.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
 #define VGA_TEXT 0xb8000
@@ -118,6 +119,7 @@ static void other_cpu(struct cpu *cpu)
 		log_line("CPU %u: the firmware did not give it the boot CPU's memory types",
 			 cpu->index);
 	hw_cpu_enable(cpu);
+	uptime_join(cpu);
 	cpu_started();
 	hw_run(cpu);
 }
