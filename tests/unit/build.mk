@@ -104,7 +104,7 @@ CRYPTO_FAULTS := sha256_block_data_order aesni_encrypt aesni_set_encrypt_key \
 	gcm_init_clmul gcm_ghash_clmul gcm_init_avx gcm_ghash_avx CRYPTO_gcm128_setiv \
 	CRYPTO_gcm128_tag CRYPTO_gcm128_finish br_hmac_drbg_init br_hmac_drbg_generate \
 	crypto_xts_init crypto_hmac_init crypto_hmac_sectors crypto_hkdf br_ccopy crypto_x25519 \
-	crypto_x25519_public features_read random_start
+	crypto_x25519_public br_i31_montymul crypto_p256_public crypto_p256_sign crypto_hpke_open features_read random_start
 $(B)/unit/test_crypto_init: UNIT_LIBS := $(CRYPTO_FAULTS:%=-Wl,--wrap=%)
 
 $(CRYPTO_IMAGE): $(CRYPTO_IMAGE_OBJS)
