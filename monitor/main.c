@@ -14,6 +14,7 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/identity.h"
 #include "monitor/iommu/iommu.h"
 #include "monitor/irq_devices.h"
 #include "monitor/keys/keys.h"
@@ -23,6 +24,7 @@
 #include "monitor/panic.h"
 #include "monitor/platform.h"
 #include "monitor/types.h"
+#include "monitor/uptime.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
 #define VGA_TEXT 0xb8000
@@ -117,6 +119,7 @@ static void other_cpu(struct cpu *cpu)
 		log_line("CPU %u: the firmware did not give it the boot CPU's memory types",
 			 cpu->index);
 	hw_cpu_enable(cpu);
+	uptime_join(cpu);
 	cpu_started();
 	hw_run(cpu);
 }
@@ -150,6 +153,8 @@ static _Noreturn void start(void)
 	trap_init();
 	if (crypto_init(&why))
 		die_about("cryptography", why);
+	if (identity_init(&why))
+		die(why);
 	find_cpus();
 	build_host_table();
 	iommu_block(&info); /* before what was loaded is copied (R22) */
