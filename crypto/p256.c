@@ -60,3 +60,22 @@ void crypto_p256_sign(uint8_t out[CRYPTO_P256_SIGNATURE_BYTES],
 	if (n != CRYPTO_P256_SIGNATURE_BYTES)
 		__builtin_trap(); /* a key without a public half: a bug of the caller's */
 }
+
+int crypto_p256_shared(uint8_t out[CRYPTO_P256_KEY_BYTES], const uint8_t key[CRYPTO_P256_KEY_BYTES],
+		       const uint8_t peer[CRYPTO_P256_PUBLIC_BYTES])
+{
+	uint8_t point[1 + CRYPTO_P256_PUBLIC_BYTES] = {4};
+	struct bearssl_outside outside;
+	uint32_t good;
+
+	__builtin_memcpy(point + 1, peer, CRYPTO_P256_PUBLIC_BYTES);
+	bearssl_enter(&outside);
+	good = br_ec_p256_m31.mul(point, sizeof(point), key, CRYPTO_P256_KEY_BYTES,
+				  BR_EC_secp256r1);
+	bearssl_leave(&outside);
+	if (!good)
+		crypto_wipe(point, sizeof(point));
+	__builtin_memcpy(out, point + 1, CRYPTO_P256_KEY_BYTES);
+	crypto_wipe(point, sizeof(point));
+	return good ? 0 : CRYPTO_ERR_KEY;
+}
