@@ -77,7 +77,7 @@ int files_open(struct serve_disk *d, const struct disk_option *option)
 {
 	int err;
 
-	d->file[MAILBOX_SIDECAR].fd = d->file[MAILBOX_IMAGE].fd = -1;
+	d->file[MAILBOX_SIDECAR].fd = d->file[MAILBOX_IMAGE].fd = d->tpm = -1;
 	err = open_one(option->data, &d->file[MAILBOX_IMAGE]);
 	if (!err)
 		err = open_one(option->sidecar, &d->file[MAILBOX_SIDECAR]);
@@ -97,6 +97,9 @@ void files_close(struct serve_disk *d)
 			close(d->file[i].fd);
 		d->file[i].fd = -1;
 	}
+	if (d->tpm >= 0)
+		close(d->tpm);
+	d->tpm = -1;
 }
 
 int files_names(const struct serve_disk *d, uint8_t uuid[DISK_UUID_BYTES],

@@ -47,7 +47,7 @@ CRYPTO_TIME := $(B)/unit/test_crypto_time
 # netherd, but for what asks Xen; a test has its own in place of the functions that ask the monitor.
 NETHERD_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_netherd_*.c))
 NETHERD_FAKE := $(patsubst %,$(B)/fake/%.o,$(addprefix attest/netherd/,disks.c files.c ioreq.c options.c process.c \
-	receipt.c serve.c state.c) iodecrypt/keys.c $(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS])))
+	receipt.c serve.c state.c tpm.c) iodecrypt/keys.c $(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS])))
 NETHERD_LIB := $(B)/fake/netherd.a
 
 UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS),\
