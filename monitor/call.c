@@ -14,6 +14,7 @@
 #include "monitor/mem.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
+#include "monitor/release.h"
 
 #define LOG_BYTES 48
 
@@ -238,6 +239,17 @@ static int64_t do_disk(uint64_t *r)
 	return 0;
 }
 
+static int64_t do_release(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct walk_space space;
+	hpa_t page;
+	int err = named_page(cpu, r[RSI], &page);
+
+	hw_host_space(cpu, &space);
+	return err ? err : release_take(&space, GVA(r[RDX]), page, &r[RBX]);
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -279,6 +291,9 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_DISK:
 		err = do_disk(r);
+		break;
+	case HYPERCALL_RELEASE:
+		err = do_release(cpu);
 		break;
 	default:
 		err = ERR_NOSYS;
