@@ -83,6 +83,12 @@ enum hypercall {
 	 */
 	HYPERCALL_DISK = 11,
 	/*
+	 * RDX = address of the caller's of RSI bytes, which begin with a nonce of 32 bytes; the evidence for it (attest/evidence.h) takes
+	 * their place. RBX = bytes of that. ERR_2BIG: RBX are needed, and nothing was written; ERR_FAULT: the caller may not
+	 * read or write all of it, or has not touched it yet: what was written of it is to be thrown away.
+	 */
+	HYPERCALL_EVIDENCE = 12,
+	/*
 	 * RDX = address of the caller's of a struct release_message (attest/release.h), within a page; RSI = address of the caller's where it
 	 * has mapped a page of a guest that is not launched yet, which will be a sealed one. RBX = the disk's number, as after
 	 * HYPERCALL_DISK_ATTACH; it becomes the guest's at a launch with the digest that the message names. ERR_KEY: the message is not
