@@ -14,6 +14,8 @@
 #include "monitor/mem.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
+#include "monitor/release.h"
+#include "monitor/report.h"
 
 #define LOG_BYTES 48
 
@@ -152,12 +154,10 @@ static int64_t do_launch(struct cpu *cpu)
 		err = guest_summary(index - 1, &s);
 	if (err)
 		return err;
-	l = launch_of(index - 1);
-	if (l.id != s.id)
-		l = (struct launch){0}; /* of an earlier guest in this record */
+	l = launch_of_guest(index - 1, s.id);
 	r[RBX] = s.id;
 	memcpy(&r[R8], l.digest, sizeof(l.digest));
-	r[R12] = (l.id ? LAUNCH_PROTECTED : 0) | (l.sealed ? LAUNCH_SEALED : 0);
+	r[R12] = launch_flags(&l);
 	r[R13] = index;
 	return 0;
 }
@@ -238,6 +238,26 @@ static int64_t do_disk(uint64_t *r)
 	return 0;
 }
 
+static int64_t do_evidence(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct walk_space space;
+
+	hw_host_space(cpu, &space);
+	return report_give(&space, GVA(r[RDX]), r[RSI], &r[RBX]);
+}
+
+static int64_t do_release(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct walk_space space;
+	hpa_t page;
+	int err = named_page(cpu, r[RSI], &page);
+
+	hw_host_space(cpu, &space);
+	return err ? err : release_take(&space, GVA(r[RDX]), page, &r[RBX]);
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -279,6 +299,12 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_DISK:
 		err = do_disk(r);
+		break;
+	case HYPERCALL_EVIDENCE:
+		err = do_evidence(cpu);
+		break;
+	case HYPERCALL_RELEASE:
+		err = do_release(cpu);
 		break;
 	default:
 		err = ERR_NOSYS;

@@ -7,6 +7,7 @@
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/uptime.h"
 
 struct slot {
 	struct disk disk; /* the first: disks_drive() finds the slot by it */
@@ -19,6 +20,8 @@ struct slot {
 	uint32_t drive, plain;
 	uint32_t sequence;
 	bool asked; /* requests are with the agent */
+	bool released;
+	struct disks_terms terms; /* zeros if nobody released it */
 	struct disk_keys keys;
 	struct disk_expect expect;
 	uint8_t session[DISK_SESSION_BYTES];
@@ -85,7 +88,8 @@ static struct slot *find_place(void)
 	return NULL;
 }
 
-static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a)
+static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a,
+		 const struct disks_terms *terms)
 {
 	s->state = DISK_STATE_OPENING;
 	s->number = ++disks.last;
@@ -100,9 +104,13 @@ static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a)
 	s->expect.root_known = a->root_known;
 	s->expect.generation = a->generation;
 	s->expect.consent = a->consent;
+	s->released = terms != NULL;
+	if (terms)
+		s->terms = *terms;
 }
 
-int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number)
+int disks_attach(hpa_t page, const struct mailbox_attach *a, const struct disks_terms *terms,
+		 uint64_t *number)
 {
 	struct slot *s = NULL;
 	int err = check(a);
@@ -123,7 +131,7 @@ int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number)
 	if (!err)
 		err = disk_init(&s->disk, s->memory, DISKS_PAGES);
 	if (!err) {
-		fill(s, page, a);
+		fill(s, page, a, terms);
 		*number = s->number;
 	}
 	lock_drop(&disks.lock);
@@ -234,12 +242,46 @@ static void refuse_others(struct guest_disks *g, uint32_t plain)
 		ahci_set(&g->ahci, i, plain >> i & 1 ? IDE_PLAIN : IDE_REFUSED, NULL);
 }
 
-void disks_launch(struct guest *g)
+/*
+ * Why the guest does not get this disk, or NULL. What another tenant encrypted is as good as a plain drive: it could be booted, with
+ * this one's keys there.
+ */
+static const char *refusal(const struct slot *s, const uint8_t digest[DIGEST_BYTES], bool one_owner)
+{
+	if (s->state != DISK_STATE_READY)
+		return "it is not open";
+	if (!one_owner)
+		return "others of the guest's are not of the same tenant";
+	if (!s->released)
+		return NULL;
+	if (memcmp(s->terms.digest, digest, DIGEST_BYTES) != 0)
+		return "its keys were released for another launch digest";
+	return uptime_ticks() > s->terms.lease ? "its lease is over" : NULL;
+}
+
+static void give(struct slot *s, struct guest *g)
 {
 	struct guest_disks *own = &g->protection.disks;
-	uint32_t plain = UINT32_MAX;
-	bool any = false;
 
+	s->state = DISK_STATE_LIVE;
+	s->guest = g;
+	s->guest_id = g->id;
+	/* Whichever controller it is that the guest has. */
+	ide_set(&own->ide, s->drive, IDE_ENCRYPTED, &s->disk);
+	ahci_set(&own->ahci, s->drive, IDE_ENCRYPTED, &s->disk);
+	if (s->released && s->terms.lease < own->lease)
+		own->lease = s->terms.lease;
+	log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
+}
+
+void disks_launch(struct guest *g, const uint8_t digest[DIGEST_BYTES])
+{
+	struct guest_disks *own = &g->protection.disks;
+	const struct slot *first = NULL;
+	uint32_t plain = UINT32_MAX;
+	bool one_owner = true;
+
+	own->lease = UINT64_MAX;
 	lock_take(&disks.lock);
 	/* Plain is what each of the keys' messages says is, and never a drive that keys came for. */
 	for (unsigned int i = 0; i < disks.count; i++) {
@@ -248,28 +290,34 @@ void disks_launch(struct guest *g)
 		if (!is_for(s, guest_number(g)))
 			continue;
 		plain &= s->plain & ~(1u << s->drive);
-		any = true;
+		first = first ? first : s;
+		one_owner &= s->released == first->released &&
+			     !memcmp(s->terms.tenant, first->terms.tenant, sizeof(s->terms.tenant));
 	}
-	if (any)
+	if (first)
 		refuse_others(own, plain);
 	for (unsigned int i = 0; i < disks.count; i++) {
 		struct slot *s = &disks.slot[i];
+		const char *why;
 
 		if (!is_for(s, guest_number(g)) || s->serving)
 			continue;
-		if (s->state != DISK_STATE_READY) {
-			release(s); /* the drive is refused */
+		why = refusal(s, digest, one_owner);
+		if (!why) {
+			give(s, g);
 			continue;
 		}
-		s->state = DISK_STATE_LIVE;
-		s->guest = g;
-		s->guest_id = g->id;
-		/* Whichever controller it is that the guest has. */
-		ide_set(&own->ide, s->drive, IDE_ENCRYPTED, &s->disk);
-		ahci_set(&own->ahci, s->drive, IDE_ENCRYPTED, &s->disk);
-		log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
+		log_provoked("guest %lu: drive %u is refused: %s", g->id, s->drive, why);
+		release(s);
 	}
 	lock_drop(&disks.lock);
+}
+
+bool disks_lease_over(const struct guest *g)
+{
+	uint64_t lease = g->protection.disks.lease;
+
+	return lease != UINT64_MAX && lease && uptime_ticks() > lease;
 }
 
 void disks_end(struct guest *g)
@@ -338,6 +386,8 @@ int disks_summary(uint64_t index, struct disk_summary *out)
 					     .drive = s->drive,
 					     .stats = s->disk.stats};
 		memcpy(out->uuid, s->keys.uuid, sizeof(out->uuid));
+		memcpy(out->tenant, s->terms.tenant, sizeof(out->tenant));
+		memcpy(out->release, s->terms.release, sizeof(out->release));
 		err = 0;
 	}
 	lock_drop(&disks.lock);

@@ -37,3 +37,8 @@ void identity_sign(uint8_t out[64], const uint8_t digest[32])
 {
 	crypto_p256_sign(out, identity.sign, digest);
 }
+
+int identity_open(struct release *out, const struct release_message *m)
+{
+	return release_open(out, m, identity.public.receive, identity.receive);
+}

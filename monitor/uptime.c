@@ -56,6 +56,7 @@ static uint64_t measure(uint16_t port)
 void uptime_init(const struct fadt *fadt)
 {
 	uptime.start = arch_rdtsc();
+	uptime.rate = 0;
 	if (fadt->timer.space == ACPI_PORT)
 		uptime.rate = measure((uint16_t)fadt->timer.address) * TIMER_RATE / (SPAN * 1000ul);
 	if (uptime.rate)

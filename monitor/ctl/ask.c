@@ -193,12 +193,28 @@ int ask_disk_attach(const struct mailbox_attach *attach, const void *page, uint6
 	return (int)a.status;
 }
 
+int ask_release(const struct release_message *m, const void *page, uint64_t *number)
+{
+	struct answer a = call(HYPERCALL_RELEASE, (uintptr_t)m, (uintptr_t)page);
+
+	*number = a.rbx;
+	return (int)a.status;
+}
+
 int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r)
 {
 	struct answer a = call(HYPERCALL_DISK_SERVE, number, (uintptr_t)mailbox);
 
 	*r = (struct monitor_receipt){.generation = a.r[2]};
 	memcpy(r->root, a.r, sizeof(r->root));
+	return (int)a.status;
+}
+
+int ask_evidence(void *buf, uint64_t n, uint64_t *bytes)
+{
+	struct answer a = call(HYPERCALL_EVIDENCE, (uintptr_t)buf, n);
+
+	*bytes = a.rbx;
 	return (int)a.status;
 }
 

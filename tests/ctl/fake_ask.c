@@ -160,6 +160,18 @@ int ask_declare(const void *page, bool sealed)
 	return 0;
 }
 
+int ask_evidence(void *buf, uint64_t n, uint64_t *bytes)
+{
+	uint8_t *b = buf;
+
+	*bytes = 300;
+	if (odd("refuse") || n < *bytes)
+		return ERR_2BIG;
+	for (unsigned int i = 0; i < *bytes; i++) /* the nonce, over and over */
+		b[i] = b[i % 32];
+	return 0;
+}
+
 int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost)
 {
 	size_t n;

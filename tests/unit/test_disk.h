@@ -163,9 +163,9 @@ static inline void make_image(uint64_t sectors, uint32_t journal)
 			     uuid[DISK_UUID_BYTES] = "uuid of a test";
 	uint8_t page[DISK_HEADER_BYTES];
 	struct crypto_hmac k;
-	const char *why;
+	const char *reason;
 
-	assert_int_equal(crypto_init(&why), 0);
+	assert_int_equal(crypto_init(&reason), 0);
 	store_clear(&w.store);
 	free(w.pages);
 	memset(&w, 0, sizeof(w));
@@ -265,11 +265,11 @@ static inline void free_request(struct request *r)
 /* Version 0 is a sector never written. */
 static inline void fill_sector(uint8_t *sector, uint64_t lba, uint64_t version)
 {
-	uint64_t v[DISK_SECTOR / 8] = {0};
+	uint64_t words[DISK_SECTOR / 8] = {0};
 
-	for (size_t i = 0; i < ARRAY_SIZE(v) && version; i++)
-		v[i] = i % 2 ? lba : version;
-	memcpy(sector, v, sizeof(v));
+	for (size_t i = 0; i < ARRAY_SIZE(words) && version; i++)
+		words[i] = i % 2 ? lba : version;
+	memcpy(sector, words, sizeof(words));
 }
 
 /* Which version of the sector this is. Fails if it is none. */
