@@ -17,6 +17,7 @@ from .errors import LabError
 from .machine import DEVICES, IOMMUS, Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
+from .tpm import DEVICES as TPMS, Tpm
 
 XEN_ARGS = "com1=115200,8n1 console=com1 dom0_mem=640M,max:640M loglvl=all guest_loglvl=all" \
            " conring_size=128k"
@@ -41,6 +42,9 @@ def parser(sub):
     p.add_argument("--device", action="append", default=[], choices=DEVICES, help="QEMU's")
     p.add_argument("--disk", action="append", default=[], metavar="FILE", help="QEMU's: a raw file, which dom0"
                    " reads and writes as /dev/vda, vdb, .. after `modprobe virtio_blk`")
+    p.add_argument("--tpm", choices=TPMS, help="QEMU's TPM 2.0 (swtpm), by one of its two interfaces")
+    p.add_argument("--tpm-state", metavar="DIR", help="the TPM that lives in DIR, made if it is not there;"
+                   " without it, a new one, in the run's folder")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--in-turn", action="store_true",
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
@@ -96,6 +100,8 @@ def check(o):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
+    if o.tpm_state and not o.tpm:
+        raise LabError(errors.USAGE, "--tpm-state needs --tpm")
     o.disk = [must_exist(path, "--disk") for path in o.disk]
     monitor = paths.monitor(o.hw, o.dev_keys)
     if not os.path.exists(monitor) and not o.no_monitor:
@@ -106,11 +112,11 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
-        if o.iommu != "none" or o.device or o.disk:
-            raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices and disks")
+        if o.iommu != "none" or o.device or o.disk or o.tpm:
+            raise LabError(errors.USAGE, "Bochs has no IOMMU, no TPM and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
     return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
-                o.iommu, o.device, o.ram, o.disk)
+                o.iommu, o.device, o.ram, o.disk, Tpm(o.tpm, o.tpm_state) if o.tpm else None)
 
 
 def run_folder(name):
@@ -142,8 +148,10 @@ def write_initrd(o, folder, nonce):
         cpio.tree(o.overlay)
     cpio.close()
     path = os.path.join(folder, "initrd")
-    with open(path, "wb") as out, open(paths.DOM0, "rb") as base:
-        shutil.copyfileobj(base, out, 1 << 20)
+    with open(path, "wb") as out:
+        for name in [paths.DOM0] + ([paths.DOM0_TPM] if o.tpm else []):
+            with open(name, "rb") as base:
+                shutil.copyfileobj(base, out, 1 << 20)
         out.write(more.getvalue())
     return path
 
