@@ -98,7 +98,7 @@ include crypto/build.mk
 # image-sources BACKEND
 image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/iommu/*.[cS] \
 	monitor/$(1)/*.[cS]) \
-	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS] iodecrypt/*.c)
+	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS] iodecrypt/*.c attest/*.c)
 
 define image
 $(1)_OBJS := $$(addprefix $(B)/$(1)/,$$(addsuffix .o,$$(call image-sources,$(1))))

@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 6
+#define HYPERCALL_ABI 7
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
@@ -82,6 +82,13 @@ enum hypercall {
 	 * R14 = checkpoints; 3: R13 = bytes of journal, R14 = syncs. ERR_NOENT: no disk in this place; ERR_INVAL: no such place.
 	 */
 	HYPERCALL_DISK = 11,
+	/*
+	 * RDX = address of the caller's, of a whole page that it may write to; RSI = position in the event log
+	 * (docs/attestation.md): up to 4096 bytes from there on are put into the page. RBX = how many (0 at the end), R8 = bytes
+	 * of the whole log, R9 = 1 if all was measured, the monitor's keys included. ERR_NOENT: no TPM, so no log; ERR_INVAL: not a
+	 * page's start, or behind the log's end; ERR_FAULT.
+	 */
+	HYPERCALL_EVENTLOG = 14,
 };
 
 enum disk_slot_state {

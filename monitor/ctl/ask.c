@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "ept/base.h"
 #include "monitor/hypercall.h"
 
 /* Registers after a hypercall; r[0] is R8. */
@@ -199,6 +200,16 @@ int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r)
 
 	*r = (struct monitor_receipt){.generation = a.r[2]};
 	memcpy(r->root, a.r, sizeof(r->root));
+	return (int)a.status;
+}
+
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log)
+{
+	struct answer a = call(HYPERCALL_EVENTLOG, (uintptr_t)page, at);
+
+	*log = (struct monitor_eventlog){.size = a.r[0], .complete = a.r[1] == 1};
+	if (!a.status)
+		log->copied = a.rbx < PAGE_SIZE ? a.rbx : PAGE_SIZE;
 	return (int)a.status;
 }
 

@@ -107,6 +107,14 @@ struct monitor_receipt {
 };
 int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r);
 
+/* Into a page of the caller's that is locked in memory: the event log's bytes from `at` on. */
+struct monitor_eventlog {
+	uint64_t copied;
+	uint64_t size; /* of all */
+	bool complete; /* all was measured */
+};
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log);
+
 /*
  * The log from *pos on: up to ASK_LOG_CHUNK bytes into buf, their number returned. *pos becomes the
  * position after them; *lost is how many bytes before them the monitor has already overwritten.

@@ -17,7 +17,7 @@ FAKE_CC := clang
 FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
 	-fsanitize=address,undefined \
 	-fno-sanitize-recover=all
-FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c iodecrypt/*.c monitor/*.c \
+FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c iodecrypt/*.c attest/*.c monitor/*.c \
 	monitor/boot/*.c monitor/iommu/*.c)) \
 	$(wildcard monitor/fake/*.c) monitor/keys/dev.c $(HW_POLICY)
 FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o $(CRYPTO_THIRD)
