@@ -81,8 +81,10 @@ static bool receive(const struct tpm *t, uint8_t *bytes, uint32_t n)
 	uint32_t ready = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
+		if (!status(t, STS_AVAILABLE, STS_AVAILABLE))
+			return false;
 		if (!ready)
-			ready = status(t, STS_AVAILABLE, STS_AVAILABLE) ? burst(t) : 0;
+			ready = burst(t);
 		if (!ready--)
 			return false;
 		bytes[i] = tpm_io_read8(t->locality + FIFO);

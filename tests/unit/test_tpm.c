@@ -67,7 +67,10 @@ static int open_it(void)
 
 static void refused(int err, const char *says)
 {
-	assert_int_equal(open_it(), err);
+	int got = open_it();
+
+	if (got != err)
+		fail_msg("%d, not %d, where '%s' was expected", got, err, says);
 	assert_non_null(why);
 	if (!strstr(why, says))
 		fail_msg("'%s', not '%s'", why, says);
