@@ -158,13 +158,13 @@ void measure_end(void)
 {
 	if (!measure.open)
 		return;
-	if (measure.failed) {
-		close_to_l1(true);
+	if (measure.failed)
 		event(MEASURED_LOADED_END, "", 0, "", 0);
-	}
 	event(MEASURED_KEYS_END, "", 0, "", 0);
 	tpm_close(&measure.tpm);
 	measure.open = false;
+	if (measure.failed)
+		close_to_l1(true);
 	if (measure.keys && !measure.failed)
 		measure_complete();
 	if (!measure.failed)
