@@ -11,6 +11,7 @@
 #include "monitor/launch.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/measure.h"
 #include "monitor/mem.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
@@ -258,6 +259,30 @@ static int64_t do_release(struct cpu *cpu)
 	return err ? err : release_take(&space, GVA(r[RDX]), page, &r[RBX]);
 }
 
+static int64_t do_eventlog(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r, size;
+	struct walk_space space;
+	struct walk_result at;
+	int64_t n = ERR_FAULT;
+	void *page;
+
+	if (page_offset(r[RDX]))
+		return ERR_INVAL;
+	hw_host_space(cpu, &space);
+	if (walk_gva(&space, GVA(r[RDX]), WALK_WRITE, &at))
+		return ERR_FAULT;
+	page = phys_host_rw(at.hpa, PAGE_SIZE);
+	if (page)
+		n = measure_log(page, r[RSI], PAGE_SIZE, &size);
+	if (n < 0)
+		return n;
+	r[RBX] = (uint64_t)n;
+	r[R8] = size;
+	r[R9] = measure_done();
+	return 0;
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -305,6 +330,9 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_RELEASE:
 		err = do_release(cpu);
+		break;
+	case HYPERCALL_EVENTLOG:
+		err = do_eventlog(cpu);
 		break;
 	default:
 		err = ERR_NOSYS;

@@ -97,6 +97,13 @@ enum hypercall {
 	 * was measured, no TPM vouches for this monitor; ERR_NOSYS: it has no clock; ERR_NOMEM: too many disks, or messages.
 	 */
 	HYPERCALL_RELEASE = 13,
+	/*
+	 * RDX = address of the caller's, of a whole page that it may write to; RSI = position in the event log
+	 * (docs/attestation.md): up to 4096 bytes from there on are put into the page. RBX = how many (0 at the end), R8 = bytes
+	 * of the whole log, R9 = 1 if all was measured, the monitor's keys included. ERR_NOENT: no TPM, so no log; ERR_INVAL: not a
+	 * page's start, or behind the log's end; ERR_FAULT.
+	 */
+	HYPERCALL_EVENTLOG = 14,
 };
 
 enum disk_slot_state {

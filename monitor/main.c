@@ -20,6 +20,7 @@
 #include "monitor/keys/keys.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/measure.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 #include "monitor/platform.h"
@@ -145,6 +146,7 @@ static _Noreturn void start(void)
 {
 	struct range block = mem_block();
 	struct monitor_block taken = {.high = block};
+	struct measured_keys keys;
 	unsigned int others;
 	const char *why = "";
 	hpa_t low;
@@ -172,8 +174,13 @@ static _Noreturn void start(void)
 	if (others + 1 != cpu_count())
 		die("a CPU that ACPI lists did not start; a CPU that the monitor does not hold "
 		    "could be used against it");
+	measure_start(&info);
 	if (l1_load(&info, &taken, &l1, &why))
 		die_about("L1 can not be started", why);
+	measure_loaded(&info);
+	identity_public(&keys);
+	measure_keys(&keys);
+	measure_end();
 	mem_seal();
 	iommu_open();
 	bios_call_init(low, &info.map);

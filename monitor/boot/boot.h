@@ -59,6 +59,7 @@ struct boot_info {
 	uint64_t efi_system_table; /* multiboot 2 under UEFI, else 0 */
 	unsigned int rsdp_len; /* 0, 20 or 36: a copy of ACPI's RSDP that multiboot 2 handed over */
 	uint8_t rsdp[BOOT_RSDP_MAX];
+	struct range event_log; /* the firmware's TPM event log, 0,0: none */
 	struct memmap map;
 	unsigned int module_count;
 	struct boot_module module[BOOT_MODULES_MAX]; /* the first is the L1 kernel */

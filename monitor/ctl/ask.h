@@ -113,6 +113,13 @@ int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r);
 
 /* The evidence for the nonce in its first 32 bytes, into n bytes at buf; *bytes is how many it is (ERR_2BIG: that are needed). */
 int ask_evidence(void *buf, uint64_t n, uint64_t *bytes);
+/* Into a page of the caller's that is locked in memory: the event log's bytes from `at` on. */
+struct monitor_eventlog {
+	uint64_t copied;
+	uint64_t size; /* of all */
+	bool complete; /* all was measured */
+};
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log);
 
 /*
  * The log from *pos on: up to ASK_LOG_CHUNK bytes into buf, their number returned. *pos becomes the

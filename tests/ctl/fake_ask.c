@@ -144,6 +144,19 @@ int ask_launch_of(const void *page, struct monitor_launch *launch)
 	return ERR_NOENT;
 }
 
+/* 5000 bytes, which count up. */
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log)
+{
+	uint8_t *to = page;
+
+	*log = (struct monitor_eventlog){.size = 5000, .complete = odd("complete")};
+	if (odd("refuse") || odd("open"))
+		return odd("open") ? ERR_NOENT : ERR_FAULT;
+	for (; log->copied < PAGE_SIZE && at < log->size; at++)
+		to[log->copied++] = (uint8_t)at;
+	return 0;
+}
+
 /* Tells what was declared on standard output, where netherctl says nothing. */
 int ask_declare(const void *page, bool sealed)
 {

@@ -4,15 +4,14 @@ The machines that a run can boot in: what they share, and QEMU. bochs.py has the
 """
 
 import collections
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import subprocess
 
 from . import errors
 from .errors import LabError
+from .process import die_with_parent
 
 # What is booted: a multiboot ELF, its arguments, and modules as (file, arguments).
 Boot = collections.namedtuple("Boot", "kernel args modules")
@@ -42,7 +41,6 @@ FORWARD = ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d", "-
            "virtio-net-pci,netdev=net,romfile=,disable-legacy=on,iommu_platform=on"]
 DISK_BYTES = 16 << 20
 XEN_ARGS_SMP = "dom0_max_vcpus=1 dom0_vcpus_pin"
-PR_SET_PDEATHSIG = 1
 
 
 def nested_kvm(hw):
@@ -52,10 +50,6 @@ def nested_kvm(hw):
     with open("/proc/cpuinfo") as f:
         flags = next((line.split() for line in f if line.startswith("flags")), [])
     return hw in flags
-
-
-def die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def doubled(text):
@@ -134,15 +128,15 @@ class Qemu(Machine):
     """
     One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
     CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind. disks: raw files. forward: a port of
-    this machine's, and dom0's that it leads to.
+    this machine's, and dom0's that it leads to. tpm: a tpm.Tpm.
     """
 
     log = "qemu.log"
 
     def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False,
-                 iommu="none", devices=(), ram=None, disks=(), forward=None):
+                 iommu="none", devices=(), ram=None, disks=(), forward=None, tpm=None):
         super().__init__()
-        self.disks, self.forward = disks, forward
+        self.disks, self.forward, self.tpm = disks, forward, tpm
         self.iommu, self.devices = IOMMUS[iommu], devices
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.ram = ram
@@ -160,7 +154,7 @@ class Qemu(Machine):
         self.cpu = cpu or self.cpu
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
                      "cpus": cpus, "mem_mb": self.mem, "icount": icount, "iommu": iommu,
-                     "devices": list(devices)}
+                     "devices": list(devices), "tpm": tpm.kind if tpm else None}
         self.socket = "/tmp/lab-%d.sock" % os.getpid()
 
     def describe(self):
@@ -193,6 +187,7 @@ class Qemu(Machine):
             args += [DISK[0], DISK[1] % (i, doubled(path)), DISK[2], DISK[3] % i]
         if self.forward:
             args += [a % self.forward if "%d" in a else a for a in FORWARD]
+        args += self.tpm.arguments() if self.tpm else []
         if debug_exit:
             args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         if self.ram:
@@ -213,6 +208,8 @@ class Qemu(Machine):
         return None if boot == "direct" else boot
 
     def start(self, command, folder, console):
+        if self.tpm:
+            self.tpm.start(folder)
         self.spawn(command, folder, **({"stdin": None, "stdout": None} if console else {}))
 
     def registers(self):
@@ -232,3 +229,5 @@ class Qemu(Machine):
         if os.path.exists(self.socket):
             os.unlink(self.socket)
         super().stop()
+        if self.tpm:
+            self.tpm.stop()

@@ -17,6 +17,7 @@ from .errors import LabError
 from .machine import DEVICES, IOMMUS, Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
+from .tpm import DEVICES as TPMS, Tpm
 
 XEN_ARGS = "com1=115200,8n1 console=com1 dom0_mem=640M,max:640M loglvl=all guest_loglvl=all" \
            " conring_size=128k"
@@ -43,6 +44,9 @@ def parser(sub):
                    " reads and writes as /dev/vda, vdb, .. after `modprobe virtio_blk`")
     p.add_argument("--forward", metavar="PORT:DOM0PORT", help="QEMU's: this port of 127.0.0.1 leads to dom0's, after"
                    " `lab-net`; dom0 reaches nobody")
+    p.add_argument("--tpm", choices=TPMS, help="QEMU's TPM 2.0 (swtpm), by one of its two interfaces")
+    p.add_argument("--tpm-state", metavar="DIR", help="the TPM that lives in DIR, made if it is not there;"
+                   " without it, a new one, in the run's folder")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--in-turn", action="store_true",
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
@@ -106,6 +110,8 @@ def check(o):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
+    if o.tpm_state and not o.tpm:
+        raise LabError(errors.USAGE, "--tpm-state needs --tpm")
     o.disk = [must_exist(path, "--disk") for path in o.disk]
     o.forward = ports(o.forward) if o.forward else None
     monitor = paths.monitor(o.hw, o.dev_keys)
@@ -117,11 +123,12 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
-        if o.iommu != "none" or o.device or o.disk or o.forward:
-            raise LabError(errors.USAGE, "Bochs has no IOMMU, network, and none of these devices and disks")
+        if o.iommu != "none" or o.device or o.disk or o.forward or o.tpm:
+            raise LabError(errors.USAGE, "Bochs has no IOMMU, TPM, network, and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
     return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
-                o.iommu, o.device, o.ram, o.disk, o.forward)
+                o.iommu, o.device, o.ram, o.disk, o.forward,
+                Tpm(o.tpm, o.tpm_state) if o.tpm else None)
 
 
 def run_folder(name):
@@ -153,8 +160,10 @@ def write_initrd(o, folder, nonce):
         cpio.tree(o.overlay)
     cpio.close()
     path = os.path.join(folder, "initrd")
-    with open(path, "wb") as out, open(paths.DOM0, "rb") as base:
-        shutil.copyfileobj(base, out, 1 << 20)
+    with open(path, "wb") as out:
+        for name in [paths.DOM0] + ([paths.DOM0_TPM] if o.tpm else []):
+            with open(name, "rb") as base:
+                shutil.copyfileobj(base, out, 1 << 20)
         out.write(more.getvalue())
     return path
 
