@@ -373,3 +373,21 @@ int tpm_event(struct tpm *t, uint32_t pcr, const void *data, uint32_t n, struct 
 	*why = "its digests are malformed";
 	return parse_digests(t, &r, out) && r.at == parameters && parse_session(&r) ? 0 : ERR_IO;
 }
+
+int tpm_exchange(struct tpm *t, uint8_t *message, uint32_t room, const char **why)
+{
+	struct cursor c = {t->command, tpm_get32(message + 2), sizeof(t->command), false}, response;
+	int err;
+
+	ASSERT(c.at <= room && c.at <= sizeof(t->command));
+	__builtin_memcpy(t->command, message, c.at);
+	err = run_well(t, &c, &response, why);
+	if (err)
+		return err;
+	*why = "its answer is too long";
+	if (response.end > room)
+		return ERR_IO;
+	__builtin_memset(message, 0, room);
+	__builtin_memcpy(message, t->response, response.end);
+	return 0;
+}

@@ -65,4 +65,10 @@ void tpm_close(struct tpm *t);
 int tpm_event(struct tpm *t, uint32_t pcr, const void *data, uint32_t n, struct tpm_digests *out,
 	      const char **why);
 
+/*
+ * Gives the TPM a command as it is, whose head says its size (<= TPM_BUFFER), at message; its response takes that place, of room bytes,
+ * zeros behind it. ERR_IO with *why set, also if the TPM refuses it.
+ */
+int tpm_exchange(struct tpm *t, uint8_t *message, uint32_t room, const char **why);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "crypto/crypto.h"
 #include "ept/lock.h"
+#include "monitor/anchor.h"
 #include "monitor/guest.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -20,6 +21,7 @@ struct slot {
 	uint32_t drive, plain;
 	uint32_t sequence;
 	bool asked; /* requests are with the agent */
+	struct anchor anchor;
 	bool released;
 	struct disks_terms terms; /* zeros if nobody released it */
 	struct disk_keys keys;
@@ -52,6 +54,7 @@ static void release(struct slot *s)
 
 	disk_abandon(&s->disk);
 	crypto_wipe(&s->keys, sizeof(s->keys));
+	crypto_wipe(&s->anchor, sizeof(s->anchor));
 	memset(s, 0, sizeof(*s));
 	s->memory = memory;
 }
@@ -166,9 +169,36 @@ static int take(uint64_t number, struct slot **out)
 /* Opens or closes, as far as that goes without the agent. */
 static int go_on(struct slot *s, struct disk_receipt *receipt)
 {
-	if (s->state == DISK_STATE_OPENING)
-		return disk_open(&s->disk, &s->keys, &s->expect, s->session);
-	return disk_close(&s->disk, receipt);
+	if (s->state != DISK_STATE_OPENING)
+		return disk_close(&s->disk, receipt);
+	if (anchor_find(&s->anchor, s->keys.uuid, &s->expect) == ERR_AGAIN)
+		return ERR_AGAIN;
+	return disk_open(&s->disk, &s->keys, &s->expect, s->session);
+}
+
+/* What is wanted of the agent: of the disk, or for its anchor. */
+static int put(struct slot *s, const struct mailbox_at *m)
+{
+	const uint8_t *message = anchor_command(&s->anchor, &s->disk, s->keys.uuid);
+
+	return message ? mailbox_put_tpm(m, message, s->sequence)
+		       : mailbox_put(m, &s->disk, s->sequence);
+}
+
+/* What came: ERR_AGAIN: nothing, or something that the next list follows. */
+static int take_answer(struct slot *s, const struct mailbox_at *m)
+{
+	int err;
+
+	if (!s->anchor.busy)
+		return mailbox_take(m, &s->disk, s->sequence);
+	err = mailbox_take_tpm(m, s->anchor.counter.message, s->sequence);
+	if (err == ERR_AGAIN || err == ERR_FAULT)
+		return err;
+	if (anchor_answer(&s->anchor, &s->disk, err) != ERR_AGAIN)
+		return 0;
+	s->sequence++;
+	return put(s, m) ? ERR_FAULT : ERR_AGAIN;
 }
 
 static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt *receipt)
@@ -176,8 +206,8 @@ static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt
 	int err = 0;
 
 	if (s->asked)
-		err = mailbox_take(m, &s->disk, s->sequence);
-	if (err == ERR_AGAIN && mailbox_put(m, &s->disk, s->sequence)) /* it may be a new one */
+		err = take_answer(s, m);
+	if (err == ERR_AGAIN && put(s, m)) /* it may be a new one */
 		err = ERR_FAULT;
 	if (err)
 		return err;
@@ -186,7 +216,8 @@ static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt
 	if (err != ERR_AGAIN)
 		return err;
 	s->asked = true;
-	return mailbox_put(m, &s->disk, ++s->sequence) ? ERR_FAULT : ERR_AGAIN;
+	s->sequence++;
+	return put(s, m) ? ERR_FAULT : ERR_AGAIN;
 }
 
 int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt *receipt)
@@ -354,15 +385,17 @@ int disks_put(const struct disk *d, const struct walk_space *space)
 	struct slot *s = slot_of(d);
 	struct mailbox_at m = mailbox_of(s, space);
 
-	return mailbox_put(&m, d, ++s->sequence);
+	anchor_time(&s->anchor, &s->disk);
+	s->sequence++;
+	return put(s, &m);
 }
 
 int disks_take(struct disk *d, const struct walk_space *space)
 {
-	const struct slot *s = slot_of(d);
+	struct slot *s = slot_of(d);
 	struct mailbox_at m = mailbox_of(s, space);
 
-	return mailbox_take(&m, d, s->sequence);
+	return take_answer(s, &m);
 }
 
 uint32_t disks_drive(const struct disk *d)

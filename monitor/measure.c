@@ -5,6 +5,7 @@
 #include "attest/tpm.h"
 #include "crypto/sha256.h"
 #include "ept/host.h"
+#include "monitor/anchor.h"
 #include "monitor/boot/acpi.h"
 #include "monitor/boot/tboot.h"
 #include "monitor/boot/tpm2.h"
@@ -158,6 +159,7 @@ void measure_end(void)
 {
 	if (!measure.open)
 		return;
+	anchor_learn(&measure.tpm);
 	if (measure.failed)
 		event(MEASURED_LOADED_END, "", 0, "", 0);
 	event(MEASURED_KEYS_END, "", 0, "", 0);
