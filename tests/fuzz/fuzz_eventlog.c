@@ -19,24 +19,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 65536)
 		return 0;
-	copy = malloc(size ? size : 1);
-	memcpy(copy, data, size);
-	log = (struct eventlog){.bytes = copy, .size = (uint32_t)size};
+	copy = malloc(size + MORE);
+	if (!copy)
+		return 0;
+	memcpy(copy + MORE, data,
+	       size); /* up to the end, so that the address sanitizer sees a read past it */
+	log = (struct eventlog){.bytes = copy + MORE, .size = (uint32_t)size};
 	if (eventlog_continue(&log, (uint32_t)size, &why)) {
 		ASSERT(why && !log.used);
 		free(copy);
 		return 0;
 	}
-	ASSERT(!memcmp(copy, data, size) && log.used && log.used <= size);
+	ASSERT(!memcmp(copy + MORE, data, size) && log.used && log.used <= size);
 	ASSERT(log.count && log.count <= EVENTLOG_ALGORITHMS_MAX);
 	used = log.used;
-	copy = realloc(copy, used + MORE);
-	memset(copy + used, 0, MORE);
+	memcpy(copy, data, used);
 	log.bytes = copy;
 	log.size = used + MORE;
 	ASSERT(!eventlog_add(&log, 11, 6, &digests, "event", 5));
 	size = log.used;
-	ASSERT(size > used && !eventlog_continue(&log, log.size, &why) && log.used == size);
+	ASSERT(size > used && !eventlog_continue(&log, (uint32_t)size, &why) && log.used == size);
 	free(copy);
 	return 0;
 }
