@@ -18,35 +18,35 @@ void tpm_io_init(const struct memmap *map)
 	memory = map;
 }
 
-static volatile void *at(uint64_t address)
+static volatile void *seen(uint64_t at)
 {
-	return mem_at(HPA(address));
+	return mem_at(HPA(at));
 }
 
-uint8_t tpm_io_read8(uint64_t address)
+uint8_t tpm_io_read8(uint64_t at)
 {
-	return *(const volatile uint8_t *)at(address);
+	return *(const volatile uint8_t *)seen(at);
 }
 
-uint32_t tpm_io_read32(uint64_t address)
+uint32_t tpm_io_read32(uint64_t at)
 {
-	return *(const volatile uint32_t *)at(address);
+	return *(const volatile uint32_t *)seen(at);
 }
 
-void tpm_io_write8(uint64_t address, uint8_t value)
+void tpm_io_write8(uint64_t at, uint8_t value)
 {
-	*(volatile uint8_t *)at(address) = value;
+	*(volatile uint8_t *)seen(at) = value;
 }
 
-void tpm_io_write32(uint64_t address, uint32_t value)
+void tpm_io_write32(uint64_t at, uint32_t value)
 {
-	*(volatile uint32_t *)at(address) = value;
+	*(volatile uint32_t *)seen(at) = value;
 }
 
 /* Firmware TPMs have registers and buffers in memory that the firmware has reserved, or not listed. */
-bool tpm_io_reaches(uint64_t address, uint32_t bytes)
+bool tpm_io_reaches(uint64_t at, uint32_t bytes)
 {
-	struct range range = {address, address + bytes};
+	struct range range = {at, at + bytes};
 
 	if (range.start < MIB || range.start >= range.end || range.end > 4 * GIB ||
 	    range_overlaps(range, mem_block()))

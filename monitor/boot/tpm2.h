@@ -6,7 +6,7 @@
 #include "monitor/boot/boot.h"
 
 struct tpm2 {
-	uint64_t control;       /* CRB's control area; 0: FIFO, at its place. Set with ERR_NOSYS, too */
+	uint64_t control; /* CRB's control area; 0: FIFO, at its place. Set with ERR_NOSYS, too */
 	struct range event_log; /* the memory that the firmware has for it; 0,0: none named */
 };
 

@@ -56,6 +56,7 @@ static void format(void **state)
 		' ', 'I', 'D', ' ', 'E', 'v', 'e', 'n', 't', '0', '3', 0, 0,  0, 0,   0,   0,   2,
 		0,   2,   2,   0,   0,   0,   11,  0,   32,  0,   12,  0, 48, 0, 0,
 	};
+	static const uint8_t digits[8] = {'1', '2', '3', '4', '5', '6', '7', '8'};
 	uint8_t event[12 + 2 + 32 + 2 + 48 + 4 + 8] = {11, 0, 0, 0, 6, 0, 0, 0, 2, 0, 0, 0, 11, 0};
 
 	event[14] = 0xb0;
@@ -64,7 +65,7 @@ static void format(void **state)
 	event[48] = 0xc0;
 	event[95] = 0xcf;
 	event[96] = 8;
-	memcpy(event + 100, "12345678", 8);
+	memcpy(event + 100, digits, sizeof(digits));
 	write_log(1);
 	assert_int_equal(events.used, sizeof(header) + sizeof(event));
 	assert_memory_equal(room, header, sizeof(header));

@@ -33,7 +33,7 @@ static boot_string_t text(const char *s)
 {
 	uint32_t at = info.strings_len;
 
-	strcpy(&info.strings[at], s);
+	memcpy(&info.strings[at], s, strlen(s) + 1);
 	info.strings_len += (uint32_t)strlen(s) + 1;
 	return at;
 }

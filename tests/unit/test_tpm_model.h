@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The registers of a TPM, FIFO or CRB, in place of tpm_io_*, with whatever is wrong with it. What it answers is the test's:
- * model_answer(). Time passes by 10 microseconds with each access or look at the clock.
+ * model_answer(). Time passes by 10 microseconds, or model.step, with each access or look at the clock.
  */
 #ifndef TESTS_UNIT_TEST_TPM_MODEL_H
 #define TESTS_UNIT_TEST_TPM_MODEL_H
@@ -30,8 +30,11 @@ static struct {
 	uint8_t in[MODEL_BUFFER], out[MODEL_BUFFER];
 	uint32_t in_bytes, out_bytes, out_at, go_at;
 	bool running, cancelled;
-	uint32_t clock;
+	uint32_t clock, step;
 	unsigned int commands, aborted;
+	/* A fuzzer's, for MODEL_NONE: what its registers read as; zeros behind it. */
+	const uint8_t *noise;
+	uint32_t noise_bytes;
 } model;
 
 /* The response's bytes; both have MODEL_BUFFER bytes of room. */
@@ -42,6 +45,7 @@ static void model_reset(enum model_kind kind)
 	memset(&model, 0, sizeof(model));
 	model.kind = kind;
 	model.idle = true;
+	model.step = 10;
 }
 
 static void model_go(void)
@@ -174,7 +178,13 @@ static uint32_t model_read(uint64_t at)
 	uint32_t offset = (uint32_t)(at - TPM_LOCALITY_0);
 	uint64_t data = model.kind == MODEL_CRB ? TPM_LOCALITY_0 + 0x80 : MODEL_DATA;
 
-	model.clock += 10;
+	model.clock += model.step;
+	if (model.noise_bytes) {
+		model.noise_bytes--;
+		return *model.noise++ * 0x01010101u;
+	}
+	if (model.noise)
+		model.clock += 1000000;
 	if (model.kind == MODEL_FIFO)
 		return fifo_read(offset);
 	if (model.kind >= MODEL_CRB && at >= data && at < data + MODEL_CRB_BUFFER)
@@ -206,7 +216,7 @@ void tpm_io_write8(uint64_t at, uint8_t value)
 {
 	uint64_t data = model.kind == MODEL_CRB ? TPM_LOCALITY_0 + 0x80 : MODEL_DATA;
 
-	model.clock += 10;
+	model.clock += model.step;
 	if (model.kind == MODEL_FIFO)
 		fifo_write((uint32_t)(at - TPM_LOCALITY_0), value);
 	else if (model.kind >= MODEL_CRB && at >= data && at < data + MODEL_CRB_BUFFER)
@@ -217,7 +227,7 @@ void tpm_io_write32(uint64_t at, uint32_t value)
 {
 	uint64_t control = model.kind == MODEL_CRB ? TPM_LOCALITY_0 + 0x40 : MODEL_ELSEWHERE;
 
-	model.clock += 10;
+	model.clock += model.step;
 	if (model.kind == MODEL_FIFO)
 		fifo_write((uint32_t)(at - TPM_LOCALITY_0), value);
 	else if (model.kind == MODEL_CRB && at == TPM_LOCALITY_0 + 8)
@@ -233,7 +243,7 @@ bool tpm_io_reaches(uint64_t at, uint32_t bytes)
 
 uint32_t tpm_io_now(void)
 {
-	return model.clock += 10;
+	return model.clock += model.step;
 }
 
 #endif
