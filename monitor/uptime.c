@@ -58,7 +58,7 @@ void uptime_init(const struct fadt *fadt)
 	uptime.start = arch_rdtsc();
 	uptime.rate = 0;
 	if (fadt->timer.space == ACPI_PORT)
-		uptime.rate = measure((uint16_t)fadt->timer.address) * TIMER_RATE / (SPAN * 1000ul);
+		uptime.rate = find_rate((uint16_t)fadt->timer.address);
 	if (uptime.rate)
 		log_line("the time-stamp counter has %lu kHz", uptime.rate);
 	else
