@@ -24,31 +24,31 @@ static uint32_t read_timer(uint16_t port)
 	return arch_in(port, 4) & TIMER_MASK;
 }
 
-/* The counter's ticks until the timer has moved on by n; 0: it does not. */
-static uint64_t ticks_of(uint16_t port, uint32_t n)
+/* The counter's ticks in a millisecond, over at least n of the timer's; 0: it does not go on. */
+static uint64_t measure(uint16_t port, uint32_t n)
 {
 	uint32_t from = read_timer(port);
 	uint64_t start = arch_rdtsc(), now = start;
 
 	while (now - start < PATIENCE) {
-		uint32_t passed = (read_timer(port) - from) & TIMER_MASK;
+		uint64_t passed = (read_timer(port) - from) & TIMER_MASK;
 
 		now = arch_rdtsc();
 		if (passed >= n)
-			return now - start;
+			return (now - start) * TIMER_RATE / (passed * 1000);
 	}
 	return 0;
 }
 
-/* The shortest of some: what the firmware does meanwhile (SMM) makes them longer, and the clock slower. */
-static uint64_t measure(uint16_t port)
+/* The least of some: if the firmware (SMM) comes between the looks at both, that makes it more, and the clock slower. */
+static uint64_t find_rate(uint16_t port)
 {
 	uint64_t least = UINT64_MAX;
 
 	for (unsigned int i = 0; least && i < TRIES; i++) {
-		uint64_t ticks = ticks_of(port, 1) ? ticks_of(port, SPAN) : 0; /* from an edge on */
+		uint64_t rate = measure(port, 1) ? measure(port, SPAN) : 0; /* from an edge on */
 
-		least = ticks < least ? ticks : least;
+		least = rate < least ? rate : least;
 	}
 	return least;
 }
@@ -58,7 +58,7 @@ void uptime_init(const struct fadt *fadt)
 	uptime.start = arch_rdtsc();
 	uptime.rate = 0;
 	if (fadt->timer.space == ACPI_PORT)
-		uptime.rate = measure((uint16_t)fadt->timer.address) * TIMER_RATE / (SPAN * 1000ul);
+		uptime.rate = find_rate((uint16_t)fadt->timer.address);
 	if (uptime.rate)
 		log_line("the time-stamp counter has %lu kHz", uptime.rate);
 	else
