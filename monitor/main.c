@@ -4,6 +4,7 @@
 #include "ept/host.h"
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
+#include "monitor/boot/efi.h"
 #include "monitor/boot/l1.h"
 #include "monitor/boot/multiboot.h"
 #include "monitor/boot/option.h"
@@ -17,6 +18,7 @@
 #include "monitor/iommu/iommu.h"
 #include "monitor/irq_devices.h"
 #include "monitor/keys/keys.h"
+#include "monitor/legacy.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/measure.h"
@@ -30,6 +32,9 @@
 #define XAPIC_ID_MAX 254
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa);
+void efi_main(uint32_t info_hpa);
+
+extern char image_start[], image_end[];
 
 static struct boot_info info;
 static struct acpi_info acpi;
@@ -74,10 +79,14 @@ static void find_cpus(void)
 	cpu_init(id, n);
 }
 
-/* A page below 1 MiB, first for the trampoline, then for the INT 15h handler. */
+/*
+ * A page below 1 MiB, first for the trampoline, then for the INT 15h handler. Under UEFI it is also where L1 sees its base
+ * memory end, below which it must find room.
+ */
 static hpa_t find_low_page(void)
 {
-	struct memmap_want want = {PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
+	uint64_t below = info.efi_system_table ? LEGACY_ROOM : 0;
+	struct memmap_want want = {below + PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
 	struct range used[BOOT_MODULES_MAX];
 	uint64_t at;
 
@@ -85,7 +94,7 @@ static hpa_t find_low_page(void)
 		used[i] = info.module[i].at;
 	if (memmap_find_top(&info.map, &want, used, info.module_count, &at))
 		die("no free page below 640 KiB to start CPUs with");
-	return HPA(at);
+	return HPA(at + below);
 }
 
 static void build_host_table(void)
@@ -138,6 +147,22 @@ static void run_l1_on_stack(struct cpu *cpu)
 	run_l1(cpu);
 }
 
+/* Into the monitor's block: where it is now becomes L1's. */
+static void keep_event_log(void)
+{
+	uint64_t bytes = info.event_log.end - info.event_log.start;
+	void *log;
+
+	if (!bytes) {
+		log_line("no event log of the firmware's: %s", info.no_event_log);
+		return;
+	}
+	log = mem_pages(ALIGN_UP(bytes, PAGE_SIZE) >> PAGE_SHIFT);
+	memcpy(log, mem_at(HPA(info.event_log.start)), bytes);
+	info.event_log = (struct range){mem_hpa(log).a, mem_hpa(log).a + bytes};
+	log_line("the firmware's event log has %lu bytes", bytes);
+}
+
 /* With the monitor in its block and its own address space. */
 static _Noreturn void start(void)
 {
@@ -151,6 +176,7 @@ static _Noreturn void start(void)
 	trap_init();
 	if (crypto_init(&why))
 		die_about("cryptography", why);
+	keep_event_log();
 	find_cpus();
 	build_host_table();
 	iommu_block(&info); /* before what was loaded is copied (R22) */
@@ -175,6 +201,8 @@ static _Noreturn void start(void)
 	measure_end();
 	mem_seal();
 	iommu_open();
+	if (info.efi_system_table && legacy_init(&info, low, &why))
+		die_about("a BIOS for L1", why);
 	bios_call_init(low, &info.map);
 	log_line("holding %u CPU%s; %lu MiB for the monitor at %lx, %lu MiB for the host",
 		 cpu_count(), others ? "s" : "", (block.end - block.start) >> 20, block.start,
@@ -182,6 +210,13 @@ static _Noreturn void start(void)
 	log_line("starting L1 at %x", l1.eip);
 	log_console(false);
 	cpu_on_stack(cpu_at(0), run_l1_on_stack);
+}
+
+/* By UEFI, before boot_main(). */
+void efi_main(uint32_t info_hpa)
+{
+	mem_early(&info);
+	efi_leave(HPA(info_hpa), (struct range){(uint64_t)image_start, (uint64_t)image_end});
 }
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
