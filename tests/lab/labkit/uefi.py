@@ -14,11 +14,7 @@ from .errors import LabError
 CODE, VARS = ("/usr/share/OVMF/OVMF_%s_4M.fd" % name for name in ("CODE", "VARS"))
 GRUB = "/usr/lib/grub/x86_64-efi"
 PREFIX = "EFI/debian"  # built into GRUB
-# multiboot2, serial and what they need that is not built in; GRUB reads the lists to find out.
-MODULES = ("multiboot2.mod", "relocator.mod", "mmap.mod", "net.mod", "acpi.mod", "video.mod", "linux.mod",
-           "boot.mod", "serial.mod", "terminfo.mod", "extcmd.mod", "moddep.lst", "command.lst",
-           "fs.lst", "crypto.lst", "terminal.lst")
-SERIAL = "serial --unit=0 --speed=115200\nterminal_output serial\n"
+MODULES = ("multiboot2.mod", "command.lst", "fs.lst", "crypto.lst", "terminal.lst")
 SLACK = 4 << 20
 
 
@@ -47,8 +43,7 @@ def tree(boot, top):
     os.makedirs(os.path.join(top, "boot"))
     grub.add(os.path.join(GRUB, "monolithic/grubx64.efi"), os.path.join(top, "EFI/BOOT/BOOTX64.EFI"))
     for name in MODULES:
-        if os.path.exists(os.path.join(GRUB, name)):
-            grub.add(os.path.join(GRUB, name), os.path.join(top, PREFIX, "x86_64-efi", name))
+        grub.add(os.path.join(GRUB, name), os.path.join(top, PREFIX, "x86_64-efi", name))
     files = [(os.path.basename(boot.kernel), "placeholder " + boot.args)]
     grub.add(boot.kernel, os.path.join(top, "boot", files[0][0]))
     for i, (path, text) in enumerate(boot.modules):
