@@ -147,22 +147,6 @@ static void run_l1_on_stack(struct cpu *cpu)
 	run_l1(cpu);
 }
 
-/* Into the monitor's block: where it is now becomes L1's. */
-static void keep_event_log(void)
-{
-	uint64_t bytes = info.event_log.end - info.event_log.start;
-	void *log;
-
-	if (!bytes) {
-		log_line("no event log of the firmware's: %s", info.no_event_log);
-		return;
-	}
-	log = mem_pages(ALIGN_UP(bytes, PAGE_SIZE) >> PAGE_SHIFT);
-	memcpy(log, mem_at(HPA(info.event_log.start)), bytes);
-	info.event_log = (struct range){mem_hpa(log).a, mem_hpa(log).a + bytes};
-	log_line("the firmware's event log has %lu bytes", bytes);
-}
-
 /* With the monitor in its block and its own address space. */
 static _Noreturn void start(void)
 {
@@ -176,7 +160,6 @@ static _Noreturn void start(void)
 	trap_init();
 	if (crypto_init(&why))
 		die_about("cryptography", why);
-	keep_event_log();
 	find_cpus();
 	build_host_table();
 	iommu_block(&info); /* before what was loaded is copied (R22) */
@@ -231,6 +214,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	mem_early(&info);
 	if (boot_parse(&info, magic, HPA(info_hpa), &why))
 		die_about("boot information", why);
+	log_line("the firmware's event log: %s", info.no_event_log ? info.no_event_log : "taken");
 	if (tboot_find(&info, &why))
 		die_about("memory map", why);
 	tboot_log();

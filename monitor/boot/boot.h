@@ -60,18 +60,16 @@ struct boot_info {
 	uint32_t boot_device; /* multiboot 1, section 3.3 */
 	uint32_t mem_lower;   /* KiB, as the loader said; 0 if it did not */
 	uint32_t mem_upper;
-	uint64_t
-		efi_system_table; /* multiboot 2 under UEFI, else 0; nothing there is to be read any more */
-	bool boot_services; /* the loader left UEFI's running, and boot/efi.c ended them */
+	uint64_t efi_system_table; /* multiboot 2 under UEFI, else 0; it may be gone */
+	bool boot_services;        /* the loader left UEFI's running, and boot/efi.c ended them */
 	/*
-	 * The firmware's event log (TCG, crypto-agile). Up to mem_init() it lies in the loader's memory, as a module does; soon
-	 * after it, in the monitor's block, not written any more: valid for ever. Empty: there is none, and no_event_log says why.
+	 * The firmware's event log (TCG, crypto-agile), which UEFI handed over. It lies in RAM that nothing writes up to l1_load(),
+	 * and that is L1's then. 0, 0: there is none, and no_event_log says why.
 	 */
 	struct range event_log;
 	const char *no_event_log;
 	unsigned int rsdp_len; /* 0, 20 or 36: a copy of ACPI's RSDP that multiboot 2 handed over */
 	uint8_t rsdp[BOOT_RSDP_MAX];
-	struct range event_log; /* the firmware's TPM event log, 0,0: none */
 	struct memmap map;
 	unsigned int module_count;
 	struct boot_module module[BOOT_MODULES_MAX]; /* the first is the L1 kernel */

@@ -280,7 +280,9 @@ int efi_fill(struct boot_info *info, const char **why)
 	if (error)
 		return boot_refuse(error, why, "more than 128 memory regions");
 	info->no_event_log = efi.no_log;
-	info->event_log = (struct range){(uint64_t)efi.log, (uint64_t)efi.log + efi.log_bytes};
+	if (efi.log_bytes)
+		info->event_log =
+			(struct range){(uint64_t)efi.log, (uint64_t)efi.log + efi.log_bytes};
 	if (efi.rsdp_len) {
 		info->rsdp_len = efi.rsdp_len;
 		memcpy(info->rsdp, efi.rsdp, efi.rsdp_len);
