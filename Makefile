@@ -21,7 +21,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcapstone-dev \
 	cppcheck shellcheck spin \
 	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
-	grub-common grub-pc-bin grub-efi-amd64-bin e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
+	grub-common grub-pc-bin grub-efi-amd64-bin ovmf e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
 
 # One image for each backend. A backend walks its own table format, not the other's.
 BACKENDS := svm vmx

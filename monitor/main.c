@@ -4,6 +4,7 @@
 #include "ept/host.h"
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
+#include "monitor/boot/efi.h"
 #include "monitor/boot/l1.h"
 #include "monitor/boot/multiboot.h"
 #include "monitor/boot/option.h"
@@ -18,6 +19,7 @@
 #include "monitor/iommu/iommu.h"
 #include "monitor/irq_devices.h"
 #include "monitor/keys/keys.h"
+#include "monitor/legacy.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/measure.h"
@@ -32,6 +34,9 @@
 #define XAPIC_ID_MAX 254
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa);
+void efi_main(uint32_t info_hpa);
+
+extern char image_start[], image_end[];
 
 static struct boot_info info;
 static struct acpi_info acpi;
@@ -76,10 +81,14 @@ static void find_cpus(void)
 	cpu_init(id, n);
 }
 
-/* A page below 1 MiB, first for the trampoline, then for the INT 15h handler. */
+/*
+ * A page below 1 MiB, first for the trampoline, then for the INT 15h handler. Under UEFI it is also where L1 sees its base
+ * memory end, below which it must find room.
+ */
 static hpa_t find_low_page(void)
 {
-	struct memmap_want want = {PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
+	uint64_t below = info.efi_system_table ? LEGACY_ROOM : 0;
+	struct memmap_want want = {below + PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
 	struct range used[BOOT_MODULES_MAX];
 	uint64_t at;
 
@@ -87,7 +96,7 @@ static hpa_t find_low_page(void)
 		used[i] = info.module[i].at;
 	if (memmap_find_top(&info.map, &want, used, info.module_count, &at))
 		die("no free page below 640 KiB to start CPUs with");
-	return HPA(at);
+	return HPA(at + below);
 }
 
 static void build_host_table(void)
@@ -183,6 +192,8 @@ static _Noreturn void start(void)
 	measure_end();
 	mem_seal();
 	iommu_open();
+	if (info.efi_system_table && legacy_init(&info, low, &why))
+		die_about("a BIOS for L1", why);
 	bios_call_init(low, &info.map);
 	log_line("holding %u CPU%s; %lu MiB for the monitor at %lx, %lu MiB for the host",
 		 cpu_count(), others ? "s" : "", (block.end - block.start) >> 20, block.start,
@@ -190,6 +201,13 @@ static _Noreturn void start(void)
 	log_line("starting L1 at %x", l1.eip);
 	log_console(false);
 	cpu_on_stack(cpu_at(0), run_l1_on_stack);
+}
+
+/* By UEFI, before boot_main(). */
+void efi_main(uint32_t info_hpa)
+{
+	mem_early(&info);
+	efi_leave(HPA(info_hpa), (struct range){(uint64_t)image_start, (uint64_t)image_end});
 }
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
@@ -204,6 +222,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	mem_early(&info);
 	if (boot_parse(&info, magic, HPA(info_hpa), &why))
 		die_about("boot information", why);
+	log_line("the firmware's event log: %s", info.no_event_log ? info.no_event_log : "taken");
 	if (tboot_find(&info, &why))
 		die_about("memory map", why);
 	tboot_log();

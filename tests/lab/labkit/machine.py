@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 
-from . import errors
+from . import errors, uefi
 from .errors import LabError
 from .process import die_with_parent
 
@@ -165,7 +165,7 @@ class Qemu(Machine):
     def command(self, boot, folder, console, debug_exit=False, iso=None):
         """
         The command line. console: com1 is the terminal instead of a file only. debug_exit: a write
-        to port 0xf4 ends QEMU. iso: a CD image that boots what QEMU would load by itself.
+        to port 0xf4 ends QEMU. iso: a CD image that boots what QEMU would load by itself, or uefi.py's disk.
         """
         com1 = os.path.join(folder, "xen.log")
         args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -197,6 +197,8 @@ class Qemu(Machine):
             args += ["-icount", "shift=0,sleep=off"]
         if self.gdb:
             args += ["-s", "-S"]
+        if iso and iso.endswith(".img"):
+            return args + uefi.arguments(iso, doubled)
         if iso:
             return args + ["-drive", "if=none,id=cd,format=raw,readonly=on,file=" + doubled(iso),
                            "-device", "ide-cd,drive=cd", "-boot", "d", "-device", "VGA"]

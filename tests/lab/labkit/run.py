@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import errors, grub, guests, image, isolinux, paths
+from . import errors, grub, guests, image, isolinux, paths, uefi
 from .bochs import Bochs
 from .cpio import Cpio
 from .errors import LabError
@@ -52,9 +52,9 @@ def parser(sub):
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
-    p.add_argument("--boot", choices=("direct", "grub1", "grub2", "tboot"), default="direct",
+    p.add_argument("--boot", choices=("direct", "grub1", "grub2", "tboot", "uefi"), default="direct",
                    help="by QEMU's own loader (ISOLINUX on Bochs), or GRUB's multiboot or"
-                   " multiboot2, or GRUB's multiboot and tboot")
+                   " multiboot2, or GRUB's multiboot and tboot, or UEFI and GRUB's multiboot2")
     p.add_argument("--packed", action="store_true",
                    help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
     p.add_argument("--boot-root", metavar="DIR",
@@ -102,8 +102,8 @@ def check(o):
         raise LabError(errors.USAGE, "--l1 boots no dom0: no --exec, --overlay or --guests with it")
     if o.module and not o.l1:
         raise LabError(errors.USAGE, "--module needs --l1")
-    if o.packed and (o.boot not in ("grub1", "grub2") or o.l1):
-        raise LabError(errors.USAGE, "--packed needs --boot grub1 or grub2, and Xen")
+    if o.packed and (o.boot not in ("grub1", "grub2", "uefi") or o.l1):
+        raise LabError(errors.USAGE, "--packed needs --boot grub1, grub2 or uefi, and Xen")
     if o.boot == "tboot" and o.hw != "vmx":
         raise LabError(errors.USAGE, "--boot tboot needs --hw vmx: tboot is for Intel's CPUs")
     if o.boot_root and (o.l1 or o.boot != "direct" or o.no_monitor):
@@ -123,6 +123,9 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
+        if o.boot == "uefi":
+            raise LabError(errors.USAGE, "Bochs has no UEFI")
+        if o.iommu != "none" or o.device or o.disk or o.tpm:
         if o.iommu != "none" or o.device or o.disk or o.forward or o.tpm:
             raise LabError(errors.USAGE, "Bochs has no IOMMU, TPM, network, and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
@@ -205,6 +208,8 @@ def boot_iso(o, machine, boot, folder):
     if o.boot_root:
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
     loader = machine.loader(o.boot)
+    if loader == "uefi":
+        return uefi.disk(boot, folder)
     if loader == "isolinux":
         return isolinux.iso(boot, folder)
     return grub.iso(boot, loader, folder) if loader else None
@@ -292,7 +297,7 @@ def run(o, on_phase, on_output=emit):
         session.look()
         facts = summary(o, session, command, status, failure)
         session.write_summary(facts)
-        for name in ("initrd", "boot.iso", "ahci.img", "virtio.img"):
+        for name in ("initrd", "boot.iso", "esp.img", "ahci.img", "virtio.img"):
             if os.path.exists(os.path.join(folder, name)):
                 os.unlink(os.path.join(folder, name))
     return status, facts
