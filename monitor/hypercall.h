@@ -82,6 +82,16 @@ enum hypercall {
 	 * R14 = checkpoints; 3: R13 = bytes of journal, R14 = syncs. ERR_NOENT: no disk in this place; ERR_INVAL: no such place.
 	 */
 	HYPERCALL_DISK = 11,
+	/*
+	 * RDX = address of the caller's of a buffer that begins with a nonce of 32 bytes, RSI = its bytes. It gets the monitor's
+	 * evidence (attest/evidence.h): RBX = bytes. ERR_2BIG: RBX = bytes that are needed; ERR_FAULT; ERR_INVAL.
+	 */
+	HYPERCALL_EVIDENCE = 12,
+	/*
+	 * RDX = address of the caller's of a page, RSI = offset in the event log, which goes there from that on: RBX = bytes, up
+	 * to 4096; R8 = bytes of the log in all. ERR_FAULT; ERR_INVAL: no such offset, or not the beginning of a page.
+	 */
+	HYPERCALL_EVENTLOG = 14,
 };
 
 enum disk_slot_state {
