@@ -230,6 +230,20 @@ class Lab:
             if not connection:
                 c.close()
 
+    def head(self, method, path, tenant="alice", **headers):
+        """A request of which the body does not come: an answer that does not wait for it."""
+        c = self.connect()
+        c.putrequest(method, path)
+        if tenant:
+            c.putheader("Authorization", "Bearer " + self.tokens[tenant])
+        for name, value in headers.items():
+            c.putheader(name.replace("_", "-"), value)
+        c.endheaders()
+        try:
+            return Answer(c.getresponse())
+        finally:
+            c.close()
+
     def chunk(self, name, file, offset, data, **more):
         return self.ask("PUT", "/v1/images/%s/%s?offset=%d" % (name, file, offset), data,
                         headers={"Content-SHA256": sha256(data)}, **more)
