@@ -368,12 +368,12 @@ static int touch(const char *dir, const char *name)
 static int make(struct image *image)
 {
 	char tenant[PATH_MAX], fresh[PATH_MAX], path[PATH_MAX];
+	static _Atomic unsigned int number;
 	struct image draft = *image;
 	int err;
 
 	snprintf(tenant, sizeof(tenant), "%s/%s", top, image->tenant);
-	/* A draft's name is as long as no image's, so that it fits. */
-	snprintf(draft.name, sizeof(draft.name), ".new-%.59s", image->name);
+	snprintf(draft.name, sizeof(draft.name), ".new-%u", number++);
 	image_path(&draft, "", fresh);
 	image_path(image, "", path);
 	if (mkdir(tenant, 0700) ? errno != EEXIST : file_sync_dir(top) != 0)
@@ -391,6 +391,32 @@ static int make(struct image *image)
 	if (err)
 		remove_dir(fresh);
 	return err ? err : file_sync_dir(tenant);
+}
+
+/* Takes the name and the quota, while the image is made. */
+static bool reserve(struct image *i, struct answer *a)
+{
+	image_lock();
+	if (image_find(i->tenant, i->name)) {
+		answer_error(a, 409, "conflict", "there is one of this name");
+	} else if (in_quota(i, a)) {
+		i->busy = true;
+		i->next = first;
+		first = i;
+	}
+	image_unlock();
+	return i->busy;
+}
+
+/* With the lock. */
+static void forget(struct image *i)
+{
+	struct image **at = &first;
+
+	while (*at != i)
+		at = &(*at)->next;
+	*at = i->next;
+	free(i);
 }
 
 void images_create(const struct request *r, struct answer *a)
@@ -415,23 +441,21 @@ void images_create(const struct request *r, struct answer *a)
 	snprintf(i->tenant, sizeof(i->tenant), "%s", r->tenant);
 	snprintf(i->name, sizeof(i->name), "%.64s", name);
 	cJSON_Delete(body);
-	image_lock();
-	if (image_find(i->tenant, i->name)) {
-		answer_error(a, 409, "conflict", "there is one of this name");
-	} else if (in_quota(i, a)) {
-		err = make(i);
-		if (err)
-			image_error(err, a);
-		else
-			answer_json(a, 201, image_json(i));
-	}
-	if (a->status == 201) {
-		i->next = first;
-		first = i;
-		metrics_images(1);
-	} else {
+	if (!reserve(i, a)) {
 		free(i);
+		return;
 	}
+	err = make(i);
+	image_lock();
+	i->busy = false;
+	if (err) {
+		image_error(err, a);
+		forget(i);
+	} else {
+		answer_json(a, 201, image_json(i));
+		metrics_images(1);
+	}
+	image_changed();
 	image_unlock();
 }
 
@@ -450,7 +474,7 @@ static struct image *take_from_verifier(const char *tenant, const char *name, st
 /* Out of the way, to be removed without the lock. */
 static int set_aside(const struct image *image, char to[2 * PATH_MAX])
 {
-	static unsigned int number;
+	static _Atomic unsigned int number;
 	char from[PATH_MAX], tenant[PATH_MAX];
 
 	image_path(image, "", from);
@@ -461,27 +485,33 @@ static int set_aside(const struct image *image, char to[2 * PATH_MAX])
 
 void images_delete(const struct request *r, struct answer *a)
 {
-	struct image *i, **at = &first;
+	struct image *i;
 	char aside[2 * PATH_MAX];
 	int err;
 
 	image_lock();
 	i = take_from_verifier(r->tenant, r->name, a);
-	if (i && vms_use(r->tenant, r->name)) {
+	if (i)
+		i->busy = true;
+	image_unlock();
+	if (!i)
+		return;
+	if (vms_use(r->tenant, r->name)) {
 		answer_error(a, 409, "conflict", "a VM uses it");
-	} else if (i) {
+	} else {
 		err = set_aside(i, aside);
-		while (*at != i)
-			at = &(*at)->next;
-		if (err) {
+		if (err)
 			image_error(err, a);
-		} else {
-			*at = i->next;
-			free(i);
-			metrics_images(-1);
+		else
 			a->status = 204;
-		}
 	}
+	image_lock();
+	i->busy = false;
+	if (a->status == 204) {
+		forget(i);
+		metrics_images(-1);
+	}
+	image_changed();
 	image_unlock();
 	if (a->status == 204)
 		remove_dir(aside);

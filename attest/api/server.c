@@ -14,10 +14,13 @@
 #include "attest/api/limits.h"
 #include "attest/api/route.h"
 #include "attest/api/upload.h"
+#include "attest/api/work.h"
 #include "attest/netherd/process.h"
 
 #define HEADERS_MAX 32768u /* of memory for a connection, its headers among it */
 #define STACK (1u << 20)
+#define THREADS 8u       /* of connections */
+#define WORKERS_MORE 16u /* than wait for the TPM */
 #define SEND_SECONDS 60
 #define TLS "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -26,6 +29,9 @@ static struct MHD_Daemon *daemon_;
 
 /* A request on its way. */
 struct exchange {
+	struct work work;
+	struct MHD_Connection *connection;
+	const char *method, *path; /* while the request is there */
 	struct route at;
 	struct principal who;
 	struct answer answer; /* status 0: not yet */
@@ -172,10 +178,10 @@ static void take(struct exchange *x, const char *data, size_t bytes)
 	x->got += bytes;
 }
 
-static void finish(struct exchange *x, const char *method, const char *path)
+static void finish(struct exchange *x)
 {
-	struct request r = {.method = method,
-			    .path = path,
+	struct request r = {.method = x->method,
+			    .path = x->path,
 			    .tenant = x->who.tenant,
 			    .name = x->at.name};
 
@@ -192,6 +198,30 @@ static void finish(struct exchange *x, const char *method, const char *path)
 	route_answer(&x->at, &r, &x->answer);
 }
 
+static void in_worker(struct work *w)
+{
+	struct exchange *x = (struct exchange *)w; /* its first member */
+
+	finish(x);
+	MHD_resume_connection(x->connection);
+}
+
+/* Until there is an answer the library leaves the connection alone; then it calls on_request() again. */
+static void hand_over(struct exchange *x)
+{
+	x->work.fn = in_worker;
+	MHD_suspend_connection(x->connection);
+	if (work_put(&x->work))
+		return;
+	answer_error(&x->answer, 503, "unavailable", "about to end");
+	MHD_resume_connection(x->connection);
+}
+
+static bool takes_time(const struct exchange *x)
+{
+	return x->at.path != PATH_HEALTHZ && x->at.path != PATH_METRICS;
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 				  const char *method, const char *version, const char *data,
 				  size_t *bytes, void **state)
@@ -203,6 +233,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		if (!x)
 			return MHD_NO;
 		x->start = limits_now();
+		x->connection = c;
+		x->method = method;
+		x->path = url;
 		x->at = route_parse(url);
 		return begin(c, x, method);
 	}
@@ -212,7 +245,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		return MHD_YES;
 	}
 	connection_time(connection_of(c), 0);
-	finish(x, method, url);
+	if (!x->answer.status && takes_time(x)) {
+		hand_over(x);
+		return MHD_YES;
+	}
+	finish(x);
 	return send_answer(c, x);
 }
 
@@ -319,8 +356,8 @@ static int port_of(int fd)
 
 int server_start(const struct config *c, const char *key, const char *certificate)
 {
-	const unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
-				   MHD_USE_POLL | MHD_USE_TLS | MHD_USE_ERROR_LOG;
+	const unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+				   MHD_USE_TLS | MHD_USE_ERROR_LOG;
 	int fd = listen_to(c->listen), port;
 
 	config = c;
@@ -329,6 +366,8 @@ int server_start(const struct config *c, const char *key, const char *certificat
 		return -1;
 	}
 	port = port_of(fd);
+	if (work_start((unsigned int)c->tpm_queue + WORKERS_MORE))
+		return -1;
 	daemon_ = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, NULL, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_KEY, key,
@@ -337,10 +376,10 @@ int server_start(const struct config *c, const char *key, const char *certificat
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)c->connections,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)c->connections_per_address,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)c->idle_seconds,
-		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-		on_line, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-		MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
+		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK, MHD_OPTION_THREAD_POOL_SIZE, THREADS,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+		MHD_OPTION_URI_LOG_CALLBACK, on_line, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
 	if (!daemon_) {
 		process_say("no HTTPS: are certificate and key a pair?");
 		close(fd);
@@ -356,5 +395,6 @@ void server_watch(void)
 
 void server_stop(void)
 {
+	work_stop();
 	MHD_stop_daemon(daemon_);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTPS by libmicrohttpd: a thread for each connection, of which there are a limited number. */
+/*
+ * HTTPS by libmicrohttpd: a few threads for all connections, and others that do what may take time (work.h). Not a thread
+ * for each connection: GnuTLS keeps memory for every thread that there ever was.
+ */
 #ifndef ATTEST_API_SERVER_H
 #define ATTEST_API_SERVER_H
 

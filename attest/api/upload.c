@@ -44,15 +44,19 @@ static int take(const char *tenant, const char *name, enum image_file file, uint
 
 	image_lock();
 	i = image_take(tenant, name, a);
-	if (i && comes_next(i, file, offset, bytes, a)) {
-		fd = image_open(i, file);
-		if (fd < 0)
-			image_error(fd, a);
-		else
-			i->busy = true;
-	}
+	if (i && comes_next(i, file, offset, bytes, a))
+		i->busy = true;
 	image_unlock();
 	*out = i;
+	if (!i || a->status)
+		return -1;
+	fd = image_open(i, file);
+	if (fd < 0) {
+		image_error(fd, a);
+		image_lock();
+		i->busy = false;
+		image_unlock();
+	}
 	return fd;
 }
 
