@@ -186,19 +186,25 @@ tcb: $(IMAGES)
 bench: all
 	@tests/bench/run $(T)
 
-install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/nether-image
+install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-image
 	install -d $(DESTDIR)/boot
 	install -m 644 $(IMAGES) $(DESTDIR)/boot
 	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
 	install -D -m 755 $(B)/netherd $(DESTDIR)/usr/sbin/netherd
 	install -D -m 755 $(B)/nether-image $(DESTDIR)/usr/bin/nether-image
 	install -D -m 644 attest/netherd/netherd@.service $(DESTDIR)/lib/systemd/system/netherd@.service
+	install -D -m 755 $(B)/netherd-api $(DESTDIR)/usr/sbin/netherd-api
+	install -D -m 755 attest/api/nether-vm $(DESTDIR)/usr/sbin/nether-vm
+	install -D -m 644 attest/api/netherd-api.service $(DESTDIR)/lib/systemd/system/netherd-api.service
+	install -D -m 644 attest/api/netherd-vm.service $(DESTDIR)/lib/systemd/system/netherd-vm.service
+	install -D -m 644 attest/api/netherd.sysusers $(DESTDIR)/usr/lib/sysusers.d/netherd.conf
 	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd) \
-		$(DESTDIR)/usr/bin/nether-image $(DESTDIR)/lib/systemd/system/netherd@.service \
+	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-vm) \
+		$(DESTDIR)/usr/bin/nether-image $(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
+		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service) \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:

@@ -5,9 +5,10 @@
 # fuzz_NAME_ept is fuzz_NAME with EPT as the nested format.
 
 FUZZ_NETHERD := $(B)/fuzz/fuzz_netherd
-FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD),$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_API := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_api_*.c))
+FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD) $(FUZZ_API),$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store)
-FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD)
+FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD) $(FUZZ_API)
 
 $(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
 	@mkdir -p $(@D)
@@ -25,4 +26,9 @@ $(FUZZ_NETHERD): tests/fuzz/fuzz_netherd.c $(B)/fake/netherd.a
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^)
 
--include $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)
+$(FUZZ_API): $(B)/fuzz/%: tests/fuzz/%.c $(B)/api/api.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -fsanitize=fuzzer -o $@ $< $(B)/api/api.a $(API_LIBS)
+
+-include $(FUZZ_API:=.d) $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)

@@ -125,7 +125,6 @@ def machine_for(o):
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
         if o.boot == "uefi":
             raise LabError(errors.USAGE, "Bochs has no UEFI")
-        if o.iommu != "none" or o.device or o.disk or o.tpm:
         if o.iommu != "none" or o.device or o.disk or o.forward or o.tpm:
             raise LabError(errors.USAGE, "Bochs has no IOMMU, TPM, network, and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
