@@ -19,3 +19,25 @@ $(B)/netherd: $(NETHERD_OBJS) $(CRYPTO_THIRD)
 	$(Q)$(CC) -static -o $@ $^ -Wl,--start-group $(NETHERD_LIBS) -Wl,--end-group
 ALL += $(B)/netherd
 -include $(NETHERD_OBJS:.o=.d)
+
+# nether-attest: the tenant's tool. Shared libraries, which must not find crypto/'s objects instead of their own.
+DEPS += libssl-dev libcurl4-openssl-dev libcjson-dev libyaml-dev libtss2-dev
+ATTEST_LIBS := -lcurl -lcjson -lyaml -ltss2-mu -lcrypto
+ATTEST_SHARED := $(addprefix iodecrypt/tool/,file.c keyfile.c output.c receipt.c) iodecrypt/keys.c
+ATTEST_SRCS := $(wildcard attest/tool/*.c)
+ATTEST_OBJS := $(ATTEST_SRCS:%=$(B)/host/%.o)
+ATTEST_LIB := $(B)/host/attest.a
+
+$(ATTEST_OBJS): $(B)/host/%.o: % | $(B)/version.h
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -c -o $@ $<
+$(ATTEST_LIB): $(patsubst %,$(B)/host/%.o,$(ATTEST_SHARED) \
+		$(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS]))) $(CRYPTO_THIRD)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+$(B)/nether-attest: $(ATTEST_OBJS) $(ATTEST_LIB)
+	$(say) LD $@
+	$(Q)$(CC) -pthread -Wl,-z,relro,-z,now -Wl,--exclude-libs,attest.a -o $@ $(ATTEST_OBJS) $(ATTEST_LIB) $(ATTEST_LIBS)
+ALL += $(B)/nether-attest
+-include $(ATTEST_OBJS:.o=.d)
