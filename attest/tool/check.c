@@ -20,23 +20,20 @@ static const uint8_t *replayed(const struct check *c, unsigned int pcr)
 static void check_pin(struct check *c, const struct bundle *b, const struct policy *p)
 {
 	uint8_t certificate[32];
-	char found[65];
+	bool pinned;
 
-	hex_encode(found, c->ek.spki, sizeof(c->ek.spki));
 	hash(certificate, b->ek_certificate.at, b->ek_certificate.n);
-	if (p->any_host)
-		rows_add(&c->rows, true, "this host", NULL, "any with such a certificate; EK %s",
-			 found);
-	else
-		rows_add(&c->rows,
-			 policy_pinned(&p->eks, c->ek.spki) ||
-				 (b->ek_certificate.n && policy_pinned(&p->eks, certificate)),
-			 "this host", "an EK that the policy pins", "EK %s", found);
+	pinned = policy_pinned(&p->eks, c->ek.spki) ||
+		 (b->ek_certificate.n && policy_pinned(&p->eks, certificate));
+	rows_add(&c->rows, pinned || p->any_host, "this host", "an EK that the policy pins", "%s",
+		 pinned        ? "its EK is pinned"
+		 : p->any_host ? "any with such a certificate"
+			       : "its EK is not pinned");
 }
 
 static void check_ek(struct check *c, const struct bundle *b, const struct policy *p)
 {
-	char why[WHY], what[EKCERT_WHY];
+	char why[WHY], what[EKCERT_WHY], spki[65];
 	const char * not ;
 	bool ok;
 
@@ -46,11 +43,9 @@ static void check_ek(struct check *c, const struct bundle *b, const struct polic
 	}
 	not = public_not_ek(&c->ek);
 	c->has_ek = !not ;
+	hex_encode(spki, c->ek.spki, sizeof(c->ek.spki));
 	rows_add(&c->rows, !not, "endorsement key", "a restricted decryption key of its TPM's",
-		 "%s",
-		 not                               ? not
-		 : c->ek.area.type == TPM2_ALG_RSA ? "RSA"
-						   : "ECC");
+		 "%s", not ? not : spki);
 	if (!p)
 		return;
 	ok = p->roots && ekcert_check(&b->ek_certificate, &c->ek, p->roots, what);

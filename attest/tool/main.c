@@ -25,6 +25,22 @@ static const struct option long_options[] = {
 	{"any-host", no_argument, NULL, 'A'},
 	{"out", required_argument, NULL, 'o'},
 	{"force", no_argument, NULL, 'F'},
+	{"token-file", required_argument, NULL, 't'},
+	{"tls-pin", required_argument, NULL, 'n'},
+	{"cacert", required_argument, NULL, 'C'},
+	{"image", required_argument, NULL, 'i'},
+	{"stored", required_argument, NULL, 's'},
+	{"key", required_argument, NULL, 'k'},
+	{"identity", required_argument, NULL, 'I'},
+	{"launch-digest", required_argument, NULL, 'd'},
+	{"vm", required_argument, NULL, 'v'},
+	{"drive", required_argument, NULL, 'D'},
+	{"plain", required_argument, NULL, 'P'},
+	{"consent", no_argument, NULL, 'O'},
+	{"expires", required_argument, NULL, 'x'},
+	{"lease", required_argument, NULL, 'l'},
+	{"every", required_argument, NULL, 'y'},
+	{"count", required_argument, NULL, 'N'},
 	{"help", no_argument, NULL, 'H'},
 	{NULL, 0, NULL, 0},
 };
@@ -43,6 +59,24 @@ static const char *const option_text[][2] = {
 	{"A", "--any-host        any whose certificate leads to --ek-root: anyone's machine"},
 	{"o", "--out FILE        instead of standard output"},
 	{"F", "--force           replaces a file that exists"},
+	{"t", "--token-file FILE what the host gave the tenant: of mode 0600 or 0400"},
+	{"n", "--tls-pin HASH    SHA-256 of the host's SubjectPublicKeyInfo; this, or"},
+	{"C", "--cacert FILE     certificates that the host's leads to"},
+	{"i", "--image RECEIPT   of the image (see nether-image); or its UUID, with --consent"},
+	{"s", "--stored NAME     the image's name at the host (default: the VM's)"},
+	{"k", "--key FILE        the image's master key (`nether-image key new`)"},
+	{"I", "--identity FILE   the tenant's (`key new`)"},
+	{"d", "--launch-digest D of the only guest that gets the disk"},
+	{"v", "--vm NAME         which the host is to start with it"},
+	{"D",
+	 "--drive N         0 primary master (the default) to 3 secondary slave; or AHCI's port"},
+	{"P", "--plain N[,N..]   drives that may be plain, not encrypted"},
+	{"O",
+	 "--consent         also to an image that is newer than the receipt, or was not closed"},
+	{"x", "--expires SECONDS until which the message may be taken (default 600, at most 3600)"},
+	{"l", "--lease SECONDS   after which the guest is stopped (default: never)"},
+	{"y", "--every SECONDS   between two looks"},
+	{"N", "--count N         looks (default: no end)"},
 };
 
 static const struct command {
@@ -55,6 +89,13 @@ static const struct command {
 	{"key public", "FILE", "prints its public half", "", 1, attest_key_public},
 	{"policy init", "", "writes a policy, to be read and edited", "frceaAoF", 0,
 	 attest_policy_init},
+	{"verify", "HOST", "whether the host is what the policy says", "pwJtnC", 1, attest_verify},
+	{"release", "HOST", "gives an image's keys to the host's monitor, if it verifies",
+	 "pwJtnCiskIdvDPOxloF", 1, attest_release},
+	{"watch", "HOST", "verifies again and again; ends with what is wrong", "pwJtnCyN", 1,
+	 attest_watch},
+	{"evidence save", "HOST FILE", "keeps what the host answers", "pwJtnCF", 2,
+	 attest_evidence_save},
 	{"evidence check", "FILE", "checks what `evidence save` has kept", "pwJ", 1,
 	 attest_evidence_check},
 };
@@ -103,26 +144,62 @@ static int append(const char *list[LIST_MAX], unsigned int *count)
 	return ATTEST_OK;
 }
 
+static int number(const char *name, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+	unsigned long n = strtoul(optarg, &end, 10);
+
+	if (*optarg < '0' || *optarg > '9' || *end || n < min || n > max)
+		return fail(ATTEST_USAGE, "%s is a number from %lu to %lu", name,
+			    (unsigned long)min, (unsigned long)max);
+	*out = n;
+	return ATTEST_OK;
+}
+
+/* A list of drives, or ports, into bits. */
+static int drives(unsigned int *bits)
+{
+	*bits = 0;
+	for (const char *at = optarg; *at >= '0' && *at <= '7'; at += 2) {
+		*bits |= 1u << (*at - '0');
+		if (!at[1])
+			return ATTEST_OK;
+		if (at[1] != ',')
+			break;
+	}
+	return fail(ATTEST_USAGE, "--plain is numbers from 0 to 7, with commas");
+}
+
+/* Options whose text is taken as it is. */
+static const char **text_option(struct attest_options *o, int letter)
+{
+	const struct {
+		char letter;
+		const char **to;
+	} texts[] = {
+		{'p', &o->policy},   {'w', &o->known},  {'f', &o->from},   {'r', &o->release},
+		{'c', &o->ek_root},  {'o', &o->out},    {'t', &o->token},  {'n', &o->pin},
+		{'C', &o->cacert},   {'i', &o->image},  {'s', &o->stored}, {'k', &o->key},
+		{'I', &o->identity}, {'d', &o->digest}, {'v', &o->vm},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].letter == letter)
+			return texts[i].to;
+	return NULL;
+}
+
 static int set_option(struct attest_options *o, int letter)
 {
+	const char **text = text_option(o, letter);
+	uint64_t n = 0;
+	int status;
+
+	if (text)
+		*text = optarg;
 	switch (letter) {
-	case 'p':
-		o->policy = optarg;
-		break;
-	case 'w':
-		o->known = optarg;
-		break;
 	case 'J':
 		o->json = true;
-		break;
-	case 'f':
-		o->from = optarg;
-		break;
-	case 'r':
-		o->release = optarg;
-		break;
-	case 'c':
-		o->ek_root = optarg;
 		break;
 	case 'e':
 		return append(o->ek, &o->eks);
@@ -131,12 +208,26 @@ static int set_option(struct attest_options *o, int letter)
 	case 'A':
 		o->any_host = true;
 		break;
-	case 'o':
-		o->out = optarg;
-		break;
 	case 'F':
 		o->force = true;
 		break;
+	case 'O':
+		o->consent = true;
+		break;
+	case 'D':
+		status = number("--drive", 0, 7, &n);
+		o->drive = (unsigned int)n;
+		return status;
+	case 'P':
+		return drives(&o->plain);
+	case 'x':
+		return number("--expires", 1, 3600, &o->expires);
+	case 'l':
+		return number("--lease", 1, 1u << 30, &o->lease);
+	case 'y':
+		return number("--every", 1, 1u << 20, &o->every);
+	case 'N':
+		return number("--count", 1, 1u << 30, &o->count);
 	}
 	return ATTEST_OK;
 }
@@ -161,6 +252,8 @@ static int parse(const struct command *c, struct attest_options *o, int argc, ch
 	if (argc - optind != c->count)
 		return fail(ATTEST_USAGE, "usage: nether-attest %s [OPTION...] %s", c->name,
 			    c->operands);
+	if (strchr(c->options, 'n') && !o->pin && !o->cacert)
+		return fail(ATTEST_USAGE, "`%s` takes --tls-pin or --cacert", c->name);
 	return ATTEST_OK;
 }
 
@@ -175,7 +268,7 @@ static void keep_secret(void)
 
 int main(int argc, char **argv)
 {
-	struct attest_options o = {0};
+	struct attest_options o = {.expires = 600};
 	const struct command *c;
 	const char *why;
 	int status, err;

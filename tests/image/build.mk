@@ -13,7 +13,7 @@ $(IMAGE_TOOL_OBJS): $(B)/fake/%.o: % | $(B)/version.h
 $(IMAGE_TOOL): $(IMAGE_TOOL_OBJS) $(FAKE_LIB)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(FAKE_CC) $(FAKE_CFLAGS) -pthread -o $@ $(IMAGE_TOOL_OBJS) $(FAKE_LIB)
+	$(Q)$(FAKE_CC) $(FAKE_CFLAGS) -pthread -Wl,--exclude-libs,machine.a -o $@ $(IMAGE_TOOL_OBJS) $(FAKE_LIB) $(TOOL_LIBS)
 
 TOOLS += $(IMAGE_TOOL)
 -include $(IMAGE_TOOL_OBJS:.o=.d)
