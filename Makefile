@@ -186,19 +186,20 @@ tcb: $(IMAGES)
 bench: all
 	@tests/bench/run $(T)
 
-install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/nether-image
+install: $(IMAGES) $(addprefix $(B)/,netherctl netherd nether-image nether-image-upload nether-attest)
 	install -d $(DESTDIR)/boot
 	install -m 644 $(IMAGES) $(DESTDIR)/boot
 	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
 	install -D -m 755 $(B)/netherd $(DESTDIR)/usr/sbin/netherd
-	install -D -m 755 $(B)/nether-image $(DESTDIR)/usr/bin/nether-image
+	install -d $(DESTDIR)/usr/bin
+	install -m 755 $(B)/nether-image $(B)/nether-image-upload $(B)/nether-attest $(DESTDIR)/usr/bin
 	install -D -m 644 attest/netherd/netherd@.service $(DESTDIR)/lib/systemd/system/netherd@.service
 	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
 	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd) \
-		$(DESTDIR)/usr/bin/nether-image $(DESTDIR)/lib/systemd/system/netherd@.service \
+		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) $(DESTDIR)/lib/systemd/system/netherd@.service \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:

@@ -23,7 +23,7 @@ ALL += $(B)/netherd
 # nether-attest: the tenant's tool. Shared libraries, which must not find crypto/'s objects instead of their own.
 DEPS += libssl-dev libcurl4-openssl-dev libcjson-dev libyaml-dev libtss2-dev
 ATTEST_LIBS := -lcurl -lcjson -lyaml -ltss2-mu -lcrypto
-ATTEST_SHARED := $(addprefix iodecrypt/tool/,file.c http.c keyfile.c output.c receipt.c) iodecrypt/keys.c
+ATTEST_SHARED := $(addprefix iodecrypt/tool/,file.c keyfile.c output.c receipt.c upload/http.c) iodecrypt/keys.c
 ATTEST_SRCS := $(wildcard attest/tool/*.c)
 ATTEST_OBJS := $(ATTEST_SRCS:%=$(B)/host/%.o)
 ATTEST_LIB := $(B)/host/attest.a

@@ -5,7 +5,7 @@
 
 #include "attest/tool/check.h"
 #include "attest/tool/tool.h"
-#include "iodecrypt/tool/http.h"
+#include "iodecrypt/tool/upload/http.h"
 
 /* NULL: said why. */
 struct http *host_open(const struct attest_options *o, const char *host);

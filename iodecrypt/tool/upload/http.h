@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests to netherd-api (docs/api.md), over TLS with a server that is known by its key or by its authority: there is no
- * other way. For nether-image and nether-attest.
+ * other way. For nether-image-upload and nether-attest.
  */
-#ifndef IODECRYPT_TOOL_HTTP_H
-#define IODECRYPT_TOOL_HTTP_H
+#ifndef IODECRYPT_TOOL_UPLOAD_HTTP_H
+#define IODECRYPT_TOOL_UPLOAD_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "iodecrypt/tool/http.h"
+#include "iodecrypt/tool/upload/http.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
