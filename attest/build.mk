@@ -21,7 +21,7 @@ ALL += $(B)/netherd
 -include $(NETHERD_OBJS:.o=.d)
 
 # nether-attest: the tenant's tool. Shared libraries, which must not find crypto/'s objects instead of their own.
-DEPS += libssl-dev libcurl4-openssl-dev libcjson-dev libyaml-dev libtss2-dev
+DEPS += libcurl4-openssl-dev libcjson-dev libyaml-dev libtss2-dev
 ATTEST_LIBS := -lcurl -lcjson -lyaml -ltss2-mu -lcrypto
 ATTEST_SHARED := $(addprefix iodecrypt/tool/,file.c keyfile.c output.c receipt.c upload/http.c) iodecrypt/keys.c
 ATTEST_SRCS := $(wildcard attest/tool/*.c)

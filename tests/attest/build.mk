@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # nether-attest with address and undefined-behaviour sanitizers, for tests/attest; and without main() as a library, for
 # unit tests and fuzzers.
-DEPS += openssl swtpm swtpm-tools tpm2-tools
+DEPS += openssl tpm2-tools
 $(B)/deps.mk: tests/attest/build.mk
 
 ATTEST_FAKE := $(patsubst %,$(B)/fake/%.o,$(filter-out attest/tool/main.c,$(ATTEST_SRCS)))
