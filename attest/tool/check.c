@@ -17,6 +17,7 @@ static const uint8_t *replayed(const struct check *c, unsigned int pcr)
 
 /* --- the TPM's keys -------------------------------------------------------------------------- */
 
+/* Of a certificate that is pinned, the key counts, which has to be this one: no root may be asked for. */
 static void check_pin(struct check *c, const struct bundle *b, const struct policy *p)
 {
 	uint8_t certificate[32];
@@ -24,7 +25,7 @@ static void check_pin(struct check *c, const struct bundle *b, const struct poli
 
 	hash(certificate, b->ek_certificate.at, b->ek_certificate.n);
 	pinned = policy_pinned(&p->eks, c->ek.spki) ||
-		 (b->ek_certificate.n && policy_pinned(&p->eks, certificate));
+		 (policy_pinned(&p->eks, certificate) && ekcert_of(&b->ek_certificate, &c->ek));
 	rows_add(&c->rows, pinned || p->any_host, "this host", "an EK that the policy pins", "%s",
 		 pinned        ? "its EK is pinned"
 		 : p->any_host ? "any with such a certificate"

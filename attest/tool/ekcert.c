@@ -68,22 +68,45 @@ static const char *usage(X509 *cert)
 	return NULL;
 }
 
-bool ekcert_check(const struct bytes *der, const struct public *ek, STACK_OF(X509) * roots,
-		  char what[EKCERT_WHY])
+/* One certificate and nothing else, or NULL. */
+static X509 *parse(const struct bytes *der)
 {
 	const uint8_t *at = der->at;
 	X509 *cert = der->n ? d2i_X509(NULL, &at, (long)der->n) : NULL;
-	const char *why = NULL;
-	EVP_PKEY *key;
 
-	if (!cert || at != der->at + der->n) {
+	if (cert && at == der->at + der->n)
+		return cert;
+	X509_free(cert);
+	return NULL;
+}
+
+static bool same_key(X509 *cert, const struct public *ek)
+{
+	EVP_PKEY *key = X509_get0_pubkey(cert);
+
+	return key && EVP_PKEY_eq(key, ek->key) == 1;
+}
+
+bool ekcert_of(const struct bytes *der, const struct public *ek)
+{
+	X509 *cert = parse(der);
+	bool is = cert && same_key(cert, ek);
+
+	X509_free(cert);
+	return is;
+}
+
+bool ekcert_check(const struct bytes *der, const struct public *ek, STACK_OF(X509) * roots,
+		  char what[EKCERT_WHY])
+{
+	X509 *cert = parse(der);
+	const char *why;
+
+	if (!cert) {
 		snprintf(what, EKCERT_WHY, der->n ? "not a certificate" : "there is none");
-		X509_free(cert);
 		return false;
 	}
-	key = X509_get0_pubkey(cert);
-	if (!key || EVP_PKEY_eq(key, ek->key) != 1)
-		why = "of another key";
+	why = same_key(cert, ek) ? NULL : "of another key";
 	why = why ? why : usage(cert);
 	why = why ? why : chain(cert, roots);
 	if (why) {

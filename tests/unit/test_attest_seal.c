@@ -99,6 +99,10 @@ static void test_hex(void **state)
 	assert_false(hex_decode(out, "", 2));
 }
 
+/* What KDFa hashes: a counter, a label with its NUL, contexts, and a number of bits. */
+static const uint8_t for_integrity[18] = "\0\0\0\1INTEGRITY\0\0\0\1\0";
+static const uint8_t for_storage[12] = "\0\0\0\1STORAGE";
+
 /* Opened with the private key, step by step as a TPM does. */
 static void open_rsa(EVP_PKEY *private, const struct public *ak, const struct bytes *blob,
 		     const struct bytes *wrapped, uint8_t secret[CREDENTIAL_BYTES])
@@ -119,15 +123,15 @@ static void open_rsa(EVP_PKEY *private, const struct public *ak, const struct by
 			 1);
 	assert_int_equal(EVP_PKEY_decrypt(ctx, seed, &n, wrapped->at + 2, wrapped->n - 2), 1);
 	assert_int_equal(n, 32);
-	memcpy(in, "\0\0\0\1INTEGRITY\0\0\0\1\0", 18);
-	assert_non_null(HMAC(EVP_sha256(), seed, 32, in, 18, mac, NULL));
+	assert_non_null(
+		HMAC(EVP_sha256(), seed, 32, for_integrity, sizeof(for_integrity), mac, NULL));
 	memcpy(over, blob->at + 36, 34);
 	memcpy(over + 34, ak->name, ak->name_n);
 	assert_non_null(HMAC(EVP_sha256(), mac, 32, over, 34 + ak->name_n, want, NULL));
 	assert_memory_equal(blob->at + 4, want, 32);
-	memcpy(in, "\0\0\0\1STORAGE", 12);
-	memcpy(in + 12, ak->name, ak->name_n);
-	at = 12 + ak->name_n;
+	memcpy(in, for_storage, sizeof(for_storage));
+	memcpy(in + sizeof(for_storage), ak->name, ak->name_n);
+	at = sizeof(for_storage) + ak->name_n;
 	memcpy(in + at, "\0\0\0\200", 4);
 	assert_non_null(HMAC(EVP_sha256(), seed, 32, in, at + 4, mac, NULL));
 	assert_int_equal(EVP_DecryptInit_ex(cipher, EVP_aes_128_cfb128(), NULL, mac, iv), 1);

@@ -121,7 +121,7 @@ static int read_state(struct upload *u, const struct http_answer *a)
 	else
 		status = read_file_state(&u->files[0], json);
 	status = status ? status : read_file_state(&u->files[1], json);
-	u->done = !status && !strcmp(state, "complete");
+	u->done = !status && state && !strcmp(state, "complete");
 	cJSON_Delete(json);
 	return status;
 }
