@@ -186,12 +186,14 @@ tcb: $(IMAGES)
 bench: all
 	@tests/bench/run $(T)
 
-install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-image
+install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api \
+		$(addprefix $(B)/,nether-image nether-image-upload nether-attest)
 	install -d $(DESTDIR)/boot
 	install -m 644 $(IMAGES) $(DESTDIR)/boot
 	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
 	install -D -m 755 $(B)/netherd $(DESTDIR)/usr/sbin/netherd
-	install -D -m 755 $(B)/nether-image $(DESTDIR)/usr/bin/nether-image
+	install -d $(DESTDIR)/usr/bin
+	install -m 755 $(B)/nether-image $(B)/nether-image-upload $(B)/nether-attest $(DESTDIR)/usr/bin
 	install -D -m 644 attest/netherd/netherd@.service $(DESTDIR)/lib/systemd/system/netherd@.service
 	install -D -m 755 $(B)/netherd-api $(DESTDIR)/usr/sbin/netherd-api
 	install -D -m 755 attest/api/nether-vm $(DESTDIR)/usr/sbin/nether-vm
@@ -203,7 +205,8 @@ install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-imag
 
 uninstall:
 	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-vm) \
-		$(DESTDIR)/usr/bin/nether-image $(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
+		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) \
+		$(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
 		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service) \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 

@@ -36,3 +36,24 @@ $(B)/netherd-api: $(API_OBJS)
 	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(API_LIBS)
 ALL += $(B)/netherd-api
 -include $(API_OBJS:.o=.d)
+# nether-attest: the tenant's tool. Shared libraries, which must not find crypto/'s objects instead of their own.
+DEPS += libcurl4-openssl-dev libcjson-dev libyaml-dev libtss2-dev
+ATTEST_LIBS := -lcurl -lcjson -lyaml -ltss2-mu -lcrypto
+ATTEST_SHARED := $(addprefix iodecrypt/tool/,file.c keyfile.c output.c receipt.c upload/http.c) iodecrypt/keys.c
+ATTEST_SRCS := $(wildcard attest/tool/*.c)
+ATTEST_OBJS := $(ATTEST_SRCS:%=$(B)/host/%.o)
+ATTEST_LIB := $(B)/host/attest.a
+
+$(ATTEST_OBJS): $(B)/host/%.o: % | $(B)/version.h
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -c -o $@ $<
+$(ATTEST_LIB): $(patsubst %,$(B)/host/%.o,$(ATTEST_SHARED) \
+		$(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS]))) $(CRYPTO_THIRD)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+$(B)/nether-attest: $(ATTEST_OBJS) $(ATTEST_LIB)
+	$(say) LD $@
+	$(Q)$(CC) -pthread -Wl,-z,relro,-z,now -Wl,--exclude-libs,attest.a -o $@ $(ATTEST_OBJS) $(ATTEST_LIB) $(ATTEST_LIBS)
+ALL += $(B)/nether-attest
+-include $(ATTEST_OBJS:.o=.d)

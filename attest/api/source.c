@@ -55,13 +55,16 @@ static long read_log(uint8_t *out, size_t max)
 	uint64_t total = 1;
 
 	for (uint64_t done = 0; done < total && done < max;) {
+		struct monitor_eventlog log;
 		uint64_t bytes;
 		int err;
 
 		memset(buffer, 0, PAGE);
-		err = ask_eventlog(buffer, done, &bytes, &total);
+		err = ask_eventlog(buffer, done, &log);
 		if (err)
 			return err;
+		total = log.size;
+		bytes = log.copied;
 		if (total > SOURCE_LOG_MAX || bytes > PAGE || (bytes == 0 && done < total))
 			return ERR_2BIG;
 		bytes = bytes < max - done ? bytes : max - done;

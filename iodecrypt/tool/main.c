@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nether-image: makes, verifies and opens encrypted disks, where their owner has the key. docs/nether-image.md */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "iodecrypt/tool/output.h"
@@ -48,6 +50,7 @@ static const struct command {
 	const char *options; /* letters; those in capital or small: see above */
 	bool key;            /* cannot do without */
 	int count;           /* of operands */
+	/* NULL: a program of its own, because this one has keys and needs no network */
 	int (*run)(const struct options *o, char **args);
 } commands[] = {
 	{"key new", "FILE", "makes a master key", "", false, 1, cmd_key_new},
@@ -69,6 +72,8 @@ static const struct command {
 	 cmd_rekey},
 	{"recover", "DATA SIDECAR", "settles and closes an image that was not closed", "kroF", true,
 	 2, cmd_recover},
+	{"upload", "HOST DATA SIDECAR", "gives the image to a host; by nether-image-upload", "",
+	 false, -1, NULL},
 	{"mount-help", "DATA SIDECAR NAME", "prints how to open the data file by cryptsetup", "kR",
 	 true, 3, cmd_mount_help},
 };
@@ -107,6 +112,20 @@ static const struct command *find(int *argc, char ***argv)
 			}
 		}
 	return NULL;
+}
+
+/* Beside this program. */
+static int run_upload(char **argv)
+{
+	static const char name[] = "nether-image-upload";
+	char path[PATH_MAX + sizeof(name)], *slash;
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	memcpy(slash ? slash + 1 : path, name, sizeof(name));
+	execv(path, argv);
+	return fail_file(path);
 }
 
 static int set_threads(struct options *o, const char *text)
@@ -218,6 +237,8 @@ int main(int argc, char **argv)
 		help_all(stderr);
 		return STATUS_USAGE;
 	}
+	if (!c->run)
+		return run_upload(argv);
 	status = parse(c, &o, argc, argv);
 	if (status)
 		return status;

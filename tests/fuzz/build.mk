@@ -6,9 +6,11 @@
 
 FUZZ_NETHERD := $(B)/fuzz/fuzz_netherd
 FUZZ_API := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_api_*.c))
-FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD) $(FUZZ_API),$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_ATTEST := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_attest_*.c))
+FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD) $(FUZZ_API) $(FUZZ_ATTEST),\
+	$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store)
-FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD) $(FUZZ_API)
+FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD) $(FUZZ_API) $(FUZZ_ATTEST)
 
 $(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
 	@mkdir -p $(@D)
@@ -31,4 +33,10 @@ $(FUZZ_API): $(B)/fuzz/%: tests/fuzz/%.c $(B)/api/api.a
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -fsanitize=fuzzer -o $@ $< $(B)/api/api.a $(API_LIBS)
 
--include $(FUZZ_API:=.d) $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)
+$(FUZZ_ATTEST): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/attest.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -Wl,--exclude-libs,attest.a -o $@ $< \
+		$(B)/fake/attest.a $(ATTEST_LIBS)
+
+-include $(FUZZ_API:=.d) $(FUZZ_ATTEST:=.d) $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)

@@ -50,9 +50,12 @@ NETHERD_FAKE := $(patsubst %,$(B)/fake/%.o,$(addprefix attest/netherd/,disks.c f
 	receipt.c serve.c state.c tpm.c) iodecrypt/keys.c $(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS])))
 NETHERD_LIB := $(B)/fake/netherd.a
 
-UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS),\
+# nether-attest's: the library is tests/attest/build.mk's.
+ATTEST_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_attest_*.c))
+
+UNIT_TESTS := $(filter-out $(EPT_ONLY) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS) $(ATTEST_TESTS),\
 	$(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c)))
-UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS)
+UNIT += $(UNIT_TESTS) $(EPT_ONLY) $(EPT_TOO) $(CRYPTO_REGISTERS) $(CRYPTO_TIME) $(NETHERD_TESTS) $(ATTEST_TESTS)
 # For test_decode_random.
 DEPS += libcapstone-dev
 $(B)/deps.mk: tests/unit/build.mk
@@ -86,6 +89,12 @@ $(NETHERD_TESTS): $(B)/unit/%: tests/unit/%.c $(NETHERD_LIB)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $< $(NETHERD_LIB) -lcmocka $(UNIT_LIBS)
 $(B)/unit/test_netherd_serve: UNIT_LIBS := -Wl,--wrap=pread,--wrap=pwrite
+
+$(ATTEST_TESTS): $(B)/unit/%: tests/unit/%.c $(B)/fake/attest.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -Wl,--exclude-libs,attest.a -o $@ $< $(B)/fake/attest.a -lcmocka \
+		$(ATTEST_LIBS)
 
 $(EPT_ONLY): $(B)/unit/%: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 	@mkdir -p $(@D)
@@ -126,4 +135,4 @@ $(CRYPTO_TIME): tests/unit/test_crypto_time.c $(CRYPTO_IMAGE) $(B)/fake/crypto/f
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $(filter-out %.h,$^) -lcmocka
 
 -include $(CRYPTO_REGISTERS).d $(CRYPTO_TIME).d
--include $(FAKE_OBJS:.o=.d) $(NETHERD_FAKE:.o=.d) $(NETHERD_TESTS:=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)
+-include $(FAKE_OBJS:.o=.d) $(NETHERD_FAKE:.o=.d) $(NETHERD_TESTS:=.d) $(ATTEST_TESTS:=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host, asked over the network (docs/api.md). */
+#ifndef ATTEST_TOOL_HOST_H
+#define ATTEST_TOOL_HOST_H
+
+#include "attest/tool/check.h"
+#include "attest/tool/tool.h"
+#include "iodecrypt/tool/upload/http.h"
+
+/* NULL: said why. */
+struct http *host_open(const struct attest_options *o, const char *host);
+
+/* ATTEST_OK for an answer of 2xx, in *answer if that is not NULL: to be deleted. Says what else it was. body may be NULL. */
+int host_call(struct http *h, const char *method, const char *path, const cJSON *body,
+	      cJSON **answer);
+
+/*
+ * A fresh nonce, the TPM's keys, activation, evidence; all is checked, and what the TPM has activated is kept in o->known.
+ * ATTEST_OK: there are rows, which may have failed. b and c are the caller's to free, whatever comes.
+ */
+int host_check(struct http *h, const struct attest_options *o, const char *host,
+	       const struct policy *p, struct bundle *b, struct check *c);
+
+#endif
