@@ -149,7 +149,7 @@ include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
 	tests/*/build.mk tests/lab/l1/build.mk tests/attack/l1/build.mk)
 L1 += $(L1_ELFS)
 
-.PHONY: deps tests list-tests run test attack lint format docs tcb bench install uninstall clean help
+.PHONY: deps tests list-tests run test attack lint format docs tcb bench release-hashes install uninstall clean help
 all: $(ALL) $(L1)
 deps: $(B)/deps.mk
 tests: all $(UNIT) $(FUZZ) $(TOOLS)
@@ -185,6 +185,10 @@ tcb: $(IMAGES)
 
 bench: all
 	@tests/bench/run $(T)
+
+# What a tenant's policy is to hold: of the images; attest/release-hashes says more of a boot disk (O='--esp DIR ..').
+release-hashes: $(IMAGES)
+	@attest/release-hashes --images $(IMAGES) $(O)
 
 install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api \
 		$(addprefix $(B)/,nether-image nether-image-upload nether-attest)
@@ -226,6 +230,7 @@ help:
 	@echo 'make docs         what is rendered from tables in the code: docs/exposure.md'
 	@echo 'make tcb          lines of code linked into an image, per room'
 	@echo "make bench        what the monitor and encrypted disks cost; T='NAME..' or T=--disks for some"
+	@echo "make release-hashes  the images' SHA-256; with O='--esp DIR ..' what a boot by UEFI will measure (docs/uefi.md)"
 	@echo 'make install      to /boot, /etc/grub.d, /usr/sbin and /lib/systemd under $$(DESTDIR); then update-grub'
 	@echo 'make uninstall    the reverse'
 	@echo 'make clean        remove build/'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # UEFI, Debian's GRUB, monitor, Xen and dom0, which finds ACPI, knows its memory, and isolates a guest. The event log, with the
-# firmware's and GRUB's part, leads to what the TPM holds.
+# firmware's and GRUB's part, leads to what the TPM holds, and is what attest/release-hashes foretold.
 # timeout: 420
 # shellcheck disable=SC2154 # lib.sh sets test_name, run_name, output
 . "$(dirname "$0")/lib.sh"
@@ -55,3 +55,11 @@ for what in computed held; do
 done
 [ "$(wc -l <"$out/held")" = 12 ] || fail "not twelve PCRs were read"
 cmp "$out/computed" "$out/held" || fail "the log does not lead to what the TPM holds"
+
+# All of GRUB's and the monitor's events, in their order; but the platform's, the monitor's fourth, is this machine's.
+awk '$1 == 8 || $1 == 9 || $1 == 4 && $2 == "80000003" || $1 == 11 && ++n != 4 { print $1, $3 }' "$out/events" >"$out/measured"
+sed -En 's/^  - \{pcr: ([0-9]+), sha256: ([0-9a-f]{64}), .*/\1 \2/p' "build/lab/runs/$run_name/foretold.yaml" >"$out/foretold"
+for pcr in 4 8 9 11; do
+	grep -q "^$pcr " "$out/foretold" || fail "nothing is foretold of PCR $pcr"
+done
+cmp "$out/foretold" "$out/measured" || fail "something else was measured than foretold"

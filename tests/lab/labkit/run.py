@@ -209,7 +209,7 @@ def boot_iso(o, machine, boot, folder):
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
     loader = machine.loader(o.boot)
     if loader == "uefi":
-        return uefi.disk(boot, folder)
+        return uefi.disk(boot, None if o.no_monitor else o.hw, folder)
     if loader == "isolinux":
         return isolinux.iso(boot, folder)
     return grub.iso(boot, loader, folder) if loader else None

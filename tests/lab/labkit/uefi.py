@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 
-from . import errors, grub
+from . import errors, grub, paths
 from .errors import LabError
 
 CODE, VARS = ("/usr/share/OVMF/OVMF_%s_4M.fd" % name for name in ("CODE", "VARS"))
@@ -25,6 +25,7 @@ def tool(*command):
         raise LabError(errors.IMAGE, "%s is not installed: run 'make deps'" % command[0])
     if done.returncode:
         raise LabError(errors.IMAGE, "%s failed: %s" % (command[0], done.stderr.strip()[-500:]))
+    return done.stdout
 
 
 def config(boot, files):
@@ -57,8 +58,24 @@ def size(top):
     return sum(os.path.getsize(os.path.join(d, f)) for d, _, names in os.walk(top) for f in names)
 
 
-def disk(boot, folder):
-    """Makes the disk and the firmware's variables, in the run's folder; the disk's path."""
+def version():
+    with open(os.path.join(paths.BUILD, "version.h")) as f:
+        return f.read().split('"')[1]
+
+
+def foretell(top, hw, folder):
+    """foretold.yaml: what GRUB, and the monitor if there is one (hw), are expected to measure."""
+    command = [os.path.join(paths.ROOT, "attest/release-hashes"), "--esp", top, "--root", "hd0"]
+    yaml = tool(*command, *(["--backend", hw, "--version", version()] if hw else []))
+    with open(os.path.join(folder, "foretold.yaml"), "w") as f:
+        f.write(yaml)
+
+
+def disk(boot, hw, folder):
+    """
+    Makes the disk and the firmware's variables, in the run's folder; the disk's path. hw: the monitor's backend, or None
+    if it is not there.
+    """
     for path in (CODE, VARS, os.path.join(GRUB, "monolithic/grubx64.efi")):
         if not os.path.exists(path):
             raise LabError(errors.IMAGE, "%s is missing: run 'make deps'" % path)
@@ -69,6 +86,7 @@ def disk(boot, folder):
         f.truncate(sectors * 512)
     tool("mformat", "-i", out, "-F", "-T", str(sectors), "-h", "64", "-s", "32", "-N", "4e455448", "::")
     tool("mcopy", "-i", out, "-s", *(os.path.join(top, name) for name in sorted(os.listdir(top))), "::")
+    foretell(top, hw, folder)
     shutil.copyfile(os.path.join(top, PREFIX, "grub.cfg"), os.path.join(folder, "grub.cfg"))
     shutil.rmtree(top)
     shutil.copyfile(VARS, os.path.join(folder, "vars.fd"))
