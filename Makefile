@@ -21,7 +21,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcapstone-dev \
 	cppcheck shellcheck spin \
 	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
-	grub-common grub-pc-bin grub-efi-amd64-bin e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
+	grub-common grub-pc-bin grub-efi-amd64-bin ovmf e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
 
 # One image for each backend. A backend walks its own table format, not the other's.
 BACKENDS := svm vmx
@@ -98,7 +98,7 @@ include crypto/build.mk
 # image-sources BACKEND
 image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/iommu/*.[cS] \
 	monitor/$(1)/*.[cS]) \
-	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS] iodecrypt/*.c)
+	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard attest/*.c crypto/*.[cS] iodecrypt/*.c)
 
 define image
 $(1)_OBJS := $$(addprefix $(B)/$(1)/,$$(addsuffix .o,$$(call image-sources,$(1))))
