@@ -243,20 +243,3 @@ int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost)
 	*pos += *lost + n;
 	return (int)n;
 }
-
-int ask_evidence(void *buffer, size_t max, uint64_t *bytes)
-{
-	struct answer a = call(HYPERCALL_EVIDENCE, (uintptr_t)buffer, max);
-
-	*bytes = a.rbx;
-	return (int)a.status;
-}
-
-int ask_eventlog(void *page, uint64_t offset, uint64_t *bytes, uint64_t *total)
-{
-	struct answer a = call(HYPERCALL_EVENTLOG, (uintptr_t)page, offset);
-
-	*bytes = a.rbx;
-	*total = a.r[0];
-	return (int)a.status;
-}

@@ -128,10 +128,4 @@ int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log);
 #define ASK_LOG_CHUNK 48
 int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost);
 
-/* The buffer begins with the nonce; *bytes is the evidence's, or with ERR_2BIG how many are needed. */
-int ask_evidence(void *buffer, size_t max, uint64_t *bytes);
-
-/* Up to 4096 bytes of the event log from offset on, to a page: *bytes; *total is the log's. */
-int ask_eventlog(void *page, uint64_t offset, uint64_t *bytes, uint64_t *total);
-
 #endif

@@ -54,7 +54,7 @@ static void sign(uint8_t *all, size_t bytes)
 	ECDSA_SIG_free(sig);
 }
 
-int ask_evidence(void *buffer, size_t max, uint64_t *bytes)
+int ask_evidence(void *buffer, uint64_t max, uint64_t *bytes)
 {
 	struct evidence e = {.magic = EVIDENCE_MAGIC, .version = EVIDENCE_VERSION, .guests = 1};
 	struct evidence_guest guest = {.id = 7, .vcpus = 2};
@@ -84,7 +84,7 @@ int ask_evidence(void *buffer, size_t max, uint64_t *bytes)
 	return 0;
 }
 
-int ask_eventlog(void *page, uint64_t offset, uint64_t *bytes, uint64_t *total)
+int ask_eventlog(void *page, uint64_t offset, struct monitor_eventlog *log)
 {
 	char path[512];
 	FILE *f;
@@ -96,13 +96,13 @@ int ask_eventlog(void *page, uint64_t offset, uint64_t *bytes, uint64_t *total)
 		return ERR_NOENT;
 	fseek(f, 0, SEEK_END);
 	end = ftell(f);
-	*total = (uint64_t)end;
-	if (offset > *total) {
+	*log = (struct monitor_eventlog){.size = (uint64_t)end, .complete = true};
+	if (offset > log->size) {
 		fclose(f);
 		return ERR_INVAL;
 	}
 	fseek(f, (long)offset, SEEK_SET);
-	*bytes = fread(page, 1, 4096, f);
+	log->copied = fread(page, 1, 4096, f);
 	fclose(f);
 	return 0;
 }
