@@ -344,14 +344,16 @@ static int listen_to(const char *where)
 
 static int port_of(int fd)
 {
-	struct sockaddr_storage at = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at = {.v6 = {0}};
 	socklen_t bytes = sizeof(at);
 
-	if (getsockname(fd, (struct sockaddr *)&at, &bytes))
+	if (getsockname(fd, &at.any, &bytes))
 		return -1;
-	if (at.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&at)->sin_port);
+	return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 int server_start(const struct config *c, const char *key, const char *certificate)

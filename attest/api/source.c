@@ -52,26 +52,23 @@ long source_evidence(const uint8_t nonce[EVIDENCE_NONCE], uint8_t out[EVIDENCE_M
 /* With the lock. Bytes in all, or a negative error; what is there of them goes to out. */
 static long read_log(uint8_t *out, size_t max)
 {
-	uint64_t total = 1;
+	struct monitor_eventlog log = {.size = 1};
 
-	for (uint64_t done = 0; done < total && done < max;) {
-		struct monitor_eventlog log;
-		uint64_t bytes;
+	for (uint64_t done = 0; done < log.size && done < max;) {
+		size_t bytes;
 		int err;
 
 		memset(buffer, 0, PAGE);
 		err = ask_eventlog(buffer, done, &log);
 		if (err)
 			return err;
-		total = log.size;
-		bytes = log.copied;
-		if (total > SOURCE_LOG_MAX || bytes > PAGE || (bytes == 0 && done < total))
+		if (log.size > SOURCE_LOG_MAX || (log.copied == 0 && done < log.size))
 			return ERR_2BIG;
-		bytes = bytes < max - done ? bytes : max - done;
+		bytes = log.copied < max - done ? log.copied : max - done;
 		memcpy(out + done, buffer, bytes);
 		done += bytes;
 	}
-	return (long)total;
+	return (long)log.size;
 }
 
 uint8_t *source_log(long *bytes)

@@ -328,7 +328,7 @@ struct quoting {
 static TSS2_RC do_quote(void *arg)
 {
 	struct quoting *q = arg;
-	const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
+	static const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
 	/* 0 to 9, 11, 12, 14; 17 and 18. */
 	const TPML_PCR_SELECTION pcrs = {
 		.count = 1,

@@ -37,9 +37,9 @@ static void *work(void *arg)
 	return NULL;
 }
 
-int work_start(unsigned int n)
+int work_start(unsigned int wanted)
 {
-	while (threads < n && threads < THREADS_MAX) {
+	while (threads < wanted && threads < THREADS_MAX) {
 		if (pthread_create(&thread[threads], NULL, work, NULL))
 			return -1;
 		threads++;

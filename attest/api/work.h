@@ -11,7 +11,7 @@ struct work {
 };
 
 /* 0 or -1. */
-int work_start(unsigned int threads);
+int work_start(unsigned int wanted);
 /* In the order in which it comes. False: the program is about to end, and w is the caller's. */
 bool work_put(struct work *w);
 /* Takes no more, and waits until all is done. */

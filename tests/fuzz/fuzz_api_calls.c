@@ -98,7 +98,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	CHECK(mkdtemp(dir) && !atexit(clean));
 	CHECK(!config_parse(&config, text, sizeof(text) - 1, why));
-	strcpy(config.state, dir);
+	snprintf(config.state, sizeof(config.state), "%s", dir);
 	snprintf(config.vms, sizeof(config.vms), "%s/cfg", dir);
 	make("api");
 	make("spool");
@@ -163,7 +163,7 @@ static void one(uint8_t kind, char *path, const char *body, size_t bytes)
 	struct answer a = {0};
 	struct route at;
 
-	strcpy(who.tenant, kind & 0x40 ? "bob" : "alice");
+	snprintf(who.tenant, sizeof(who.tenant), "%s", kind & 0x40 ? "bob" : "alice");
 	if (offset)
 		*offset++ = '\0';
 	at = route_parse(path);
