@@ -21,7 +21,7 @@ DEPS := gcc make binutils libc6-dev git python3 \
 	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcapstone-dev \
 	cppcheck shellcheck spin \
 	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
-	grub-common grub-pc-bin grub-efi-amd64-bin e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
+	grub-common grub-pc-bin grub-efi-amd64-bin ovmf e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
 
 # One image for each backend. A backend walks its own table format, not the other's.
 BACKENDS := svm vmx
@@ -98,7 +98,7 @@ include crypto/build.mk
 # image-sources BACKEND
 image-sources = $(wildcard monitor/*.[cS] monitor/boot/*.[cS] monitor/iommu/*.[cS] \
 	monitor/$(1)/*.[cS]) \
-	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard crypto/*.[cS] iodecrypt/*.c)
+	$(filter-out $(OTHER_FORMAT_$(1)),$(wildcard ept/*.c)) $(wildcard attest/*.c crypto/*.[cS] iodecrypt/*.c)
 
 define image
 $(1)_OBJS := $$(addprefix $(B)/$(1)/,$$(addsuffix .o,$$(call image-sources,$(1))))
@@ -186,7 +186,8 @@ tcb: $(IMAGES)
 bench: all
 	@tests/bench/run $(T)
 
-install: $(IMAGES) $(addprefix $(B)/,netherctl netherd nether-image nether-image-upload nether-attest)
+install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api \
+		$(addprefix $(B)/,nether-image nether-image-upload nether-attest)
 	install -d $(DESTDIR)/boot
 	install -m 644 $(IMAGES) $(DESTDIR)/boot
 	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
@@ -194,12 +195,19 @@ install: $(IMAGES) $(addprefix $(B)/,netherctl netherd nether-image nether-image
 	install -d $(DESTDIR)/usr/bin
 	install -m 755 $(B)/nether-image $(B)/nether-image-upload $(B)/nether-attest $(DESTDIR)/usr/bin
 	install -D -m 644 attest/netherd/netherd@.service $(DESTDIR)/lib/systemd/system/netherd@.service
+	install -D -m 755 $(B)/netherd-api $(DESTDIR)/usr/sbin/netherd-api
+	install -D -m 755 attest/api/nether-vm $(DESTDIR)/usr/sbin/nether-vm
+	install -D -m 644 attest/api/netherd-api.service $(DESTDIR)/lib/systemd/system/netherd-api.service
+	install -D -m 644 attest/api/netherd-vm.service $(DESTDIR)/lib/systemd/system/netherd-vm.service
+	install -D -m 644 attest/api/netherd.sysusers $(DESTDIR)/usr/lib/sysusers.d/netherd.conf
 	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd) \
-		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) $(DESTDIR)/lib/systemd/system/netherd@.service \
+	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-vm) \
+		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) \
+		$(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
+		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service) \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:

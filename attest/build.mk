@@ -20,6 +20,22 @@ $(B)/netherd: $(NETHERD_OBJS) $(CRYPTO_THIRD)
 ALL += $(B)/netherd
 -include $(NETHERD_OBJS:.o=.d)
 
+# netherd-api, the agent that tenants talk to. GNU C for ESYS's headers; dynamic, since TPMs' drivers are loaded at run time.
+DEPS += libmicrohttpd-dev libtss2-dev libcjson-dev libssl-dev
+API_LIBS := -lmicrohttpd -ltss2-esys -ltss2-mu -ltss2-tctildr -lcjson -lcrypto -lpthread
+API_SRCS := $(wildcard attest/api/*.c) attest/netherd/process.c monitor/ctl/ask.c
+API_OBJS := $(API_SRCS:%=$(B)/netherd-api.o/%.o)
+API_FLAGS := -std=gnu11 -DPROCESS_NAME='"netherd-api"' -fstack-protector-strong -fPIE
+
+$(API_OBJS): $(B)/netherd-api.o/%.o: % | $(B)/version.h
+	@mkdir -p $(@D)
+	$(say) CC $< "(netherd-api)"
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) $(API_FLAGS) -D_FORTIFY_SOURCE=2 -c -o $@ $<
+$(B)/netherd-api: $(API_OBJS)
+	$(say) LD $@
+	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(API_LIBS)
+ALL += $(B)/netherd-api
+-include $(API_OBJS:.o=.d)
 # nether-attest: the tenant's tool. Shared libraries, which must not find crypto/'s objects instead of their own.
 DEPS += libcurl4-openssl-dev libcjson-dev libyaml-dev libtss2-dev
 ATTEST_LIBS := -lcurl -lcjson -lyaml -ltss2-mu -lcrypto

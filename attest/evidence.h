@@ -64,6 +64,24 @@ _Static_assert(sizeof(struct evidence_disk) == 80, "no padding");
 	(sizeof(struct evidence) + EVIDENCE_GUESTS_MAX * sizeof(struct evidence_guest) + \
 	 EVIDENCE_DISKS_MAX * sizeof(struct evidence_disk) + EVIDENCE_SIGNATURE)
 
+/* In the making: in this order of calls, into EVIDENCE_MAX bytes. No more guests or disks than there is room for. */
+struct evidence_writer {
+	uint8_t *out;
+	struct evidence head;
+};
+
+/* Of the head, magic, version, bytes and counts are filled in at the end. */
+void evidence_begin(struct evidence_writer *w, void *out, const struct evidence *head);
+void evidence_add_guest(struct evidence_writer *w, const struct evidence_guest *g);
+void evidence_add_disk(struct evidence_writer *w, const struct evidence_disk *d);
+
+/* How many bytes it will be. */
+uint32_t evidence_bytes(const struct evidence_writer *w);
+
+/* Finished: sign is given the SHA-256 of all before the signature. */
+void evidence_end(struct evidence_writer *w,
+		  void (*sign)(uint8_t out[EVIDENCE_SIGNATURE], const uint8_t digest[32]));
+
 /* A quote's qualifying data: SHA-256 of this text without its NUL, the nonce, and the evidence with its signature (R23). */
 #define EVIDENCE_QUOTE "nethervisor quote v1"
 

@@ -22,7 +22,7 @@ struct release {
 	uint64_t expires;   /* the monitor's uptime, in milliseconds, until which it may be taken */
 	uint64_t lease;     /* that until which the guest may run; 0: no end */
 	uint8_t digest[32]; /* the only launch digest of a guest that gets the disk */
-	uint8_t drive;      /* 0 primary master, .. 3 secondary slave; or AHCI's port */
+	uint8_t drive;      /* 0 primary master, .. 3 secondary slave; or AHCI port 0 .. 3 */
 	uint8_t plain;      /* bit i: drive i may be one that is not encrypted */
 	uint8_t consent; /* 1: also to an image that was not closed, or is newer than generation */
 	uint8_t root_known; /* 1: root is that of the receipt with this generation */
@@ -45,5 +45,13 @@ struct release_message {
 	uint8_t sealed[sizeof(struct release) + 16]; /* with GCM's tag */
 };
 _Static_assert(sizeof(struct release_message) == 320, "no padding");
+
+/*
+ * Opens a message that nobody else can change meanwhile, with the monitor's key and its public half, and checks all but what
+ * depends on time and place. 0; ERR_INVAL: it is none, or what the tenant sealed makes no sense; ERR_KEY: sealed for another
+ * key, or changed. After an error out is zeros. The caller wipes out.
+ */
+int release_open(struct release *out, const struct release_message *m, const uint8_t public[32],
+		 const uint8_t key[32]) __attribute__((warn_unused_result));
 
 #endif

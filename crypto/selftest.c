@@ -190,6 +190,8 @@ int selftest(const char **why)
 		{selftest_hmac, "known-answer test: HMAC-SHA-256 is wrong on this machine"},
 		{selftest_hkdf, "known-answer test: HKDF is wrong on this machine"},
 		{selftest_x25519, "known-answer test: X25519 is wrong on this machine"},
+		{selftest_p256, "known-answer test: ECDSA is wrong on this machine"},
+		{selftest_hpke, "known-answer test: HPKE is wrong on this machine"},
 	};
 
 	for (unsigned int i = 0; i < sizeof(test) / sizeof(*test); i++) {

@@ -3,8 +3,8 @@
 #ifndef CRYPTO_STACK_H
 #define CRYPTO_STACK_H
 
-/* The deepest, the random generator's, has 1.6 KiB: tests/unit/test_crypto_registers.c looks. */
-#define STACK_WIPED 2048
+/* The deepest, that of signing, has 2.6 KiB: tests/unit/test_crypto_registers.c looks. */
+#define STACK_WIPED 3072
 
 #ifndef __ASSEMBLER__
 /* Zeroes as many bytes below the frame of the function that calls this; the stack must have them. */

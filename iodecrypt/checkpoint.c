@@ -6,7 +6,7 @@
  */
 #include "iodecrypt/engine.h"
 
-enum { SAVE_NOTHING, SAVE_NODES, SAVE_RECORDS, SAVE_HEADER };
+enum { SAVE_NOTHING, SAVE_NODES, SAVE_RECORDS, SAVE_HEADER, SAVE_ANCHOR };
 
 /* Puts what stands for a node whose children are all as they will be on disk into its parent. */
 static void seal(struct disk *d, uint32_t page)
@@ -91,6 +91,8 @@ static int save_header(struct disk *d)
 	if (!d->waiting) {
 		h->generation++;
 		h->state = d->closing ? DISK_CLEAN : DISK_OPEN;
+		d->anchoring = d->anchored && (d->anchor_due || d->closing);
+		h->anchor += d->anchoring;
 		__builtin_memcpy(h->root, d->root, DISK_TAG_BYTES);
 		format_header_make(h, &d->header_key, d->stage + STAGE_HEADER);
 		io_add(d, DISK_SYNC, DISK_SIDECAR, 0, NULL, 0);
@@ -101,6 +103,21 @@ static int save_header(struct disk *d)
 		io_add(d, DISK_SYNC, DISK_SIDECAR, 0, NULL, 0);
 	}
 	return io_wait(d);
+}
+
+/* The header is durable, and says what the counter becomes: after a crash in between it counts, too. */
+static int save_anchor(struct disk *d)
+{
+	int err;
+
+	if (!d->anchoring)
+		return 0;
+	if (!d->waiting)
+		io_add(d, DISK_ANCHOR, DISK_SIDECAR, d->header.anchor, NULL, 0);
+	err = io_wait(d);
+	if (err != ERR_AGAIN)
+		d->anchoring = d->anchor_due = false;
+	return err;
 }
 
 /* A checkpoint that fails leaves a disk that is dead: what is on it, its next recovery finds out. */
@@ -122,8 +139,13 @@ int checkpoint(struct disk *d)
 		if (!err)
 			d->saving = SAVE_HEADER;
 	}
-	if (!err && d->saving == SAVE_HEADER)
+	if (!err && d->saving == SAVE_HEADER) {
 		err = save_header(d);
+		if (!err)
+			d->saving = SAVE_ANCHOR;
+	}
+	if (!err && d->saving == SAVE_ANCHOR)
+		err = save_anchor(d);
 	if (err == ERR_AGAIN)
 		return err;
 	d->saving = SAVE_NOTHING;

@@ -325,7 +325,8 @@ static int flush_end(struct disk *d, struct disk_cmd *cmd)
 
 	if (!d->unflushed || d->in_flight)
 		return 0;
-	if (!d->waiting && d->tail + DISK_SECTOR > d->header.journal)
+	if (!d->waiting &&
+	    (d->tail + DISK_SECTOR > d->header.journal || (d->anchored && d->anchor_due)))
 		return checkpoint(d);
 	err = disk_must(d, journal_flushed(d));
 	d->unflushed = err != 0;

@@ -26,11 +26,13 @@
 #define DISK_IO_BYTES (128u << 10)
 #define DISK_COUNT_MAX 65536u /* sectors of one command */
 
-enum disk_io_op { DISK_READ, DISK_WRITE, DISK_SYNC };
+enum disk_io_op { DISK_READ, DISK_WRITE, DISK_SYNC, DISK_ANCHOR };
 enum disk_io_file { DISK_SIDECAR, DISK_DATA };
 
 /*
- * Requests are to be done in order. The first that fails ends the list: what follows must not be done.
+ * An ANCHOR is a list of its own, and not for the agent to answer: it is done when the image's counter is known to be
+ * `offset`, which is what it was, and one more. Others are
+ * to be done in order. The first that fails ends the list: what follows must not be done.
  * A READ beyond the end of the file brings zeros. After a SYNC, all WRITEs to that file before it, and
  * all that the device has reported as written to it, survive a power cut.
  */
@@ -71,6 +73,13 @@ struct disk_expect {
 	uint8_t root[DISK_TAG_BYTES];
 	bool root_known; /* root is that of the receipt with this generation */
 	bool consent;    /* to an image that is newer, or was not closed */
+	/*
+	 * What stands for consent: the image's counter, which nobody can put back, is this now, in the place of this
+	 * name. The disk then goes on by it.
+	 */
+	bool anchored;
+	uint8_t anchor_id[DISK_ANCHOR_BYTES];
+	uint64_t anchor;
 };
 
 /* What its owner should know after it is closed. */
@@ -99,6 +108,7 @@ struct disk {
 	struct disk_stats stats;
 
 	const void *drive; /* the caller's: where it is */
+	bool anchor_due;   /* the caller's: at the next flush a checkpoint is to be anchored */
 
 	/* The engine's own. */
 	struct crypto_xts xts;
@@ -112,6 +122,8 @@ struct disk {
 	bool dead;              /* the sidecar may lack something: nothing but disk_abandon() now */
 	bool closing;           /* this checkpoint is the last */
 	bool recovering;        /* the journal is being replayed, and stays as it is */
+	bool anchored;          /* there is a counter; header.anchor is what it is, or will be */
+	bool anchoring;         /* this checkpoint makes it one more */
 	bool unflushed;         /* a write has ended since the last FLUSHED record or checkpoint */
 	uint8_t saving;         /* which step of a checkpoint is under way */
 	struct disk_cmd *relog; /* the command whose records it writes again */

@@ -23,7 +23,9 @@ enum header_at {
 	H_SEQ = 80,
 	H_SESSION = 88,
 	H_ROOT = 104,
-	H_ZERO = 120,
+	H_ANCHOR_ID = 120,
+	H_ANCHOR = 136,
+	H_ZERO = 144,
 };
 
 enum record_at {
@@ -85,6 +87,8 @@ void format_header_make(const struct disk_header *h, const struct crypto_hmac *k
 	put64(out + H_SEQ, h->seq);
 	__builtin_memcpy(out + H_SESSION, h->session, DISK_SESSION_BYTES);
 	__builtin_memcpy(out + H_ROOT, h->root, DISK_TAG_BYTES);
+	__builtin_memcpy(out + H_ANCHOR_ID, h->anchor_id, DISK_ANCHOR_BYTES);
+	put64(out + H_ANCHOR, h->anchor);
 	crypto_hmac(k, out, HEADER_MAC, NULL, 0, out + HEADER_MAC);
 }
 
@@ -128,6 +132,8 @@ int format_header_read(struct disk_header *h, const struct crypto_hmac *k,
 	h->seq = get64(in + H_SEQ);
 	__builtin_memcpy(h->session, in + H_SESSION, DISK_SESSION_BYTES);
 	__builtin_memcpy(h->root, in + H_ROOT, DISK_TAG_BYTES);
+	__builtin_memcpy(h->anchor_id, in + H_ANCHOR_ID, DISK_ANCHOR_BYTES);
+	h->anchor = get64(in + H_ANCHOR);
 	return sane(h, in, slot) ? 0 : ERR_TAG;
 }
 

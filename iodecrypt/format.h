@@ -14,6 +14,7 @@
 #define DISK_UUID_BYTES 16u
 #define DISK_KEY_ID_BYTES 16u
 #define DISK_SESSION_BYTES 16u
+#define DISK_ANCHOR_BYTES 16u
 #define DISK_HEADER_BYTES 4096u
 #define DISK_LEVELS_MAX 5u
 #define DISK_SECTORS_MAX ((uint64_t)1 << 35)
@@ -38,6 +39,8 @@ struct disk_header {
 	uint64_t seq;     /* of the half's first record */
 	uint8_t session[DISK_SESSION_BYTES];
 	uint8_t root[DISK_TAG_BYTES];
+	uint8_t anchor_id[DISK_ANCHOR_BYTES];
+	uint64_t anchor;
 };
 
 /* In which of the two places, 0 or 1 times DISK_HEADER_BYTES, a header of this generation is. */

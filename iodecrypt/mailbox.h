@@ -30,7 +30,7 @@
 #define MAILBOX_REQUESTS 40u
 #define MAILBOX_DATA ((MAILBOX_PAGES - 1) * 4096u)
 
-enum mailbox_op { MAILBOX_READ, MAILBOX_WRITE, MAILBOX_SYNC };
+enum mailbox_op { MAILBOX_READ, MAILBOX_WRITE, MAILBOX_SYNC, MAILBOX_TPM };
 enum mailbox_file { MAILBOX_SIDECAR, MAILBOX_IMAGE };
 
 /* Little-endian, as all here. */
@@ -49,7 +49,8 @@ struct mailbox_request {
  * the list unanswered.
  *
  * A READ beyond the end of a file brings zeros. A WRITE makes the sidecar longer, but not the data file. SYNC is
- * fdatasync(): of what anybody has written to the file. The agent refuses, with -EINVAL, what does not lie in the data
+ * fdatasync(): of what anybody has written to the file. TPM: a command, which its own head says the size of, is given to the
+ * TPM, and its response takes its place; `bytes` are room for both, file and offset are 0. The agent refuses, with -EINVAL, what does not lie in the data
  * pages, or has zero or zero2 set, or offsets beyond 2^45; with -EPROTO another magic or version, or a larger count.
  */
 struct mailbox {

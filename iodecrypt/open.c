@@ -38,17 +38,25 @@ static int choose_header(struct disk *d)
 	return 0;
 }
 
+/* The newest header has the counter's value, or was written just before it became that. */
+static bool is_anchored(const struct disk_header *h, const struct disk_expect *expect)
+{
+	return expect->anchored &&
+	       crypto_equal(h->anchor_id, expect->anchor_id, DISK_ANCHOR_BYTES) &&
+	       (h->anchor == expect->anchor || h->anchor == expect->anchor + 1);
+}
+
 static int check_expected(const struct disk *d)
 {
 	const struct disk_expect *expect = d->scan.expect;
 	const struct disk_header *h = &d->header;
+	bool fork = expect->root_known && h->generation == expect->generation &&
+		    !format_same(h->root, expect->root);
+	bool known = h->state == DISK_CLEAN && h->generation == expect->generation;
 
 	if (h->generation < expect->generation)
 		return ERR_STALE;
-	if (!expect->consent && (h->state != DISK_CLEAN || h->generation != expect->generation ||
-				 (expect->root_known && !format_same(h->root, expect->root))))
-		return ERR_UNCLEAN;
-	return 0;
+	return expect->consent || (!fork && (known || is_anchored(h, expect))) ? 0 : ERR_UNCLEAN;
 }
 
 static int read_headers(struct disk *d)
@@ -144,10 +152,20 @@ static int replay(struct disk *d)
 	return 0;
 }
 
-/* From here on the journal is the new session's, and what is settled is pinned (R27). */
+/*
+ * From here on the journal is the new session's, and what is settled is pinned (R27). Nobody can go back behind it without
+ * consent, if it is anchored (R26).
+ */
 static int begin_session(struct disk *d)
 {
+	const struct disk_expect *expect = d->scan.expect;
+
 	d->recovering = false;
+	d->anchored = d->anchor_due = expect->anchored;
+	d->header.anchor = expect->anchored ? expect->anchor : 0;
+	__builtin_memset(d->header.anchor_id, 0, DISK_ANCHOR_BYTES);
+	if (expect->anchored)
+		__builtin_memcpy(d->header.anchor_id, expect->anchor_id, DISK_ANCHOR_BYTES);
 	d->seq = d->scan.seq;
 	__builtin_memcpy(d->header.session, d->scan.session, DISK_SESSION_BYTES);
 	return checkpoint(d);

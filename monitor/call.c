@@ -11,9 +11,12 @@
 #include "monitor/launch.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/measure.h"
 #include "monitor/mem.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
+#include "monitor/release.h"
+#include "monitor/report.h"
 
 #define LOG_BYTES 48
 
@@ -152,12 +155,10 @@ static int64_t do_launch(struct cpu *cpu)
 		err = guest_summary(index - 1, &s);
 	if (err)
 		return err;
-	l = launch_of(index - 1);
-	if (l.id != s.id)
-		l = (struct launch){0}; /* of an earlier guest in this record */
+	l = launch_of_guest(index - 1, s.id);
 	r[RBX] = s.id;
 	memcpy(&r[R8], l.digest, sizeof(l.digest));
-	r[R12] = (l.id ? LAUNCH_PROTECTED : 0) | (l.sealed ? LAUNCH_SEALED : 0);
+	r[R12] = launch_flags(&l);
 	r[R13] = index;
 	return 0;
 }
@@ -238,6 +239,50 @@ static int64_t do_disk(uint64_t *r)
 	return 0;
 }
 
+static int64_t do_evidence(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct walk_space space;
+
+	hw_host_space(cpu, &space);
+	return report_give(&space, GVA(r[RDX]), r[RSI], &r[RBX]);
+}
+
+static int64_t do_release(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
+	struct walk_space space;
+	hpa_t page;
+	int err = named_page(cpu, r[RSI], &page);
+
+	hw_host_space(cpu, &space);
+	return err ? err : release_take(&space, GVA(r[RDX]), page, &r[RBX]);
+}
+
+static int64_t do_eventlog(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r, size;
+	struct walk_space space;
+	struct walk_result at;
+	int64_t n = ERR_FAULT;
+	void *page;
+
+	if (page_offset(r[RDX]))
+		return ERR_INVAL;
+	hw_host_space(cpu, &space);
+	if (walk_gva(&space, GVA(r[RDX]), WALK_WRITE, &at))
+		return ERR_FAULT;
+	page = phys_host_rw(at.hpa, PAGE_SIZE);
+	if (page)
+		n = measure_log(page, r[RSI], PAGE_SIZE, &size);
+	if (n < 0)
+		return n;
+	r[RBX] = (uint64_t)n;
+	r[R8] = size;
+	r[R9] = measure_done();
+	return 0;
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -279,6 +324,15 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_DISK:
 		err = do_disk(r);
+		break;
+	case HYPERCALL_EVIDENCE:
+		err = do_evidence(cpu);
+		break;
+	case HYPERCALL_RELEASE:
+		err = do_release(cpu);
+		break;
+	case HYPERCALL_EVENTLOG:
+		err = do_eventlog(cpu);
 		break;
 	default:
 		err = ERR_NOSYS;

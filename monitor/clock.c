@@ -50,13 +50,8 @@ uint64_t clock_answer(struct clock *c, uint64_t answer)
 	return c->seen;
 }
 
-bool clock_is(uint32_t msr)
-{
-	return msr == MSR_TSC || msr == MSR_TSC_ADJUST;
-}
-
 void clock_written(struct clock *c, uint32_t msr)
 {
-	if (clock_is(msr))
+	if (msr == MSR_TSC || msr == MSR_TSC_ADJUST)
 		c->set = true;
 }

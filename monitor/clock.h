@@ -32,9 +32,6 @@ uint64_t clock_answer(struct clock *c, uint64_t answer);
 
 #define MSR_TSC 0x10u
 
-/* Whether that MSR is the counter: an isolated guest never writes to it by itself, whatever L1 allows. */
-bool clock_is(uint32_t msr);
-
 /* The guest writes to an MSR, which may be the counter. */
 void clock_written(struct clock *c, uint32_t msr);
 

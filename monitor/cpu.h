@@ -52,6 +52,7 @@ struct cpu {
 	unsigned int last_guest;      /* of the vCPU taken last: its number, plus one; 0: none */
 	/* A bit for each guest whose translations it may know; atomic, changed by this CPU only. */
 	uint64_t knows[OWNER_GUESTS_MAX / 64];
+	uint64_t tsc_moved;      /* uptime.c: what L1 has added to its counter */
 	uint64_t exit_tsc;       /* when the CPU came out last */
 	uint64_t *charge;        /* where the time since then goes; NULL: charged already */
 	struct exit_stats stats; /* L1's exits on this CPU */

@@ -5,6 +5,7 @@
 #include "monitor/apic.h"
 #include "monitor/guest.h"
 #include "monitor/guestmmio.h"
+#include "monitor/gueststore.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -413,6 +414,7 @@ static void decide(const struct view *s, struct guestcall *c)
 		.number = s->cpu->regs.r[RAX],
 		.wide = s->mode == DECODE_64,
 		.grants = !s->v->guest->protection.layout.hvm,
+		.store = s->v->guest->protection.disks.boot.store,
 		.cpl = s->space.cpl,
 		.read = read_guest,
 		.context = (void *)s,
@@ -449,11 +451,18 @@ static bool leaves_private(const struct guest_table *t, const struct guestcall *
 static bool by_monitor(const struct view *s, struct guestcall *c)
 {
 	struct protection *p = &s->v->guest->protection;
-	int err;
+	int err = 0;
 
 	if (!c->pass)
 		return true;
-	if (c->effect == GUESTCALL_VCPU_INFO)
+	if (c->effect == GUESTCALL_STORE_PLACE) {
+		gueststore_clear(&s->space);
+		p->disks.boot.store = GUESTCALL_STORE_TOLD;
+		return false;
+	}
+	if (c->effect == GUESTCALL_STORE)
+		gueststore_serve(&s->space);
+	else if (c->effect == GUESTCALL_VCPU_INFO)
 		err = vcpu_info_register(&p->infos, c->vcpu,
 					 GPA((c->to << PAGE_SHIFT) | c->offset));
 	else if (leaves_private(&p->table, c))

@@ -3,10 +3,12 @@
 
 #include "crypto/crypto.h"
 #include "ept/lock.h"
+#include "monitor/anchor.h"
 #include "monitor/guest.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
+#include "monitor/uptime.h"
 
 struct slot {
 	struct disk disk; /* the first: disks_drive() finds the slot by it */
@@ -19,6 +21,9 @@ struct slot {
 	uint32_t drive, plain;
 	uint32_t sequence;
 	bool asked; /* requests are with the agent */
+	struct anchor anchor;
+	bool released;
+	struct disks_terms terms; /* zeros if nobody released it */
 	struct disk_keys keys;
 	struct disk_expect expect;
 	uint8_t session[DISK_SESSION_BYTES];
@@ -49,6 +54,7 @@ static void release(struct slot *s)
 
 	disk_abandon(&s->disk);
 	crypto_wipe(&s->keys, sizeof(s->keys));
+	crypto_wipe(&s->anchor, sizeof(s->anchor));
 	memset(s, 0, sizeof(*s));
 	s->memory = memory;
 }
@@ -85,7 +91,8 @@ static struct slot *find_place(void)
 	return NULL;
 }
 
-static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a)
+static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a,
+		 const struct disks_terms *terms)
 {
 	s->state = DISK_STATE_OPENING;
 	s->number = ++disks.last;
@@ -100,9 +107,13 @@ static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a)
 	s->expect.root_known = a->root_known;
 	s->expect.generation = a->generation;
 	s->expect.consent = a->consent;
+	s->released = terms != NULL;
+	if (terms)
+		s->terms = *terms;
 }
 
-int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number)
+int disks_attach(hpa_t page, const struct mailbox_attach *a, const struct disks_terms *terms,
+		 uint64_t *number)
 {
 	struct slot *s = NULL;
 	int err = check(a);
@@ -123,7 +134,7 @@ int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number)
 	if (!err)
 		err = disk_init(&s->disk, s->memory, DISKS_PAGES);
 	if (!err) {
-		fill(s, page, a);
+		fill(s, page, a, terms);
 		*number = s->number;
 	}
 	lock_drop(&disks.lock);
@@ -158,9 +169,36 @@ static int take(uint64_t number, struct slot **out)
 /* Opens or closes, as far as that goes without the agent. */
 static int go_on(struct slot *s, struct disk_receipt *receipt)
 {
-	if (s->state == DISK_STATE_OPENING)
-		return disk_open(&s->disk, &s->keys, &s->expect, s->session);
-	return disk_close(&s->disk, receipt);
+	if (s->state != DISK_STATE_OPENING)
+		return disk_close(&s->disk, receipt);
+	if (anchor_find(&s->anchor, s->keys.uuid, &s->expect) == ERR_AGAIN)
+		return ERR_AGAIN;
+	return disk_open(&s->disk, &s->keys, &s->expect, s->session);
+}
+
+/* What is wanted of the agent: of the disk, or for its anchor. */
+static int put(struct slot *s, const struct mailbox_at *m)
+{
+	const uint8_t *message = anchor_command(&s->anchor, &s->disk, s->keys.uuid);
+
+	return message ? mailbox_put_tpm(m, message, s->sequence)
+		       : mailbox_put(m, &s->disk, s->sequence);
+}
+
+/* What came: ERR_AGAIN: nothing, or something that the next list follows. */
+static int take_answer(struct slot *s, const struct mailbox_at *m)
+{
+	int err;
+
+	if (!s->anchor.busy)
+		return mailbox_take(m, &s->disk, s->sequence);
+	err = mailbox_take_tpm(m, s->anchor.counter.message, s->sequence);
+	if (err == ERR_AGAIN || err == ERR_FAULT)
+		return err;
+	if (anchor_answer(&s->anchor, &s->disk, err) != ERR_AGAIN)
+		return 0;
+	s->sequence++;
+	return put(s, m) ? ERR_FAULT : ERR_AGAIN;
 }
 
 static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt *receipt)
@@ -168,8 +206,8 @@ static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt
 	int err = 0;
 
 	if (s->asked)
-		err = mailbox_take(m, &s->disk, s->sequence);
-	if (err == ERR_AGAIN && mailbox_put(m, &s->disk, s->sequence)) /* it may be a new one */
+		err = take_answer(s, m);
+	if (err == ERR_AGAIN && put(s, m)) /* it may be a new one */
 		err = ERR_FAULT;
 	if (err)
 		return err;
@@ -178,7 +216,8 @@ static int serve(struct slot *s, const struct mailbox_at *m, struct disk_receipt
 	if (err != ERR_AGAIN)
 		return err;
 	s->asked = true;
-	return mailbox_put(m, &s->disk, ++s->sequence) ? ERR_FAULT : ERR_AGAIN;
+	s->sequence++;
+	return put(s, m) ? ERR_FAULT : ERR_AGAIN;
 }
 
 int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt *receipt)
@@ -234,12 +273,46 @@ static void refuse_others(struct guest_disks *g, uint32_t plain)
 		ahci_set(&g->ahci, i, plain >> i & 1 ? IDE_PLAIN : IDE_REFUSED, NULL);
 }
 
-void disks_launch(struct guest *g)
+/*
+ * Why the guest does not get this disk, or NULL. What another tenant encrypted is as good as a plain drive: it could be booted, with
+ * this one's keys there.
+ */
+static const char *refusal(const struct slot *s, const uint8_t digest[DIGEST_BYTES], bool one_owner)
+{
+	if (s->state != DISK_STATE_READY)
+		return "it is not open";
+	if (!one_owner)
+		return "others of the guest's are not of the same tenant";
+	if (!s->released)
+		return NULL;
+	if (memcmp(s->terms.digest, digest, DIGEST_BYTES) != 0)
+		return "its keys were released for another launch digest";
+	return uptime_ticks() > s->terms.lease ? "its lease is over" : NULL;
+}
+
+static void give(struct slot *s, struct guest *g)
 {
 	struct guest_disks *own = &g->protection.disks;
-	uint32_t plain = UINT32_MAX;
-	bool any = false;
 
+	s->state = DISK_STATE_LIVE;
+	s->guest = g;
+	s->guest_id = g->id;
+	/* Whichever controller it is that the guest has. */
+	ide_set(&own->ide, s->drive, IDE_ENCRYPTED, &s->disk);
+	ahci_set(&own->ahci, s->drive, IDE_ENCRYPTED, &s->disk);
+	if (s->released && s->terms.lease < own->lease)
+		own->lease = s->terms.lease;
+	log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
+}
+
+void disks_launch(struct guest *g, const uint8_t digest[DIGEST_BYTES])
+{
+	struct guest_disks *own = &g->protection.disks;
+	const struct slot *first = NULL;
+	uint32_t plain = UINT32_MAX;
+	bool one_owner = true;
+
+	own->lease = UINT64_MAX;
 	lock_take(&disks.lock);
 	/* Plain is what each of the keys' messages says is, and never a drive that keys came for. */
 	for (unsigned int i = 0; i < disks.count; i++) {
@@ -248,28 +321,34 @@ void disks_launch(struct guest *g)
 		if (!is_for(s, guest_number(g)))
 			continue;
 		plain &= s->plain & ~(1u << s->drive);
-		any = true;
+		first = first ? first : s;
+		one_owner &= s->released == first->released &&
+			     !memcmp(s->terms.tenant, first->terms.tenant, sizeof(s->terms.tenant));
 	}
-	if (any)
+	if (first)
 		refuse_others(own, plain);
 	for (unsigned int i = 0; i < disks.count; i++) {
 		struct slot *s = &disks.slot[i];
+		const char *why;
 
 		if (!is_for(s, guest_number(g)) || s->serving)
 			continue;
-		if (s->state != DISK_STATE_READY) {
-			release(s); /* the drive is refused */
+		why = refusal(s, digest, one_owner);
+		if (!why) {
+			give(s, g);
 			continue;
 		}
-		s->state = DISK_STATE_LIVE;
-		s->guest = g;
-		s->guest_id = g->id;
-		/* Whichever controller it is that the guest has. */
-		ide_set(&own->ide, s->drive, IDE_ENCRYPTED, &s->disk);
-		ahci_set(&own->ahci, s->drive, IDE_ENCRYPTED, &s->disk);
-		log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
+		log_provoked("guest %lu: drive %u is refused: %s", g->id, s->drive, why);
+		release(s);
 	}
 	lock_drop(&disks.lock);
+}
+
+bool disks_lease_over(const struct guest *g)
+{
+	uint64_t lease = g->protection.disks.lease;
+
+	return lease != UINT64_MAX && lease && uptime_ticks() > lease;
 }
 
 void disks_end(struct guest *g)
@@ -306,15 +385,17 @@ int disks_put(const struct disk *d, const struct walk_space *space)
 	struct slot *s = slot_of(d);
 	struct mailbox_at m = mailbox_of(s, space);
 
-	return mailbox_put(&m, d, ++s->sequence);
+	anchor_time(&s->anchor, &s->disk);
+	s->sequence++;
+	return put(s, &m);
 }
 
 int disks_take(struct disk *d, const struct walk_space *space)
 {
-	const struct slot *s = slot_of(d);
+	struct slot *s = slot_of(d);
 	struct mailbox_at m = mailbox_of(s, space);
 
-	return mailbox_take(&m, d, s->sequence);
+	return take_answer(s, &m);
 }
 
 uint32_t disks_drive(const struct disk *d)
@@ -338,6 +419,8 @@ int disks_summary(uint64_t index, struct disk_summary *out)
 					     .drive = s->drive,
 					     .stats = s->disk.stats};
 		memcpy(out->uuid, s->keys.uuid, sizeof(out->uuid));
+		memcpy(out->tenant, s->terms.tenant, sizeof(out->tenant));
+		memcpy(out->release, s->terms.release, sizeof(out->release));
 		err = 0;
 	}
 	lock_drop(&disks.lock);

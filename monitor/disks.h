@@ -6,6 +6,7 @@
 #ifndef MONITOR_DISKS_H
 #define MONITOR_DISKS_H
 
+#include "monitor/digest.h"
 #include "monitor/hypercall.h"
 #include "monitor/mailbox.h"
 
@@ -23,11 +24,19 @@ struct guest;
 /* At boot. */
 void disks_init(void);
 
+/* Under which terms its owner released a disk's keys (attest/release.h). */
+struct disks_terms {
+	uint8_t tenant[32], release[16];
+	uint8_t digest[DIGEST_BYTES]; /* of the only guest that gets it */
+	uint64_t lease;               /* by uptime_ticks(), or UINT64_MAX */
+};
+
 /*
  * An image is to be a drive of the guest that will have `page`, which is L1's now. The disk is to be opened by
- * disks_serve(). *number names it. 0, or the error that HYPERCALL_DISK_ATTACH has.
+ * disks_serve(). *number names it. Without terms (development) any guest gets it. 0, or the error that HYPERCALL_DISK_ATTACH has.
  */
-int disks_attach(hpa_t page, const struct mailbox_attach *a, uint64_t *number);
+int disks_attach(hpa_t page, const struct mailbox_attach *a, const struct disks_terms *terms,
+		 uint64_t *number);
 
 /* HYPERCALL_DISK_SERVE. */
 int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt *receipt);
@@ -35,8 +44,14 @@ int disks_serve(uint64_t number, const struct mailbox_at *m, struct disk_receipt
 /* Whether a disk was attached to the guest of this number, which is about to be launched. */
 bool disks_attached(unsigned int guest);
 
-/* The guest was launched, sealed: it gets its disks. */
-void disks_launch(struct guest *g);
+/*
+ * The guest was launched, sealed: it gets its disks. Not one that was released for another digest, whose lease is over, or of
+ * another tenant than another one: its keys are wiped, and its drive is refused.
+ */
+void disks_launch(struct guest *g, const uint8_t digest[DIGEST_BYTES]);
+
+/* Whether the lease of one of its disks is over: it must not be entered any more. */
+bool disks_lease_over(const struct guest *g);
 
 /* The guest is over, no CPU enters it. */
 void disks_end(struct guest *g);
@@ -55,6 +70,7 @@ struct disk_summary {
 	enum disk_slot_state state;
 	uint64_t guest;
 	uint32_t drive;
+	uint8_t tenant[32], release[16]; /* whose keys; zeros if nobody released them */
 	struct disk_stats stats;
 };
 int disks_summary(uint64_t index, struct disk_summary *out);

@@ -4,6 +4,7 @@
 #include "ept/lock.h"
 #include "ept/phys.h"
 #include "monitor/arch.h"
+#include "monitor/disks.h"
 #include "monitor/hw.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
@@ -412,7 +413,9 @@ enum guest_entry guest_enter(struct cpu *cpu, struct guest_vcpu *v)
 
 	if (state == GUEST_TAKEN || state == GUEST_MEASURING)
 		return measure(cpu, v);
-	if (guest_isolated(v->guest) && startup_begin(cpu, v)) {
+	if (disks_lease_over(v->guest)) {
+		why = STOP_LEASE;
+	} else if (guest_isolated(v->guest) && startup_begin(cpu, v)) {
 		v->entered = true;
 		disclose_forget(v); /* others may be served */
 		why = has_event(cpu) ? STOP_EVENT : STOP_NONE;

@@ -9,12 +9,14 @@
 #define MONITOR_GUESTBOOT_H
 
 #include "iodecrypt/ide.h"
+#include "monitor/guestcall.h"
 
 #define GUESTBOOT_SLOTS 32u
 
 /* Of a guest; zeros: open, all is the device model's. The latches are what the guest wrote last. */
 struct guest_boot {
 	bool sealed;
+	enum guestcall_store store;
 	uint8_t cmos;                  /* index */
 	uint32_t config;               /* address of PCI configuration space */
 	uint8_t slot[GUESTBOOT_SLOTS]; /* what was found there; 0: not asked yet */

@@ -2,6 +2,7 @@
 /* Numbers and layouts: Xen's public headers (xen.h, memory.h, hvm/params.h, features.h ...). */
 #include "monitor/guestcall.h"
 
+#include "monitor/gueststore.h"
 #include "monitor/lib.h"
 
 #define MEMORY_OP 12
@@ -18,6 +19,7 @@ enum kind {
 	KIND_MAP,      /* struct xen_memory_map */
 	KIND_YIELD,    /* passed on as yield */
 	KIND_VCPU_INFO,
+	KIND_SEND,
 	KIND_GET_PARAM,
 	KIND_SET_PARAM,
 	KIND_CONSOLE, /* the second argument is the operand's length */
@@ -151,7 +153,7 @@ static const struct row rows[] = {
 	INOUT(32, 0, 2, 8, 8, 12, KIND_PLAIN, RULE_PORT), /* bind_interdomain */
 	INOUT(32, 1, 2, 8, 8, 12, KIND_PLAIN, RULE_PORT), /* bind_virq */
 	IN(32, 3, 2, 4, KIND_PLAIN),                      /* close */
-	IN(32, 4, 2, 4, KIND_PLAIN),                      /* send */
+	IN(32, 4, 2, 4, KIND_SEND),                       /* send */
 	INOUT(32, 5, 2, 8, 8, 24, KIND_PLAIN, RULE_NONE), /* status */
 	INOUT(32, 6, 2, 4, 4, 8, KIND_PLAIN, RULE_PORT),  /* alloc_unbound */
 	INOUT(32, 7, 2, 4, 4, 8, KIND_PLAIN, RULE_PORT),  /* bind_ipi */
@@ -362,7 +364,19 @@ static int vcpu_info(struct guestcall *c)
 	return 0;
 }
 
-static int param(struct guestcall *c, uint64_t allowed)
+/* What L1 says of its xenstore is replaced. The place is told once, to the firmware: there is no other user. */
+static int store_param(const struct guestcall_request *r, struct guestcall *c, uint64_t index)
+{
+	if (r->store == GUESTCALL_STORE_TOLD && index == STORE_PFN)
+		return ERR_INVAL;
+	if (index == STORE_PFN)
+		c->effect = GUESTCALL_STORE_PLACE;
+	c->mask = 0;
+	c->set = c->least = c->most = index == STORE_PFN ? GUESTSTORE_GFN : GUESTSTORE_PORT;
+	return 0;
+}
+
+static int param(const struct guestcall_request *r, struct guestcall *c, uint64_t allowed)
 {
 	uint64_t index = load(c->data + 4, 4);
 
@@ -377,6 +391,9 @@ static int param(struct guestcall *c, uint64_t allowed)
 	else
 		c->most = PORTS(c->wide) - 1;
 	c->check = c->kind == KIND_GET_PARAM ? 8 : 0;
+	if (c->check && r->store != GUESTCALL_STORE_L1 &&
+	    (index == STORE_PFN || index == STORE_EVTCHN))
+		return store_param(r, c, index);
 	return 0;
 }
 
@@ -415,10 +432,14 @@ static int apply(const struct guestcall_request *r, struct guestcall *c, uint64_
 		return start ? ERR_NOSYS : 0;
 	case KIND_VCPU_INFO:
 		return vcpu_info(c);
+	case KIND_SEND:
+		if (r->store != GUESTCALL_STORE_L1 && load(c->data, 4) == GUESTSTORE_PORT)
+			c->effect = GUESTCALL_STORE;
+		return 0;
 	case KIND_GET_PARAM:
-		return param(c, PARAMS_GET);
+		return param(r, c, PARAMS_GET);
 	case KIND_SET_PARAM:
-		return param(c, PARAMS_SET);
+		return param(r, c, PARAMS_SET);
 	default:
 		return 0;
 	}
@@ -482,7 +503,7 @@ bool guestcall_accept(const struct guestcall *c, uint64_t *rax, uint8_t *taken)
 	if (result < -ERRNO_MAX || result > (int64_t)c->most_result)
 		result = ERR_IO;
 	if (result >= 0 && c->check) {
-		value = load(taken + c->check_at, c->check) & c->mask;
+		value = (load(taken + c->check_at, c->check) & c->mask) | c->set;
 		memcpy(taken + c->check_at, &value, c->check);
 		if (value && (value < c->least || value > c->most))
 			result = ERR_IO;

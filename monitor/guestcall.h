@@ -21,11 +21,19 @@
 #define GUESTCALL_DATA (GUESTCALL_STRUCT_MAX + PAGE_SIZE)
 #define GUESTCALL_GFN_END ((uint64_t)1 << 40) /* architectural: 52 bits of physical address */
 
+/* Whose xenstore the guest has. */
+enum guestcall_store {
+	GUESTCALL_STORE_L1,
+	GUESTCALL_STORE_OWN,  /* the monitor's (monitor/gueststore.h) */
+	GUESTCALL_STORE_TOLD, /* the same, and the guest knows where it is */
+};
+
 struct guestcall_request {
 	uint64_t number;              /* RAX */
 	uint64_t arg[GUESTCALL_ARGS]; /* 64-bit: RDI RSI RDX R10 R8; else EBX ECX EDX ESI EDI */
 	bool wide;   /* EFER.LMA and CS.L: 64-bit layouts; else 32-bit ones, in any other mode */
 	bool grants; /* the guest may have a grant table (see the table in monitor/guestcall.c) */
+	enum guestcall_store store;
 	uint8_t cpl; /* 0 in real mode, 3 in virtual 8086 mode */
 	/* Copies guest memory, with the rights of the guest's supervisor. 0, or ERR_FAULT. */
 	int (*read)(void *context, gva_t gva, void *buf, size_t n);
@@ -56,9 +64,11 @@ enum guestcall_effect {
 	GUESTCALL_RELEASE,  /* take the pages at guestcall_gfn(0..count-1), whose content is void */
 	GUESTCALL_POPULATE, /* put new pages there */
 	GUESTCALL_MOVE, /* take count pages at gfn `from`, put them at `to`; what is there is void */
-	GUESTCALL_SHARE,      /* put a page of Xen's at gfn `to`; what is there is void */
-	GUESTCALL_SHARE_INFO, /* the same, and it is shared_info */
-	GUESTCALL_RAM_MAP,    /* say where RAM is: operand 1 takes E820 entries, of 20 bytes */
+	GUESTCALL_SHARE,       /* put a page of Xen's at gfn `to`; what is there is void */
+	GUESTCALL_SHARE_INFO,  /* the same, and it is shared_info */
+	GUESTCALL_RAM_MAP,     /* say where RAM is: operand 1 takes E820 entries, of 20 bytes */
+	GUESTCALL_STORE_PLACE, /* nothing: the guest learns where its xenstore is */
+	GUESTCALL_STORE,       /* nothing: the guest has a request to its xenstore */
 	GUESTCALL_VCPU_INFO, /* use 64 bytes at `offset` of the page at gfn `to`, from now on, for vcpu */
 };
 
@@ -81,7 +91,7 @@ struct guestcall {
 	uint8_t kind, args, check;
 	uint16_t check_at;
 	uint32_t most_result, end;
-	uint64_t mask, least, most;
+	uint64_t mask, set, least, most;
 
 	uint16_t used;
 	uint8_t data[GUESTCALL_DATA]; /* [0, used) */

@@ -19,12 +19,13 @@ struct guest;
 struct guest_vcpu;
 struct view;
 
-/* Of a guest; in its record. Zeros: all drives are plain. */
+/* Of a guest; in its record. Zeros: all drives are plain, and there is no lease. */
 struct guest_disks {
 	struct lock lock; /* taken with lock_take_relaxed(): windows are opened under it */
 	struct ide ide;
 	struct ahci ahci;
 	struct guest_boot boot;
+	uint64_t lease; /* by uptime_ticks(); 0 or UINT64_MAX: none */
 };
 
 /* Of one access; in the disclosure. */

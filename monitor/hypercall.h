@@ -2,7 +2,7 @@
 /*
  * The monitor's hypercalls, for programs in L1 (VMMCALL on AMD, VMCALL on Intel), at any privilege
  * level: none can take anything from a guest. Everything travels in registers: an address of the
- * caller's names the page behind it, and nothing is read or written there.
+ * caller's names the page behind it, and nothing is read or written there, unless it says so.
  *
  * In:  RAX = HYPERCALL_MAGIC, RCX = function, RDX and RSI = arguments.
  * Out: RAX = 0 or a negative error (ept/base.h), results as listed; other registers unchanged.
@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 6
+#define HYPERCALL_ABI 7
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
@@ -82,6 +82,28 @@ enum hypercall {
 	 * R14 = checkpoints; 3: R13 = bytes of journal, R14 = syncs. ERR_NOENT: no disk in this place; ERR_INVAL: no such place.
 	 */
 	HYPERCALL_DISK = 11,
+	/*
+	 * RDX = address of the caller's of RSI bytes, which begin with a nonce of 32 bytes; the evidence for it (attest/evidence.h) takes
+	 * their place. RBX = bytes of that. ERR_2BIG: RBX are needed, and nothing was written; ERR_FAULT: the caller may not
+	 * read or write all of it, or has not touched it yet: what was written of it is to be thrown away.
+	 */
+	HYPERCALL_EVIDENCE = 12,
+	/*
+	 * RDX = address of the caller's of a struct release_message (attest/release.h), within a page; RSI = address of the caller's where it
+	 * has mapped a page of a guest that is not launched yet, which will be a sealed one. RBX = the disk's number, as after
+	 * HYPERCALL_DISK_ATTACH; it becomes the guest's at a launch with the digest that the message names. ERR_KEY: the message is not
+	 * for this monitor since its boot, or was changed; ERR_STALE: expired, or taken before; ERR_INVAL: no message, or it expires too far
+	 * away; ERR_FAULT; ERR_PERM: the guest is launched already; ERR_BUSY: this image is in use; ERR_NODEV: nothing
+	 * was measured, no TPM vouches for this monitor; ERR_NOSYS: it has no clock; ERR_NOMEM: too many disks, or messages.
+	 */
+	HYPERCALL_RELEASE = 13,
+	/*
+	 * RDX = address of the caller's, of a whole page that it may write to; RSI = position in the event log
+	 * (docs/attestation.md): up to 4096 bytes from there on are put into the page. RBX = how many (0 at the end), R8 = bytes
+	 * of the whole log, R9 = 1 if all was measured, the monitor's keys included. ERR_NOENT: no TPM, so no log; ERR_INVAL: not a
+	 * page's start, or behind the log's end; ERR_FAULT.
+	 */
+	HYPERCALL_EVENTLOG = 14,
 };
 
 enum disk_slot_state {
@@ -138,7 +160,8 @@ enum refusal {
 	X(LAUNCH, "its launch could not be measured")                                    \
 	X(EVENT, "L1 injected an event that the guest does not expect")                  \
 	X(IDENTITY, "L1 gave a virtual processor another APIC id")                       \
-	X(ENTRY, "an entry was broken off after its registers were loaded")
+	X(ENTRY, "an entry was broken off after its registers were loaded")              \
+	X(LEASE, "the lease of a disk of its is over")
 
 enum stop_reason {
 #define X(name, text) STOP_##name,

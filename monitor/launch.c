@@ -138,3 +138,15 @@ struct launch launch_of(unsigned int number)
 	lock_drop(&launches.lock);
 	return launch;
 }
+
+struct launch launch_of_guest(unsigned int number, uint64_t id)
+{
+	struct launch launch = launch_of(number);
+
+	return launch.id == id ? launch : (struct launch){.id = 0};
+}
+
+uint32_t launch_flags(const struct launch *launch)
+{
+	return (launch->id ? LAUNCH_PROTECTED : 0) | (launch->sealed ? LAUNCH_SEALED : 0);
+}

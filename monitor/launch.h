@@ -43,4 +43,10 @@ int launch_measure(struct guest_table *t, uint64_t id, const struct guest_layout
 /* The last launch under this number (below GUEST_MAX): id 0 if there was none. */
 struct launch launch_of(unsigned int number);
 
+/* The same if it was that of the guest with this id, not of an earlier one; else zeros. */
+struct launch launch_of_guest(unsigned int number, uint64_t id);
+
+/* LAUNCH_ flags of monitor/hypercall.h. */
+uint32_t launch_flags(const struct launch *launch);
+
 #endif

@@ -58,14 +58,29 @@ static int copy_all(const struct mailbox_at *m, const struct disk *d, uint8_t op
 	return err;
 }
 
+/* The list, once all that it sends is in the data pages. */
+static int send(const struct mailbox_at *m, const struct mailbox *list)
+{
+	void *page = page_at(m, 0);
+
+	if (!page)
+		return ERR_FAULT;
+	memcpy(page, list, sizeof(*list));
+	return 0;
+}
+
+static struct mailbox start_list(uint32_t sequence, uint32_t count)
+{
+	return (struct mailbox){.magic = MAILBOX_MAGIC,
+				.version = MAILBOX_VERSION,
+				.sequence = sequence,
+				.count = count};
+}
+
 int mailbox_put(const struct mailbox_at *m, const struct disk *d, uint32_t sequence)
 {
-	struct mailbox list = {.magic = MAILBOX_MAGIC,
-			       .version = MAILBOX_VERSION,
-			       .sequence = sequence,
-			       .count = d->ios};
+	struct mailbox list = start_list(sequence, d->ios);
 	uint32_t at = 0;
-	void *page;
 
 	ASSERT(d->ios <= DISK_IO_MAX);
 	for (uint32_t i = 0; i < d->ios; i++) {
@@ -79,16 +94,19 @@ int mailbox_put(const struct mailbox_at *m, const struct disk *d, uint32_t seque
 							   .at = at};
 		at += moves ? io->bytes : 0;
 	}
-	if (copy_all(m, d, DISK_WRITE))
-		return ERR_FAULT;
-	page = page_at(m, 0);
-	if (!page)
-		return ERR_FAULT;
-	memcpy(page, &list, sizeof(list));
-	return 0;
+	return copy_all(m, d, DISK_WRITE) ? ERR_FAULT : send(m, &list);
 }
 
-int mailbox_take(const struct mailbox_at *m, struct disk *d, uint32_t sequence)
+int mailbox_put_tpm(const struct mailbox_at *m, const uint8_t *message, uint32_t sequence)
+{
+	struct mailbox list = start_list(sequence, 1);
+
+	list.request[0] = (struct mailbox_request){.op = MAILBOX_TPM, .bytes = MAILBOX_MESSAGE};
+	return copy(m, 0, (uint8_t *)message, MAILBOX_MESSAGE, true) ? ERR_FAULT : send(m, &list);
+}
+
+/* The agent's status: 0 or negative. */
+static int answered(const struct mailbox_at *m, uint32_t sequence, int *status)
 {
 	const struct mailbox *list = page_at(m, 0);
 
@@ -96,8 +114,24 @@ int mailbox_take(const struct mailbox_at *m, struct disk *d, uint32_t sequence)
 		return ERR_FAULT;
 	if (__atomic_load_n(&list->answered, __ATOMIC_ACQUIRE) != sequence)
 		return ERR_AGAIN;
-	d->io_status = __atomic_load_n(&list->status, __ATOMIC_RELAXED);
-	if (d->io_status > 0)
-		d->io_status = ERR_IO;
-	return copy_all(m, d, DISK_READ);
+	*status = __atomic_load_n(&list->status, __ATOMIC_RELAXED);
+	if (*status > 0)
+		*status = ERR_IO;
+	return 0;
+}
+
+int mailbox_take(const struct mailbox_at *m, struct disk *d, uint32_t sequence)
+{
+	int err = answered(m, sequence, &d->io_status);
+
+	return err ? err : copy_all(m, d, DISK_READ);
+}
+
+int mailbox_take_tpm(const struct mailbox_at *m, uint8_t *message, uint32_t sequence)
+{
+	int status, err = answered(m, sequence, &status);
+
+	if (err)
+		return err;
+	return status ? ERR_IO : copy(m, 0, message, MAILBOX_MESSAGE, false);
 }

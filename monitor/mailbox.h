@@ -20,4 +20,9 @@ int mailbox_put(const struct mailbox_at *m, const struct disk *d, uint32_t seque
 /* The answer, with the agent's status in d->io_status. 0; ERR_AGAIN: not answered; ERR_FAULT. */
 int mailbox_take(const struct mailbox_at *m, struct disk *d, uint32_t sequence);
 
+/* The same with a command for the TPM at message, of MAILBOX_MESSAGE bytes, whose place the response takes. */
+#define MAILBOX_MESSAGE 1024u
+int mailbox_put_tpm(const struct mailbox_at *m, const uint8_t *message, uint32_t sequence);
+int mailbox_take_tpm(const struct mailbox_at *m, uint8_t *message, uint32_t sequence);
+
 #endif

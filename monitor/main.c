@@ -4,6 +4,7 @@
 #include "ept/host.h"
 #include "monitor/bios_call.h"
 #include "monitor/boot/acpi.h"
+#include "monitor/boot/efi.h"
 #include "monitor/boot/l1.h"
 #include "monitor/boot/multiboot.h"
 #include "monitor/boot/option.h"
@@ -14,21 +15,28 @@
 #include "monitor/guest.h"
 #include "monitor/hw.h"
 #include "monitor/icr.h"
+#include "monitor/identity.h"
 #include "monitor/iommu/iommu.h"
 #include "monitor/irq_devices.h"
 #include "monitor/keys/keys.h"
+#include "monitor/legacy.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
+#include "monitor/measure.h"
 #include "monitor/mem.h"
 #include "monitor/panic.h"
 #include "monitor/platform.h"
 #include "monitor/types.h"
+#include "monitor/uptime.h"
 
 #define LOW_LIMIT 0xa0000u /* conventional memory ends here */
 #define VGA_TEXT 0xb8000
 #define XAPIC_ID_MAX 254
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa);
+void efi_main(uint32_t info_hpa);
+
+extern char image_start[], image_end[];
 
 static struct boot_info info;
 static struct acpi_info acpi;
@@ -73,10 +81,14 @@ static void find_cpus(void)
 	cpu_init(id, n);
 }
 
-/* A page below 1 MiB, first for the trampoline, then for the INT 15h handler. */
+/*
+ * A page below 1 MiB, first for the trampoline, then for the INT 15h handler. Under UEFI it is also where L1 sees its base
+ * memory end, below which it must find room.
+ */
 static hpa_t find_low_page(void)
 {
-	struct memmap_want want = {PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
+	uint64_t below = info.efi_system_table ? LEGACY_ROOM : 0;
+	struct memmap_want want = {below + PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_LIMIT};
 	struct range used[BOOT_MODULES_MAX];
 	uint64_t at;
 
@@ -84,7 +96,7 @@ static hpa_t find_low_page(void)
 		used[i] = info.module[i].at;
 	if (memmap_find_top(&info.map, &want, used, info.module_count, &at))
 		die("no free page below 640 KiB to start CPUs with");
-	return HPA(at);
+	return HPA(at + below);
 }
 
 static void build_host_table(void)
@@ -117,6 +129,7 @@ static void other_cpu(struct cpu *cpu)
 		log_line("CPU %u: the firmware did not give it the boot CPU's memory types",
 			 cpu->index);
 	hw_cpu_enable(cpu);
+	uptime_join(cpu);
 	cpu_started();
 	hw_run(cpu);
 }
@@ -142,6 +155,7 @@ static _Noreturn void start(void)
 {
 	struct range block = mem_block();
 	struct monitor_block taken = {.high = block};
+	struct measured_keys keys;
 	unsigned int others;
 	const char *why = "";
 	hpa_t low;
@@ -150,6 +164,8 @@ static _Noreturn void start(void)
 	trap_init();
 	if (crypto_init(&why))
 		die_about("cryptography", why);
+	if (identity_init(&why))
+		die(why);
 	find_cpus();
 	build_host_table();
 	iommu_block(&info); /* before what was loaded is copied (R22) */
@@ -167,10 +183,17 @@ static _Noreturn void start(void)
 	if (others + 1 != cpu_count())
 		die("a CPU that ACPI lists did not start; a CPU that the monitor does not hold "
 		    "could be used against it");
+	measure_start(&info);
 	if (l1_load(&info, &taken, &l1, &why))
 		die_about("L1 can not be started", why);
+	measure_loaded(&info);
+	identity_public(&keys);
+	measure_keys(&keys);
+	measure_end();
 	mem_seal();
 	iommu_open();
+	if (info.efi_system_table && legacy_init(&info, low, &why))
+		die_about("a BIOS for L1", why);
 	bios_call_init(low, &info.map);
 	log_line("holding %u CPU%s; %lu MiB for the monitor at %lx, %lu MiB for the host",
 		 cpu_count(), others ? "s" : "", (block.end - block.start) >> 20, block.start,
@@ -178,6 +201,13 @@ static _Noreturn void start(void)
 	log_line("starting L1 at %x", l1.eip);
 	log_console(false);
 	cpu_on_stack(cpu_at(0), run_l1_on_stack);
+}
+
+/* By UEFI, before boot_main(). */
+void efi_main(uint32_t info_hpa)
+{
+	mem_early(&info);
+	efi_leave(HPA(info_hpa), (struct range){(uint64_t)image_start, (uint64_t)image_end});
 }
 
 _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
@@ -192,6 +222,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_hpa)
 	mem_early(&info);
 	if (boot_parse(&info, magic, HPA(info_hpa), &why))
 		die_about("boot information", why);
+	log_line("the firmware's event log: %s", info.no_event_log ? info.no_event_log : "taken");
 	if (tboot_find(&info, &why))
 		die_about("memory map", why);
 	tboot_log();

@@ -162,7 +162,7 @@ static int map_direct(void)
 static int choose_block(const struct boot_info *info, bool iommus, const char **why)
 {
 	uint64_t share = BLOCK_RAM_SHARE(memmap_ram_bytes(&info->map));
-	struct range avoid[BOOT_MODULES_MAX];
+	struct range avoid[BOOT_MODULES_MAX + 1] = {info->event_log};
 	struct memmap_want want = {
 		.size = BLOCK_FIXED + share,
 		.align = BLOCK_ALIGN,
@@ -178,8 +178,8 @@ static int choose_block(const struct boot_info *info, bool iommus, const char **
 		want.size += BLOCK_IOMMU(memmap_ram_bytes(&info->map));
 	want.size = ALIGN_UP(want.size, BLOCK_ALIGN);
 	for (unsigned int i = 0; i < info->module_count; i++)
-		avoid[i] = info->module[i].at;
-	if (memmap_find_top(&info->map, &want, avoid, info->module_count, &mem.block.start)) {
+		avoid[1 + i] = info->module[i].at;
+	if (memmap_find_top(&info->map, &want, avoid, 1 + info->module_count, &mem.block.start)) {
 		*why = "not enough free memory below 4 GiB for the monitor: it needs 12 MiB and 26 in "
 		       "each GiB in one piece above 32 MiB, besides the modules";
 		return ERR_NOMEM;

@@ -7,6 +7,7 @@
 #include "monitor/msr_list.h"
 #include "monitor/refusal.h"
 #include "monitor/types.h"
+#include "monitor/uptime.h"
 
 #define BANK_REPORTS 0x6u       /* of four registers: STATUS and ADDR */
 #define BANK_NEW 0xc0002000u    /* from here on a bank has sixteen */
@@ -74,6 +75,16 @@ static int write_part(struct cpu *cpu, const struct msr_rule *rule, uint32_t msr
 	return change ? store(cpu, msr, now ^ change) : 0;
 }
 
+/* Whatever the hardware makes of it: what the counter reads is what counts. */
+static int write_counter(struct cpu *cpu, uint32_t msr, uint64_t value)
+{
+	uint64_t before = arch_rdtsc();
+	int err = msr_try_write(msr, value);
+
+	uptime_moved(cpu, before, arch_rdtsc());
+	return err;
+}
+
 bool msr_watched(uint32_t msr, bool write)
 {
 	return types_is_mtrr(msr) || (write && msr_rule(msr)->kind != RULE_OPEN);
@@ -101,6 +112,8 @@ int msr_write(struct cpu *cpu, uint32_t msr, uint64_t value)
 		return write_icr(cpu, value);
 	case RULE_LVT:
 		return write_lvt(msr, value);
+	case RULE_COUNTER:
+		return write_counter(cpu, msr, value);
 	case RULE_OPEN:
 	case RULE_BACKEND:
 		return store(cpu, msr, value);

@@ -18,9 +18,9 @@
 
 /* Names and bits: SDM volume 4; APM volume 2, appendix A, and AMD's processor programming references. */
 const struct msr_rule msr_rules[] = {
-	OPEN(0x10, 0x10), /* TSC: guests' offsets are L1's anyway */
+	ROW(0x10, 0x10, COUNTER), /* TSC: guests' offsets are L1's anyway */
 	ROW(0x1b, 0x1b, BASE, .why = REFUSAL_APIC), ROW(0x3a, 0x3a, BACKEND), /* FEATURE_CONTROL */
-	OPEN(0x3b, 0x3b),                                                     /* TSC_ADJUST */
+	ROW(0x3b, 0x3b, COUNTER),                                             /* TSC_ADJUST */
 	OPEN(0x40, 0x47), /* last branches, from: recording them is closed, 1d9 */
 	OPEN(0x48, 0x49), /* SPEC_CTRL, PRED_CMD */
 	BITS(0x4e, 0x4e, BIT(0) | BIT(1), BIT(1)), /* PPIN_CTL */

@@ -20,6 +20,7 @@ enum rule_kind {
 	RULE_CLOSED,
 	RULE_COMMAND, /* closed too, and cannot be read: always dropped */
 	RULE_OPEN,    /* does not exit */
+	RULE_COUNTER, /* passes, but exits: the monitor's clock runs by it (uptime.h) */
 	RULE_BACKEND, /* the backend answers, or there is no such MSR */
 	RULE_BITS,    /* bits of `set` may become 1, of `clear` 0; the others stay as they are */
 	RULE_BANK,    /* machine-check bank: what it reports may only be cleared */

@@ -142,14 +142,17 @@ int protect_launch(struct guest *g, const char **why)
 int protect_measure(struct cpu *cpu, struct guest *g)
 {
 	uint64_t state[DIGEST_STATES];
+	struct launch launch;
 	int err;
 
 	hw_guest_state(cpu, state);
 	err = launch_measure(&g->protection.table, g->id, &g->protection.layout, state);
-	if (err || !launch_of(guest_number(g)).sealed || !g->protection.layout.hvm)
+	launch = launch_of(guest_number(g));
+	if (err || !launch.sealed || !g->protection.layout.hvm)
 		return err;
 	g->protection.disks.boot.sealed = true;
-	disks_launch(g);
+	g->protection.disks.boot.store = GUESTCALL_STORE_OWN;
+	disks_launch(g, launch.digest);
 	return 0;
 }
 

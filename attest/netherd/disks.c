@@ -25,7 +25,7 @@ static const char *meaning(int err)
 	case ERR_NOSYS:
 		return "the monitor knows no such images, or takes no keys from dom0";
 	case ERR_NODEV:
-		return "another image than the receipt's";
+		return "another image than the receipt's, or the release's";
 	case ERR_KEY:
 		return "encrypted with another key";
 	case ERR_TAG:
@@ -51,10 +51,34 @@ static const char *meaning(int err)
 	}
 }
 
+static int say(const struct disk *d, const char *what, const char *why, int err)
+{
+	process_say("%s: %s: %s (%d)", d->serve.name, what, why, err);
+	return err;
+}
+
 static int failed(const struct disk *d, const char *what, int err)
 {
-	process_say("%s: %s: %s (%d)", d->serve.name, what, meaning(err), err);
-	return err;
+	return say(d, what, meaning(err), err);
+}
+
+/* Of a release that the monitor refuses. */
+static const char *release_meaning(int err)
+{
+	switch (err) {
+	case ERR_KEY:
+		return "released to another monitor, or before its last boot, or changed since";
+	case ERR_STALE:
+		return "the release has expired, or was used already";
+	case ERR_INVAL:
+		return "not a release, or it expires too far away";
+	case ERR_NODEV:
+		return "no TPM vouches for this monitor: no keys can be released to it";
+	case ERR_NOSYS:
+		return "the monitor has no clock to take releases by";
+	default:
+		return meaning(err);
+	}
 }
 
 int disk_files(struct disk *d, const struct disk_option *option, unsigned int drive)
@@ -140,6 +164,7 @@ static int expect_receipt(const struct disk *d, struct mailbox_attach *a)
 /* In one page, as the monitor wants it. */
 struct secrets {
 	struct mailbox_attach attach;
+	struct release_message message;
 	struct disk_keys keys;
 	uint8_t master[DISK_MASTER_BYTES];
 	uint64_t number;
@@ -151,7 +176,7 @@ static int derive(const struct disk *d, struct secrets *s)
 	int err;
 
 	if (!d->option->key) {
-		process_say("%s: not attached, and there is no key= to attach it with",
+		process_say("%s: not attached, and there is no release= or key= to attach it with",
 			    d->serve.name);
 		return -EINVAL;
 	}
@@ -174,21 +199,45 @@ static int page_attach(const void *page, void *secrets)
 	return ask_disk_attach(&s->attach, page, &s->number);
 }
 
+static int page_release(const void *page, void *secrets)
+{
+	struct secrets *s = secrets;
+
+	return ask_release(&s->message, page, &s->number);
+}
+
 static int attach_by_page(struct disk *d, uint16_t domid, struct secrets *s)
 {
+	bool release = d->option->release != NULL;
 	int fd = domain_open(), result = ERR_NOENT, err;
 
 	if (fd < 0) {
 		process_say("/dev/xen/privcmd: %s", strerror(errno));
 		return -1;
 	}
-	err = domain_ask(fd, domid, page_attach, s, &result);
+	err = domain_ask(fd, domid, release ? page_release : page_attach, s, &result);
 	close(fd);
 	if (err) {
 		process_say("domain %u: no page can be mapped: %s", domid, strerror(err));
 		return -err;
 	}
-	return result ? failed(d, "not attached", result) : 0;
+	if (!result)
+		return 0;
+	return say(d, "not attached", (release ? release_meaning : meaning)(result), result);
+}
+
+/* What the monitor is told, in an image for development. */
+static int prepare(const struct disk *d, const struct disk_guest *g, struct secrets *s)
+{
+	int err;
+
+	s->attach.version = MAILBOX_VERSION;
+	s->attach.drive = d->drive;
+	s->attach.plain = g->plain;
+	s->attach.consent = d->option->consent;
+	memcpy(s->attach.uuid, d->uuid, sizeof(s->attach.uuid));
+	err = expect_receipt(d, &s->attach);
+	return err ? err : derive(d, s);
 }
 
 static int attach(struct disk *d, const struct disk_guest *g)
@@ -200,14 +249,8 @@ static int attach(struct disk *d, const struct disk_guest *g)
 		process_say("no page for keys: %s", strerror(errno));
 		return -ENOMEM;
 	}
-	s->attach.version = MAILBOX_VERSION;
-	s->attach.drive = d->drive;
-	s->attach.plain = g->plain;
-	s->attach.consent = d->option->consent;
-	memcpy(s->attach.uuid, d->uuid, sizeof(s->attach.uuid));
-	err = expect_receipt(d, &s->attach);
-	if (!err)
-		err = derive(d, s);
+	err = d->option->release ? files_release(d->option->release, &s->message)
+				 : prepare(d, g, s);
 	if (!err)
 		err = attach_by_page(d, g->domid, s);
 	d->number = s->number;
@@ -242,6 +285,22 @@ static int take_over(struct disk *d, const struct disk_guest *g, const struct mo
 	return disk_close(d) ? failed(d, "not closed after another guest", ERR_BUSY) : 1;
 }
 
+/* Which drive the image is to be, a release says, which only the monitor can read. */
+static int expect_drive(struct disk *d)
+{
+	struct monitor_disk there;
+	int err = find(d, &there);
+
+	if (err)
+		return failed(d, "not found", err);
+	if (there.drive == d->drive)
+		return 0;
+	process_say("%s: released for another drive, %s", d->serve.name,
+		    there.drive < MAILBOX_DRIVES ? options_drive[there.drive] : "?");
+	disk_close(d);
+	return ERR_INVAL;
+}
+
 int disk_start(struct disk *d, const struct disk_guest *g)
 {
 	struct monitor_disk there;
@@ -257,6 +316,8 @@ int disk_start(struct disk *d, const struct disk_guest *g)
 		err = attach(d, g);
 		if (!err)
 			err = open_image(d);
+		if (!err)
+			err = expect_drive(d);
 	}
 	return err;
 }
@@ -297,5 +358,11 @@ int disk_close(struct disk *d)
 
 	if (err == ERR_BUSY)
 		return 1;
+	if (err == ERR_NOENT)
+		return say(
+			d, "not closed",
+			"the guest did not get it: not open at its launch, or released for another "
+			"launch digest, or for a time that was over; or given up since",
+			err);
 	return err ? failed(d, "not closed", err) : keep(d, &receipt);
 }

@@ -77,7 +77,7 @@ int files_open(struct serve_disk *d, const struct disk_option *option)
 {
 	int err;
 
-	d->file[MAILBOX_SIDECAR].fd = d->file[MAILBOX_IMAGE].fd = -1;
+	d->file[MAILBOX_SIDECAR].fd = d->file[MAILBOX_IMAGE].fd = d->tpm = -1;
 	err = open_one(option->data, &d->file[MAILBOX_IMAGE]);
 	if (!err)
 		err = open_one(option->sidecar, &d->file[MAILBOX_SIDECAR]);
@@ -97,6 +97,9 @@ void files_close(struct serve_disk *d)
 			close(d->file[i].fd);
 		d->file[i].fd = -1;
 	}
+	if (d->tpm >= 0)
+		close(d->tpm);
+	d->tpm = -1;
 }
 
 int files_names(const struct serve_disk *d, uint8_t uuid[DISK_UUID_BYTES],
@@ -136,25 +139,37 @@ static ssize_t read_all(int fd, uint8_t *buf, size_t n)
 	return (ssize_t)done;
 }
 
-static int read_key(int fd, const char *path, uint8_t key[DISK_MASTER_BYTES])
+/* All of a file, a pipe, or stdin ("-"): exactly n bytes. */
+static int read_exactly(int fd, const char *path, void *buf, size_t n, const char *wrong)
 {
 	uint8_t more;
-	ssize_t n;
+	ssize_t got = read_all(fd, buf, n);
+
+	if (got < 0)
+		return failed(path, NULL, (int)-got);
+	if ((size_t)got < n || read_all(fd, &more, 1) != 0)
+		return failed(path, wrong, EINVAL);
+	return 0;
+}
+
+static int read_key(int fd, const char *path, void *key)
+{
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return failed(path, NULL, errno);
 	if (S_ISREG(st.st_mode) && st.st_mode & 0177)
 		return failed(path, "a key, but not for its owner alone (chmod 600)", EPERM);
-	n = read_all(fd, key, DISK_MASTER_BYTES);
-	if (n < 0)
-		return failed(path, NULL, (int)-n);
-	if (n < DISK_MASTER_BYTES || read_all(fd, &more, 1) != 0)
-		return failed(path, "a master key has 32 bytes", EINVAL);
-	return 0;
+	return read_exactly(fd, path, key, DISK_MASTER_BYTES, "a master key has 32 bytes");
 }
 
-int files_key(const char *path, uint8_t key[DISK_MASTER_BYTES])
+static int read_release(int fd, const char *path, void *message)
+{
+	return read_exactly(fd, path, message, sizeof(struct release_message),
+			    "a release has 320 bytes");
+}
+
+static int with_file(const char *path, int (*fn)(int fd, const char *path, void *out), void *out)
 {
 	bool from_stdin = !strcmp(path, "-");
 	int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -162,8 +177,18 @@ int files_key(const char *path, uint8_t key[DISK_MASTER_BYTES])
 
 	if (fd < 0)
 		return failed(path, NULL, errno);
-	err = read_key(fd, path, key);
+	err = fn(fd, path, out);
 	if (!from_stdin)
 		close(fd);
 	return err;
+}
+
+int files_key(const char *path, uint8_t key[DISK_MASTER_BYTES])
+{
+	return with_file(path, read_key, key);
+}
+
+int files_release(const char *path, struct release_message *m)
+{
+	return with_file(path, read_release, m);
 }

@@ -5,6 +5,7 @@
 
 #include "attest/netherd/options.h"
 #include "attest/netherd/serve.h"
+#include "attest/release.h"
 #include "iodecrypt/keys.h"
 
 /*
@@ -23,5 +24,8 @@ int files_names(const struct serve_disk *d, uint8_t uuid[DISK_UUID_BYTES],
  * negative errno after a message; key is then not to be used, but wiped all the same.
  */
 int files_key(const char *path, uint8_t key[DISK_MASTER_BYTES]);
+
+/* A release, of exactly so many bytes, from any file, a pipe, or "-"; dom0 cannot read it. 0, or a negative errno after a message. */
+int files_release(const char *path, struct release_message *m);
 
 #endif

@@ -9,7 +9,8 @@
 
 const char options_usage[] =
 	"usage: netherd [--foreground] [--ready-fd N] [--state-dir DIR] --domain NUMBER|NAME\n"
-	"               --disk DRIVE=DATAFILE,SIDECAR[,key=FILE][,receipt=FILE][,consent]...\n"
+	"               --disk DRIVE=DATAFILE,SIDECAR[,release=FILE|,key=FILE][,receipt=FILE]\n"
+	"               [,consent]...\n"
 	"               [--plain DRIVE]...\n"
 	"DRIVE is hda, hdb, hdc or hdd. Files' names have no commas.\n";
 
@@ -39,6 +40,8 @@ static int detail(struct disk_option *disk, char *text)
 		*value++ = '\0';
 	if (!strcmp(text, "key"))
 		where = &disk->key;
+	else if (!strcmp(text, "release"))
+		where = &disk->release;
 	else if (!strcmp(text, "receipt"))
 		where = &disk->receipt;
 	else
@@ -106,9 +109,24 @@ static int descriptor(struct options *o, const char *text)
 	return 0;
 }
 
+static bool is_stdin(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
+/* What a message says, netherd cannot say otherwise. */
+static int check_release(const struct disk_option *disk, const char *name)
+{
+	if (disk->release && (disk->key || disk->consent)) {
+		process_say("%s: release= has the key, and says what its owner consents to", name);
+		return -1;
+	}
+	return 0;
+}
+
 static int check(const struct options *o)
 {
-	unsigned int disks = 0, keys_from_stdin = 0;
+	unsigned int disks = 0, from_stdin = 0;
 
 	for (unsigned int i = 0; i < MAILBOX_DRIVES; i++) {
 		const struct disk_option *disk = &o->disk[i];
@@ -117,15 +135,17 @@ static int check(const struct options *o)
 			process_say("%s cannot be both encrypted and plain", options_drive[i]);
 			return -1;
 		}
+		if (check_release(disk, options_drive[i]))
+			return -1;
 		disks += disk->data != NULL;
-		keys_from_stdin += disk->key && !strcmp(disk->key, "-");
+		from_stdin += is_stdin(disk->key) || is_stdin(disk->release);
 	}
 	if (!o->domain || !*o->domain || !disks) {
 		process_say("--domain and --disk are needed");
 		return -1;
 	}
-	if (keys_from_stdin > 1) {
-		process_say("one key can come from stdin");
+	if (from_stdin > 1) {
+		process_say("one key or release can come from stdin");
 		return -1;
 	}
 	return 0;

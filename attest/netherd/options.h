@@ -13,6 +13,7 @@
 struct disk_option {
 	const char *data, *sidecar; /* NULL: no such disk */
 	const char *key;            /* NULL: none; "-": stdin */
+	const char *release;        /* the same; not both */
 	const char *receipt;        /* NULL: none */
 	bool consent;
 };

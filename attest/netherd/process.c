@@ -23,6 +23,10 @@
 
 #define SECRET_BYTES 4096u
 
+#ifndef PROCESS_NAME /* this file is another program's, too */
+#define PROCESS_NAME "netherd"
+#endif
+
 static int parent = -1; /* where the process that was called waits */
 static bool in_background;
 
@@ -37,7 +41,7 @@ void process_say(const char *format, ...)
 	if (in_background)
 		syslog(LOG_DAEMON | LOG_NOTICE, "%s", line);
 	else
-		fprintf(stderr, "netherd: %s\n", line);
+		fprintf(stderr, PROCESS_NAME ": %s\n", line);
 }
 
 void process_harden(void)
@@ -102,7 +106,7 @@ static void leave_terminal(void)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	in_background = true;
-	openlog("netherd", LOG_PID, LOG_DAEMON);
+	openlog(PROCESS_NAME, LOG_PID, LOG_DAEMON);
 	if (write(parent, "\n", 1) != 1)
 		process_say("nobody waits for it to be ready");
 	close(parent);
@@ -144,7 +148,7 @@ void process_ready(const char *text, int fd)
 	if (parent >= 0) {
 		leave_terminal();
 	} else {
-		printf("netherd: %s\n", text);
+		printf(PROCESS_NAME ": %s\n", text);
 		fflush(stdout);
 	}
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attest/netherd/process.h"
+#include "attest/netherd/tpm.h"
 
 #define PAGE 4096u
 
@@ -36,7 +37,9 @@ static int check(const struct serve_disk *d, const struct mailbox_request *r)
 {
 	uint64_t limit = SERVE_OFFSET_MAX;
 
-	if (r->op > MAILBOX_SYNC || r->file > MAILBOX_IMAGE || r->zero || r->zero2)
+	if (r->op > MAILBOX_TPM || r->file > MAILBOX_IMAGE || r->zero || r->zero2)
+		return -EINVAL;
+	if (r->op == MAILBOX_TPM && (r->file || r->offset))
 		return -EINVAL;
 	if (r->op == MAILBOX_SYNC)
 		return 0;
@@ -83,11 +86,13 @@ static int do_write(int fd, const uint8_t *from, uint32_t bytes, uint64_t offset
 	return 0;
 }
 
-static int carry_out(const struct serve_disk *d, const struct mailbox_request *r)
+static int carry_out(struct serve_disk *d, const struct mailbox_request *r)
 {
 	int fd = d->file[r->file].fd;
 
 	switch (r->op) {
+	case MAILBOX_TPM:
+		return tpm_relay(&d->tpm, data_of(d) + r->at, r->bytes);
 	case MAILBOX_READ:
 		return do_read(fd, data_of(d) + r->at, r->bytes, r->offset);
 	case MAILBOX_WRITE:

@@ -23,6 +23,7 @@ struct serve_disk {
 	const char *name;          /* in messages */
 	struct serve_file file[2]; /* by enum mailbox_file */
 	void *mailbox;             /* MAILBOX_PAGES pages */
+	int tpm;                   /* descriptor of the TPM's device; -1: not open yet */
 	unsigned int complaints;   /* so far, of SERVE_COMPLAINTS_MAX */
 	bool full;                 /* that the disk is full was said */
 };

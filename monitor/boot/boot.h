@@ -13,6 +13,10 @@
 #define BOOT_VBE_MODE 256
 #define BOOT_RSDP_MAX 36
 
+/* Under UEFI L1 finds here what it would look for in a BIOS (monitor/legacy.h): no RAM in its map, as with a BIOS. */
+#define BOOT_LEGACY_START 0xf0000u
+#define BOOT_LEGACY_END 0x100000u
+
 enum boot_protocol {
 	BOOT_MULTIBOOT1 = 1,
 	BOOT_MULTIBOOT2 = 2,
@@ -56,7 +60,14 @@ struct boot_info {
 	uint32_t boot_device; /* multiboot 1, section 3.3 */
 	uint32_t mem_lower;   /* KiB, as the loader said; 0 if it did not */
 	uint32_t mem_upper;
-	uint64_t efi_system_table; /* multiboot 2 under UEFI, else 0 */
+	uint64_t efi_system_table; /* multiboot 2 under UEFI, else 0; it may be gone */
+	bool boot_services;        /* the loader left UEFI's running, and boot/efi.c ended them */
+	/*
+	 * The firmware's event log (TCG, crypto-agile), which UEFI handed over. It lies in RAM that nothing writes up to l1_load(),
+	 * and that is L1's then. 0, 0: there is none, and no_event_log says why.
+	 */
+	struct range event_log;
+	const char *no_event_log;
 	unsigned int rsdp_len; /* 0, 20 or 36: a copy of ACPI's RSDP that multiboot 2 handed over */
 	uint8_t rsdp[BOOT_RSDP_MAX];
 	struct memmap map;
@@ -88,6 +99,9 @@ int boot_parse(struct boot_info *info, uint32_t magic, hpa_t info_hpa, const cha
 /* The same for one protocol; boot_parse() is what to call. */
 int multiboot1_parse(struct boot_info *info, hpa_t info_hpa, const char **why);
 int multiboot2_parse(struct boot_info *info, hpa_t info_hpa, const char **why);
+
+/* For efi_leave(): UEFI's system table and our image's handle; 0 where the loader does not tell. */
+int multiboot2_efi(hpa_t info_hpa, uint64_t *system, uint64_t *image, const char **why);
 
 static inline const char *boot_string(const struct boot_info *info, boot_string_t s)
 {

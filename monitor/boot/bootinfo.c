@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/boot/boot.h"
+#include "monitor/boot/efi.h"
 #include "monitor/boot/multiboot.h"
 #include "monitor/lib.h"
 
@@ -74,6 +75,7 @@ int boot_parse(struct boot_info *info, uint32_t magic, hpa_t info_hpa, const cha
 
 	memset(info, 0, sizeof(*info));
 	info->strings_len = 1;
+	info->no_event_log = "not started by UEFI with multiboot2";
 	switch (magic) {
 	case MULTIBOOT1_BOOT_MAGIC:
 		info->protocol = BOOT_MULTIBOOT1;
@@ -82,6 +84,8 @@ int boot_parse(struct boot_info *info, uint32_t magic, hpa_t info_hpa, const cha
 	case MULTIBOOT2_BOOT_MAGIC:
 		info->protocol = BOOT_MULTIBOOT2;
 		error = multiboot2_parse(info, info_hpa, why);
+		if (!error && info->boot_services)
+			error = efi_fill(info, why);
 		break;
 	default:
 		return boot_refuse(
@@ -89,6 +93,10 @@ int boot_parse(struct boot_info *info, uint32_t magic, hpa_t info_hpa, const cha
 			"not started by a multiboot loader: load the monitor with GRUB's "
 			"multiboot or multiboot2, or with QEMU's -kernel");
 	}
+	if (!error && info->efi_system_table &&
+	    memmap_add(&info->map, BOOT_LEGACY_START, BOOT_LEGACY_END - BOOT_LEGACY_START,
+		       REGION_RESERVED))
+		error = boot_refuse(ERR_2BIG, why, "more than 128 memory regions");
 	if (!error && !info->map.count)
 		error = boot_refuse(ERR_INVAL, why, "the loader gave no memory map");
 	return error;

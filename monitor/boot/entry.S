@@ -7,6 +7,7 @@
 #define MB1_MAGIC 0x1badb002
 #define MB1_FLAGS 0x00000003 /* modules page-aligned, memory map wanted */
 #define MB2_MAGIC 0xe85250d6
+#define MB2_BOOT_MAGIC 0x36d76289
 
 #define CR0_RUN 0x80010033 /* PG WP NE ET MP PE */
 #define CR4_RUN 0x220 /* OSFXSR PAE: crypto/ uses SSE instructions */
@@ -26,6 +27,12 @@ mb2_header:
 	.long -(MB2_MAGIC + mb2_end - mb2_header) & 0xffffffff
 	.short 6, 0 /* modules page-aligned */
 	.long 8
+	.short 7, 1 /* UEFI: boot services stay alive, */
+	.long 8
+	.short 9, 1 /* and this is where we want to be entered then; a BIOS's loader passes over both */
+	.long 12
+	.long efi_entry
+	.balign 8
 	.short 0, 0 /* end */
 	.long 8
 mb2_end:
@@ -155,6 +162,41 @@ ap_entry64:
 	call ap_main
 	ud2
 
+/*
+ * By UEFI: 64-bit mode, the firmware's page tables (one to one) and stack, boot services alive, EBX as multiboot2 has it.
+ * When they have ended, from 32-bit mode on as any loader starts us: so no feature of a mode that the firmware chose stays on.
+ */
+efi_entry:
+	cld
+	movl %ebx, efi_info
+	movl %ebx, %edi
+	andq $-16, %rsp
+	call efi_main
+	cli
+	lgdt boot_gdtr
+	pushq $0x20
+	pushq $efi_left
+	lretq
+	.code32
+efi_left:
+	movl $0x10, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	movl %eax, %ss
+	movl %cr4, %eax
+	andl $0x1020, %eax /* PAE and LA57 stay with long mode; PCIDE has to go before paging */
+	movl %eax, %cr4
+	movl %cr0, %eax
+	andl $0x7fffffff, %eax /* PG */
+	movl %eax, %cr0
+	movl $MSR_EFER, %ecx
+	rdmsr
+	andl $~0x100, %eax /* LME */
+	wrmsr
+	movl $MB2_BOOT_MAGIC, %eax
+	movl efi_info, %ebx
+	jmp entry
+
 	.section .rodata
 no_long_mode_text:
 	.asciz "nethervisor: FATAL: this CPU has no 64-bit mode, or no-execute is switched off in the firmware: enable it there, or use another machine\r\n"
@@ -179,6 +221,8 @@ ap_cr3:
 	.quad 0
 ap_stack:
 	.quad 0
+efi_info:
+	.long 0
 
 	.bss
 	.balign 4096

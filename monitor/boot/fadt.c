@@ -10,16 +10,19 @@
 #define S4BIOS_REQ 54
 #define PM1A_CNT 64
 #define PM1B_CNT 68
+#define PM_TMR 76
 #define FLAGS 112
 #define RESET_REG 116
 #define RESET_VALUE 128
 #define X_DSDT 140
 #define X_PM1A_CNT 172
 #define X_PM1B_CNT 184
+#define X_PM_TMR 208
 #define SLEEP_CONTROL 244
 #define FLAG_RESET (1u << 10)
 
 #define PM1_SIZE 2
+#define TIMER_SIZE 4
 #define PCI_OFFSET_END 0x1000
 #define SLP_TYP_MAX 7
 
@@ -94,13 +97,24 @@ static void add_pm1(struct fadt *fadt, struct acpi_register r, bool b)
 	fadt->pm1[fadt->pm1_count++].b = b;
 }
 
-static struct acpi_register old_pm1(const struct acpi_table *t, uint32_t at)
+static struct acpi_register old_port(const struct acpi_table *t, uint32_t at, uint8_t size)
 {
 	uint32_t port = get32(t, at);
 
 	if (!port || port > UINT16_MAX)
-		return (struct acpi_register){ACPI_NONE, PM1_SIZE, 0};
-	return (struct acpi_register){ACPI_PORT, PM1_SIZE, port};
+		return (struct acpi_register){ACPI_NONE, size, 0};
+	return (struct acpi_register){ACPI_PORT, size, port};
+}
+
+static struct acpi_register find_timer(const struct acpi_table *t)
+{
+	struct acpi_register r = old_port(t, PM_TMR, TIMER_SIZE);
+
+	if (r.space != ACPI_PORT)
+		r = get_generic(t, X_PM_TMR, TIMER_SIZE);
+	if (r.space != ACPI_PORT)
+		r.space = ACPI_NONE;
+	return r;
 }
 
 /* An integer of SLP_TYP's range at aml[*i], of n bytes; *i moves behind it. */
@@ -176,16 +190,17 @@ int fadt_parse(struct fadt *fadt, const struct boot_info *info, const char **why
 	int err;
 
 	memset(fadt, 0, sizeof(*fadt));
-	fadt->sleep.space = fadt->reset.space = ACPI_NONE;
+	fadt->timer.space = fadt->sleep.space = fadt->reset.space = ACPI_NONE;
 	err = acpi_find(&t, info, "FACP", why);
 	if (err)
 		return err;
 	if (t.length < FLAGS + sizeof(uint32_t))
 		return boot_refuse(ERR_INVAL, why, "ACPI's FADT is too short");
-	add_pm1(fadt, old_pm1(&t, PM1A_CNT), false);
-	add_pm1(fadt, old_pm1(&t, PM1B_CNT), true);
+	add_pm1(fadt, old_port(&t, PM1A_CNT, PM1_SIZE), false);
+	add_pm1(fadt, old_port(&t, PM1B_CNT, PM1_SIZE), true);
 	add_pm1(fadt, get_generic(&t, X_PM1A_CNT, PM1_SIZE), false);
 	add_pm1(fadt, get_generic(&t, X_PM1B_CNT, PM1_SIZE), true);
+	fadt->timer = find_timer(&t);
 	fadt->sleep = get_generic(&t, SLEEP_CONTROL, 1);
 	if (get32(&t, FLAGS) & FLAG_RESET)
 		fadt->reset = get_generic(&t, RESET_REG, 1);

@@ -29,6 +29,7 @@ struct fadt {
 		struct acpi_register at;
 		bool b;
 	} pm1[FADT_PM1_MAX];
+	struct acpi_register timer; /* of power management; NONE if it is at no port */
 	struct acpi_register sleep; /* sleep control, of machines with reduced hardware */
 	struct acpi_register reset; /* NONE if the flag says that it is not supported */
 	uint8_t reset_value;

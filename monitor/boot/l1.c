@@ -56,7 +56,8 @@ static int find_room(const struct boot_info *info, const struct elf_image *kerne
 static bool in_the_way(const struct boot_info *info, const struct elf_image *kernel,
 		       struct range module)
 {
-	if (page_offset(module.start) || !memmap_is_ram(&info->map, module))
+	/* Below 1 MiB is where L1 starts CPUs, and under UEFI what it takes for a BIOS's data. */
+	if (page_offset(module.start) || module.start < MIB || !memmap_is_ram(&info->map, module))
 		return true;
 	for (unsigned int i = 0; i < kernel->count; i++)
 		if (range_overlaps(pages_of(module), elf_dest(kernel, i)))

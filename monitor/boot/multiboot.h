@@ -104,6 +104,7 @@ enum multiboot2_type {
 	MB2_RSDP_OLD = 14,
 	MB2_RSDP_NEW = 15,
 	MB2_EFI_BOOT_SERVICES = 18,
+	MB2_EFI64_IMAGE = 20,
 };
 
 struct multiboot2_module {

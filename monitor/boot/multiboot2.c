@@ -162,17 +162,22 @@ static int parse_tag(struct boot_info *info, uint32_t type, struct body body, co
 	case MB2_RSDP_NEW:
 		return parse_rsdp(info, body, BOOT_RSDP_MAX, why);
 	case MB2_EFI_BOOT_SERVICES:
-		return boot_refuse(ERR_NOSYS, why, "the loader left EFI boot services running");
+		info->boot_services = true;
+		return 0;
 	default:
 		return 0; /* a loader may tell more than we need */
 	}
 }
 
-int multiboot2_parse(struct boot_info *info, hpa_t info_hpa, const char **why)
+/* Where the next tag is in [pos, total). */
+struct walk {
+	hpa_t info;
+	uint32_t pos, total;
+};
+
+static int walk_start(struct walk *w, hpa_t info_hpa, const char **why)
 {
 	struct multiboot2_head head;
-	struct multiboot2_tag tag;
-	uint32_t pos = sizeof(head);
 
 	if (info_hpa.a % TAG_ALIGN)
 		return boot_refuse(ERR_INVAL, why, "the multiboot information is misaligned");
@@ -181,24 +186,61 @@ int multiboot2_parse(struct boot_info *info, hpa_t info_hpa, const char **why)
 				   "the multiboot information lies outside of memory");
 	if (head.total_size > TOTAL_SIZE_MAX)
 		return boot_refuse(ERR_2BIG, why, "the multiboot information is longer than 1 MiB");
+	*w = (struct walk){info_hpa, sizeof(head), head.total_size};
+	return 0;
+}
 
-	while (pos < head.total_size && head.total_size - pos >= sizeof(tag)) {
-		hpa_t at = HPA(info_hpa.a + pos);
-		struct body body = {HPA(at.a + sizeof(tag)), 0};
-		int error;
+/* The last tag has type MB2_END. */
+static int walk_next(struct walk *w, uint32_t *type, struct body *body, const char **why)
+{
+	hpa_t at = HPA(w->info.a + w->pos);
+	struct multiboot2_tag tag;
 
-		if (boot_read(&tag, at, sizeof(tag)))
-			return boot_refuse(ERR_FAULT, why,
-					   "the multiboot information lies outside of memory");
-		if (tag.type == MB2_END)
-			return 0;
-		if (tag.size < sizeof(tag) || tag.size > head.total_size - pos)
-			return boot_refuse(ERR_INVAL, why, "a multiboot2 tag has a wrong size");
-		body.len = tag.size - sizeof(tag);
-		error = parse_tag(info, tag.type, body, why);
-		if (error)
-			return error;
-		pos += ALIGN_UP(tag.size, TAG_ALIGN);
-	}
-	return boot_refuse(ERR_INVAL, why, "the multiboot2 tags have no end");
+	if (w->pos >= w->total || w->total - w->pos < sizeof(tag))
+		return boot_refuse(ERR_INVAL, why, "the multiboot2 tags have no end");
+	if (boot_read(&tag, at, sizeof(tag)))
+		return boot_refuse(ERR_FAULT, why,
+				   "the multiboot information lies outside of memory");
+	*type = tag.type;
+	if (tag.type == MB2_END)
+		return 0;
+	if (tag.size < sizeof(tag) || tag.size > w->total - w->pos)
+		return boot_refuse(ERR_INVAL, why, "a multiboot2 tag has a wrong size");
+	*body = (struct body){HPA(at.a + sizeof(tag)), tag.size - (uint32_t)sizeof(tag)};
+	w->pos += ALIGN_UP(tag.size, TAG_ALIGN);
+	return 0;
+}
+
+int multiboot2_parse(struct boot_info *info, hpa_t info_hpa, const char **why)
+{
+	uint32_t type = MB2_END;
+	struct body body;
+	struct walk w;
+	int error = walk_start(&w, info_hpa, why);
+
+	do {
+		if (!error)
+			error = walk_next(&w, &type, &body, why);
+		if (!error && type != MB2_END)
+			error = parse_tag(info, type, body, why);
+	} while (!error && type != MB2_END);
+	return error;
+}
+
+int multiboot2_efi(hpa_t info_hpa, uint64_t *system, uint64_t *image, const char **why)
+{
+	uint32_t type = MB2_END;
+	struct body body;
+	struct walk w;
+	int error = walk_start(&w, info_hpa, why);
+
+	do {
+		if (!error)
+			error = walk_next(&w, &type, &body, why);
+		if (!error && type == MB2_EFI64)
+			error = read_body(system, body, sizeof(*system), why);
+		if (!error && type == MB2_EFI64_IMAGE)
+			error = read_body(image, body, sizeof(*image), why);
+	} while (!error && type != MB2_END);
+	return error;
 }

@@ -9,6 +9,7 @@
 #include "monitor/pci_config.h"
 #include "monitor/port.h"
 #include "monitor/power.h"
+#include "monitor/uptime.h"
 
 /* Without ACPI there is no sleep that the firmware would announce; a table that is wrong stops the boot. */
 static int read_fadt(const struct boot_info *info, const char **why)
@@ -18,6 +19,7 @@ static int read_fadt(const struct boot_info *info, const char **why)
 
 	if (err && err != ERR_NOENT)
 		return err;
+	uptime_init(&fadt);
 	if (err) {
 		log_line("ACPI has no FADT: how this machine sleeps and resets is not known");
 		platform_open(PLATFORM_OPEN_POWER);

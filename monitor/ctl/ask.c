@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "ept/base.h"
 #include "monitor/hypercall.h"
 
 /* Registers after a hypercall; r[0] is R8. */
@@ -193,12 +194,38 @@ int ask_disk_attach(const struct mailbox_attach *attach, const void *page, uint6
 	return (int)a.status;
 }
 
+int ask_release(const struct release_message *m, const void *page, uint64_t *number)
+{
+	struct answer a = call(HYPERCALL_RELEASE, (uintptr_t)m, (uintptr_t)page);
+
+	*number = a.rbx;
+	return (int)a.status;
+}
+
 int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r)
 {
 	struct answer a = call(HYPERCALL_DISK_SERVE, number, (uintptr_t)mailbox);
 
 	*r = (struct monitor_receipt){.generation = a.r[2]};
 	memcpy(r->root, a.r, sizeof(r->root));
+	return (int)a.status;
+}
+
+int ask_evidence(void *buf, uint64_t n, uint64_t *bytes)
+{
+	struct answer a = call(HYPERCALL_EVIDENCE, (uintptr_t)buf, n);
+
+	*bytes = a.rbx;
+	return (int)a.status;
+}
+
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log)
+{
+	struct answer a = call(HYPERCALL_EVENTLOG, (uintptr_t)page, at);
+
+	*log = (struct monitor_eventlog){.size = a.r[0], .complete = a.r[1] == 1};
+	if (!a.status)
+		log->copied = a.rbx < PAGE_SIZE ? a.rbx : PAGE_SIZE;
 	return (int)a.status;
 }
 

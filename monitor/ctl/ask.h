@@ -100,12 +100,26 @@ int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d);
 /* Within a page that is locked in memory. page is mapped from the guest, which is not launched yet. */
 int ask_disk_attach(const struct mailbox_attach *a, const void *page, uint64_t *number);
 
+/* The same with a tenant's message. */
+struct release_message; /* attest/release.h */
+int ask_release(const struct release_message *m, const void *page, uint64_t *number);
+
 /* After a 0 for closing: what its owner should know. */
 struct monitor_receipt {
 	uint8_t root[16];
 	uint64_t generation;
 };
 int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r);
+
+/* The evidence for the nonce in its first 32 bytes, into n bytes at buf; *bytes is how many it is (ERR_2BIG: that are needed). */
+int ask_evidence(void *buf, uint64_t n, uint64_t *bytes);
+/* Into a page of the caller's that is locked in memory: the event log's bytes from `at` on. */
+struct monitor_eventlog {
+	uint64_t copied;
+	uint64_t size; /* of all */
+	bool complete; /* all was measured */
+};
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log);
 
 /*
  * The log from *pos on: up to ASK_LOG_CHUNK bytes into buf, their number returned. *pos becomes the

@@ -14,6 +14,11 @@ int cmd_declare(int argc, char **argv);
 /* netherctl disks */
 int cmd_disks(int argc);
 
+/* netherctl evidence NONCE FILE */
+int cmd_evidence(int argc, char **argv);
+/* netherctl eventlog [FILE] */
+int cmd_eventlog(int argc, char **argv);
+
 /* "sealed" (and protected), "protected", or "unprotected". */
 const char *launch_kind(const struct monitor_launch *launch);
 

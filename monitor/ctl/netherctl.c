@@ -493,6 +493,9 @@ static int usage(FILE *to, int status)
 		"  declare DOMID sealed|open\n"
 		"                  before its first run ('xl create -p'): what it is to be launched as\n"
 		"  disks           the guests' encrypted disks: state, what was moved, refused, fetched\n"
+		"  evidence NONCE FILE\n"
+		"                  what the monitor signs of itself and its guests, for 64 hexadecimal digits\n"
+		"  eventlog [FILE] whether all was measured into the TPM; the log of that\n"
 		"  log [-f]        the monitor's log; -f waits for more\n"
 		"  top [SECONDS]   exits per second, refreshed every second\n"
 		"  version         of the monitor and of this program\n"
@@ -503,8 +506,9 @@ static int usage(FILE *to, int status)
 
 static bool known(const char *command)
 {
-	static const char *const commands[] = {"stat",  "guests", "launch", "declare",
-					       "disks", "log",    "top",    "version"};
+	static const char *const commands[] = {"stat",  "guests",   "launch",   "declare",
+					       "disks", "evidence", "eventlog", "log",
+					       "top",   "version"};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(command, commands[i]))
@@ -556,6 +560,10 @@ int main(int argc, char **argv)
 		return cmd_declare(argc - 2, argv + 2);
 	if (!strcmp(command, "disks"))
 		return cmd_disks(argc - 2);
+	if (!strcmp(command, "evidence"))
+		return cmd_evidence(argc - 2, argv + 2);
+	if (!strcmp(command, "eventlog"))
+		return cmd_eventlog(argc - 2, argv + 2);
 	if (!strcmp(command, "log"))
 		return cmd_log(argc - 2, argv + 2);
 	if (!strcmp(command, "top"))

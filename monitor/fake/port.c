@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "monitor/arch.h"
+
 #define PCI_ADDRESS 0xcf8
 #define PCI_DATA 0xcfc
 #define FUNCTIONS 256
@@ -14,7 +16,8 @@ static struct {
 	unsigned int outs;
 	struct fake_out last;
 	uint32_t address;
-	uint16_t stream_port;
+	uint16_t stream_port, timer_port;
+	uint64_t timer_ticks;
 	const char *stream;
 	size_t streamed;
 	uint8_t pci[FUNCTIONS][CONFIG_SIZE];
@@ -45,6 +48,12 @@ void fake_port_stream(uint16_t port, const char *bytes)
 {
 	m.stream_port = port;
 	m.stream = bytes;
+}
+
+void fake_port_timer(uint16_t port, uint64_t ticks)
+{
+	m.timer_port = port;
+	m.timer_ticks = ticks;
 }
 
 /* Where an access to the data ports goes, or NULL. Bits 27:24 are ignored. */
@@ -80,6 +89,8 @@ static uint32_t in(uint16_t port, unsigned int size)
 
 	if (port == PCI_ADDRESS && size == 4)
 		return m.address;
+	if (m.timer_ticks && port == m.timer_port && size == 4)
+		return (uint32_t)(arch_rdtsc() / m.timer_ticks) & 0xffffff;
 	if (m.stream && port == m.stream_port && size == 1)
 		return (uint8_t)m.stream[m.streamed++ % strlen(m.stream)];
 	if (port >= PCI_DATA && port < PCI_DATA + 4)

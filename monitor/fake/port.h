@@ -32,4 +32,7 @@ void fake_port_stream(uint16_t port, const char *bytes);
 /* The instruction at insn if it is an IN or OUT: its length, else 0. */
 unsigned int fake_port_insn(const uint8_t *insn, uint16_t dx, uint64_t *rax);
 
+/* Reads of 4 bytes find a timer of 24 bits, which counts once in so many ticks of the time-stamp counter. 0: none. */
+void fake_port_timer(uint16_t port, uint64_t ticks);
+
 #endif

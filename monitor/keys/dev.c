@@ -23,7 +23,7 @@ int keys_attach(struct cpu *cpu, hpa_t page, uint64_t *number)
 	if (page_offset(cpu->regs.r[RDX]) + sizeof(a) > PAGE_SIZE ||
 	    walk_gva(&space, GVA(cpu->regs.r[RDX]), 0, &at) || phys_read(&a, at.hpa, sizeof(a)))
 		return ERR_FAULT;
-	err = disks_attach(page, &a, number);
+	err = disks_attach(page, &a, NULL, number);
 	crypto_wipe(&a, sizeof(a));
 	return err;
 }

@@ -74,7 +74,5 @@ bool svm_maps_open_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened
 	*opened = false;
 	if (bit < 0)
 		return v->msr.l1_open;
-	return permit_pass(&v->msr, byte, mask,
-			   !msr_reserved(msr, write) && !(v->isolated && write && clock_is(msr)),
-			   opened);
+	return permit_pass(&v->msr, byte, mask, !msr_reserved(msr, write), opened);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MSR and I/O bitmaps, on top of monitor/permit.c: SDM vol. 3, 25.6.4 and 25.6.9. */
-#include "monitor/clock.h"
 #include "monitor/lib.h"
 #include "monitor/msr.h"
 #include "monitor/vmx/vmx.h"
@@ -103,7 +102,5 @@ bool maps_msr(struct hw_vcpu *v, uint32_t msr, bool write, bool *opened)
 
 	*opened = false;
 	return msr_place(msr, write, &byte, &mask) &&
-	       permit_pass(&v->msr, byte, mask,
-			   !reserved(msr, write) && !(v->isolated && write && clock_is(msr)),
-			   opened);
+	       permit_pass(&v->msr, byte, mask, !reserved(msr, write), opened);
 }

@@ -144,6 +144,19 @@ int ask_launch_of(const void *page, struct monitor_launch *launch)
 	return ERR_NOENT;
 }
 
+/* 5000 bytes, which count up. */
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log)
+{
+	uint8_t *to = page;
+
+	*log = (struct monitor_eventlog){.size = 5000, .complete = odd("complete")};
+	if (odd("refuse") || odd("open"))
+		return odd("open") ? ERR_NOENT : ERR_FAULT;
+	for (; log->copied < PAGE_SIZE && at < log->size; at++)
+		to[log->copied++] = (uint8_t)at;
+	return 0;
+}
+
 /* Tells what was declared on standard output, where netherctl says nothing. */
 int ask_declare(const void *page, bool sealed)
 {
@@ -157,6 +170,18 @@ int ask_declare(const void *page, bool sealed)
 	if (odd("refuse"))
 		return ERR_NOSYS;
 	printf("declared: domain %u by frame 0x%lx: %s\n", domid, gfn, sealed ? "sealed" : "open");
+	return 0;
+}
+
+int ask_evidence(void *buf, uint64_t n, uint64_t *bytes)
+{
+	uint8_t *b = buf;
+
+	*bytes = 300;
+	if (odd("refuse") || n < *bytes)
+		return ERR_2BIG;
+	for (unsigned int i = 0; i < *bytes; i++) /* the nonce, over and over */
+		b[i] = b[i % 32];
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A guest with an encrypted disk boots from it, and not what dom0 would have it boot: a CD that QEMU says is first, a
-# kernel in fw_cfg, an option ROM of the VGA, an SD card in the place of its disk (R24). Without the monitor each does it.
+# kernel in fw_cfg, an option ROM of the VGA, an SD card in the place of its disk, settings in xenstore (R24). Without the
+# monitor each does it.
 # timeout: 600
 # shellcheck disable=SC2154,SC2034 # lib.sh sets test_name, reads run_name and LAB_NO_MONITOR
 . "$(dirname "$0")/lib.sh"
@@ -71,7 +72,18 @@ echo "$keys --plain hdc" >"$work/hvm-all.disks"
 echo "$keys,consent" >"$work/hvm-none.disks" # as it was left by the guest before
 
 cat >"$work/run" <<'END'
+setting() { # GUEST: once it is there, and paused until netherd is ready, its firmware is to be another one
+	until d=$(xl domid $1 2>/dev/null) && [ "$(xl list $d | awk 'NR == 2 { print $5 }')" = --p--- ] &&
+			xenstore-exists /local/domain/$d/hvmloader/bios; do
+		usleep 20000
+	done
+	xenstore-write /local/domain/$d/hvmloader/bios none
+}
+setting hvm-all &
 guest-up /enc/hvm-all.cfg 200 || exit 1
+wait $!
+echo "setting: $(xenstore-read /local/domain/$(xl domid hvm-all)/hvmloader/bios)"
+xl dmesg | grep 'Unknown BIOS'
 netherctl guests
 netherctl disks
 guest-destroy-all
@@ -96,6 +108,7 @@ run_name=emu-$test_name
 in_dom0 'sh /enc/run' --overlay "$overlay" --dev-keys --timeout 500
 expect '^LAB-GUEST up boot sector$' "the guest's own boot sector"
 expect '^ +[0-9]+ +1 +sealed .*running' "that it is sealed"
+expect '^setting: none$' "what dom0 has put into xenstore"
 expect '^none: +[0-9]+ +1 +sealed .*running' "that the other guest is sealed"
 expect '^\(d[0-9]+\) No bootable device' "the firmware of the guest without a disk"
 if printf '%s\n' "$output" | grep "the host's code"; then
@@ -107,11 +120,21 @@ for name in own cd kernel rom sd; do
 	guest-up /enc/hvm-$name.cfg 200 | sed "s/^/$name: /"
 	guest-destroy-all
 done
+xl create -qp /enc/hvm-own.cfg || exit 1
+xenstore-write "/local/domain/$(xl domid hvm-own)/hvmloader/bios" none
+xl unpause hvm-own
+tries=600
+until xl dmesg | grep 'Unknown BIOS'; do
+	tries=$((tries - 1))
+	[ $tries -gt 0 ] || exit 1
+	usleep 100000
+done
 END
 run_name=emu-$test_name-bare
 LAB_NO_MONITOR=1
 in_dom0 'sh /enc/run' --overlay "$overlay" --timeout 400
 expect '^own: LAB-GUEST up boot sector$' "the guest alone, without the monitor"
+expect 'Unknown BIOS none' "the firmware's settings without the monitor"
 for name in cd kernel rom sd; do
 	expect "^$name: LAB-GUEST up with the host's code" "$name without the monitor"
 done

@@ -5,10 +5,12 @@
 # fuzz_NAME_ept is fuzz_NAME with EPT as the nested format.
 
 FUZZ_NETHERD := $(B)/fuzz/fuzz_netherd
+FUZZ_API := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_api_*.c))
 FUZZ_ATTEST := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_attest_*.c))
-FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD) $(FUZZ_ATTEST),$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD) $(FUZZ_API) $(FUZZ_ATTEST),\
+	$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store)
-FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD) $(FUZZ_ATTEST)
+FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD) $(FUZZ_API) $(FUZZ_ATTEST)
 
 $(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
 	@mkdir -p $(@D)
@@ -26,10 +28,15 @@ $(FUZZ_NETHERD): tests/fuzz/fuzz_netherd.c $(B)/fake/netherd.a
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^)
 
+$(FUZZ_API): $(B)/fuzz/%: tests/fuzz/%.c $(B)/api/api.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -fsanitize=fuzzer -o $@ $< $(B)/api/api.a $(API_LIBS)
+
 $(FUZZ_ATTEST): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/attest.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer -Wl,--exclude-libs,attest.a -o $@ $< \
 		$(B)/fake/attest.a $(ATTEST_LIBS)
 
--include $(FUZZ_ATTEST:=.d) $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)
+-include $(FUZZ_API:=.d) $(FUZZ_ATTEST:=.d) $(FUZZ_NETHERD).d $(FUZZ_TARGETS:=.d) $(FUZZ_EPT:=.d)

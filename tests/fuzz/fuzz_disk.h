@@ -65,7 +65,7 @@ static inline void check_io(const struct disk_io *io)
 	uint64_t size = io->file == DISK_DATA ? f.d.header.sectors * DISK_SECTOR
 					      : format_sidecar_bytes(&f.d.header);
 
-	ASSERT(io->file <= DISK_DATA && io->op <= DISK_SYNC);
+	ASSERT(io->file <= DISK_DATA && io->op <= DISK_SYNC); /* no counter: no anchor */
 	if (io->op == DISK_SYNC)
 		return;
 	ASSERT(io->op == DISK_READ || io->file == DISK_SIDECAR);

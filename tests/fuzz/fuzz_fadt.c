@@ -41,6 +41,8 @@ static void check(const struct fadt *f)
 			ASSERT(f->pm1[i].at.space != f->pm1[j].at.space ||
 			       f->pm1[i].at.address != f->pm1[j].at.address);
 	}
+	check_register(&f->timer, 4);
+	ASSERT(f->timer.space == ACPI_PORT || f->timer.space == ACPI_NONE);
 	check_register(&f->sleep, 1);
 	check_register(&f->reset, 1);
 	ASSERT(!f->off_known || (f->off_type[0] <= 7 && f->off_type[1] <= 7));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "monitor/guestcall.h"
+#include "monitor/gueststore.h"
 
 #define BASE 0x1000u
 #define MEMORY (3 * PAGE_SIZE)
@@ -20,7 +21,7 @@ struct input {
 	uint64_t rax;
 };
 
-enum { WIDE = 1, GRANTS = 2, CPL = 0x0c, SIGNED = 0x10 };
+enum { WIDE = 1, GRANTS = 2, CPL = 0x0c, SIGNED = 0x10, STORE = 0x20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -93,6 +94,13 @@ static void check_effect(const struct guestcall *c, const struct input *in)
 		ASSERT(in->number == 24 && c->count == 1 && c->to < GUESTCALL_GFN_END);
 		ASSERT(c->offset % 8 == 0 && c->offset + 64u <= PAGE_SIZE);
 		break;
+	case GUESTCALL_STORE_PLACE:
+		ASSERT(in->number == 34 && c->operands == 1 && c->set == GUESTSTORE_GFN &&
+		       !c->mask);
+		break;
+	case GUESTCALL_STORE:
+		ASSERT(in->number == 32 && c->operands == 1);
+		break;
 	default:
 		ASSERT(false);
 	}
@@ -161,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		r.arg[i] = in.arg[i] > 0xfff0 ? ~(uint64_t)(in.arg[i] & 0xf) : in.arg[i];
 	r.wide = in.flags & WIDE;
 	r.grants = in.flags & GRANTS;
+	r.store = in.flags / STORE % 3;
 	r.cpl = (in.flags & CPL) == CPL ? 3 : 0;
 	memset(&call, 0xee, sizeof(call));
 	guestcall_decide(&r, &call);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "attest/netherd/serve.h"
+#include "attest/netherd/tpm.h"
 
 #define IMAGE_BYTES 100000u
 #define BYTES (MAILBOX_PAGES * 4096u)
@@ -33,6 +34,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	disk.file[MAILBOX_SIDECAR] = (struct serve_file){memfd_create("sidecar", 0), 1 << 20};
 	disk.file[MAILBOX_IMAGE] = (struct serve_file){memfd_create("image", 0), IMAGE_BYTES};
 	CHECK(!ftruncate(disk.file[MAILBOX_IMAGE].fd, IMAGE_BYTES));
+	disk.tpm = -1;
+	tpm_device = ""; /* none */
 	disk.mailbox = mmap(NULL, BYTES + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
 	CHECK(disk.mailbox != MAP_FAILED);

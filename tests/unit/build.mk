@@ -17,7 +17,7 @@ FAKE_CC := clang
 FAKE_CFLAGS = $(HOST_CFLAGS) -O1 -Wno-cast-align -fno-omit-frame-pointer \
 	-fsanitize=address,undefined \
 	-fno-sanitize-recover=all
-FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard crypto/*.[cS] ept/*.c iodecrypt/*.c monitor/*.c \
+FAKE_SRCS := $(filter-out $(HW_ONLY),$(wildcard attest/*.c attest/tenant/*.c crypto/*.[cS] crypto/hosted/*.c ept/*.c iodecrypt/*.c monitor/*.c \
 	monitor/boot/*.c monitor/iommu/*.c)) \
 	$(wildcard monitor/fake/*.c) monitor/keys/dev.c $(HW_POLICY)
 FAKE_OBJS := $(FAKE_SRCS:%=$(B)/fake/%.o) $(B)/fake/monitor/boot/trampoline.S.o $(CRYPTO_THIRD)
@@ -47,7 +47,7 @@ CRYPTO_TIME := $(B)/unit/test_crypto_time
 # netherd, but for what asks Xen; a test has its own in place of the functions that ask the monitor.
 NETHERD_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_netherd_*.c))
 NETHERD_FAKE := $(patsubst %,$(B)/fake/%.o,$(addprefix attest/netherd/,disks.c files.c ioreq.c options.c process.c \
-	receipt.c serve.c state.c) iodecrypt/keys.c $(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS])))
+	receipt.c serve.c state.c tpm.c) iodecrypt/keys.c $(filter-out crypto/freestanding.c,$(wildcard crypto/*.[cS])))
 NETHERD_LIB := $(B)/fake/netherd.a
 
 # nether-attest's: the library is tests/attest/build.mk's.
@@ -107,13 +107,16 @@ $(EPT_TOO): $(B)/unit/%_ept: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone
 # Against OpenSSL's shared library, which must not find the archive's objects instead of its own.
-$(addprefix $(B)/unit/test_crypto_,hkdf hmac seal sha256 x25519 xts): UNIT_LIBS := -Wl,--exclude-libs,ALL -lcrypto
+$(addprefix $(B)/unit/test_crypto_,hkdf hmac hpke p256 seal sha256 x25519 xts): UNIT_LIBS := -Wl,--exclude-libs,ALL -lcrypto
+# These say whether there is a TPM that all was measured into.
+$(B)/unit/test_release_take: UNIT_LIBS := -Wl,--wrap=measure_done
+$(B)/unit/test_report: UNIT_LIBS := -Wl,--wrap=measure_done,--exclude-libs,ALL -lcrypto
 CRYPTO_FAULTS := sha256_block_data_order aesni_encrypt aesni_set_encrypt_key \
 	aesni_set_decrypt_key aesni_xts_encrypt aesni_xts_decrypt aesni_ctr32_encrypt_blocks \
 	gcm_init_clmul gcm_ghash_clmul gcm_init_avx gcm_ghash_avx CRYPTO_gcm128_setiv \
 	CRYPTO_gcm128_tag CRYPTO_gcm128_finish br_hmac_drbg_init br_hmac_drbg_generate \
 	crypto_xts_init crypto_hmac_init crypto_hmac_sectors crypto_hkdf br_ccopy crypto_x25519 \
-	crypto_x25519_public features_read random_start
+	crypto_x25519_public br_i31_montymul crypto_p256_public crypto_p256_sign crypto_hpke_open features_read random_start
 $(B)/unit/test_crypto_init: UNIT_LIBS := $(CRYPTO_FAULTS:%=-Wl,--wrap=%)
 
 $(CRYPTO_IMAGE): $(CRYPTO_IMAGE_OBJS)

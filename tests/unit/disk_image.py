@@ -148,7 +148,8 @@ class Image:
         names = ("sectors", "generation", "state", "levels", "half", "journal", "seq")
         h = dict(zip(names, struct.unpack("<QQIIIIQ", raw[48:88])))
         h["session"], h["root"] = raw[88:104], raw[104:120]
-        if any(raw[120:4064]) or h["generation"] % 2 != slot:
+        h["anchor_id"], h["anchor"] = raw[120:136], struct.unpack("<Q", raw[136:144])[0]
+        if any(raw[144:4064]) or h["generation"] % 2 != slot:
             raise Wrong("damaged")
         return h
 

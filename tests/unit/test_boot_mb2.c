@@ -133,8 +133,10 @@ static void reads_grub(void **state)
 	assert_string_equal(boot_string(&info, info.module[1].cmdline), "");
 	assert_int_equal(info.mem_lower, 639);
 	assert_int_equal(info.mem_upper, 64512);
-	assert_int_equal(info.map.count, 4);
-	assert_int_equal(info.map.region[3].end, 5 * GIB);
+	assert_int_equal(info.map.count, 5); /* with what stands for a BIOS's ROM */
+	assert_int_equal(info.map.region[2].start, BOOT_LEGACY_START);
+	assert_int_equal(info.map.region[2].type, REGION_RESERVED);
+	assert_int_equal(info.map.region[4].end, 5 * GIB);
 	assert_true(info.video.has_framebuffer);
 	assert_int_equal(info.video.fb_width, 1024);
 	assert_int_equal(info.video.fb_color[0], 16);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: registers in, registers out. */
 #include "monitor/call.h"
+#include "attest/eventlog.h"
 #include "monitor/launch.h"
+#include "monitor/measure.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
 #include "tests/unit/test_machine.h"
@@ -216,7 +218,7 @@ static void the_platform(void **state)
 
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_DISK + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_EVENTLOG + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {
@@ -326,6 +328,65 @@ static void a_launch(void **state)
 	fake_give(HPA(GUESTS), OWNER_SHARED);
 	call(HYPERCALL_LAUNCH, ADDRESS, 1);
 	expect_launch(1, LAUNCH_PROTECTED, l.digest);
+}
+
+#define WRITABLE 2u
+#define LOG_BYTES 5000u
+
+/* The log's pages, to a program's page that it may write to, and to no other. */
+static void the_event_log(void **state)
+{
+	static uint8_t log[LOG_BYTES];
+	const uint64_t not_writable[] = {GUESTS, BLOCK, APIC_AT, 1ull << 35};
+	uint8_t *page;
+	const uint64_t *r;
+
+	machine(CPUS);
+	map(GUESTS, PRESENT | USER | WRITABLE);
+	call(HYPERCALL_EVENTLOG, ADDRESS, 0);
+	expect_error(ERR_NOENT);
+	for (unsigned int i = 0; i < LOG_BYTES; i++)
+		log[i] = (uint8_t)(i * 3 + (i >> 8));
+	*measure_events() = (struct eventlog){.bytes = log, .size = LOG_BYTES, .used = LOG_BYTES};
+	page = fake_at(HPA(GUESTS), PAGE_SIZE);
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, 0);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], PAGE_SIZE);
+	assert_int_equal(r[R8], LOG_BYTES);
+	assert_int_equal(r[R9], 0);
+	assert_memory_equal(page, log, PAGE_SIZE);
+	expect_unchanged_but(R(RBX) | R(R8) | R(R9));
+	measure_complete();
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, PAGE_SIZE);
+	assert_int_equal(r[RBX], LOG_BYTES - PAGE_SIZE);
+	assert_int_equal(r[R9], 1);
+	assert_memory_equal(page, log + PAGE_SIZE, LOG_BYTES - PAGE_SIZE);
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, LOG_BYTES);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	call(HYPERCALL_EVENTLOG, ADDRESS, LOG_BYTES + 1);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EVENTLOG, ADDRESS, UINT64_MAX);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EVENTLOG, ADDRESS + 8, 0);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EVENTLOG, ADDRESS + PAGE_SIZE, 0);
+	expect_error(ERR_FAULT);
+	memset(page, 0x77, PAGE_SIZE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(not_writable); i++) {
+		map(not_writable[i], PRESENT | USER | (i ? WRITABLE : 0));
+		call(HYPERCALL_EVENTLOG, ADDRESS, 0);
+		expect_error(ERR_FAULT);
+	}
+	map(GUESTS, PRESENT | WRITABLE); /* its kernel's */
+	call(HYPERCALL_EVENTLOG, ADDRESS, 0);
+	expect_error(ERR_FAULT);
+	map(GUESTS, PRESENT | USER | WRITABLE);
+	fake_give(HPA(GUESTS), OWNER_GUEST);
+	call(HYPERCALL_EVENTLOG, ADDRESS, 0);
+	expect_error(ERR_FAULT);
+	for (unsigned int i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(page[i], 0x77);
 }
 
 /* The record is another guest's by now. */
@@ -505,6 +566,7 @@ int main(void)
 		cmocka_unit_test(unknown_functions),
 		cmocka_unit_test(without_the_magic_it_is_undefined),
 		cmocka_unit_test(a_launch),
+		cmocka_unit_test(the_event_log),
 		cmocka_unit_test(a_launch_of_old),
 		cmocka_unit_test(declarations),
 		cmocka_unit_test(bad_launches),

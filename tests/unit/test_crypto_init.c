@@ -8,6 +8,8 @@
 
 #include "crypto/hkdf.h"
 #include "crypto/hmac.h"
+#include "crypto/hpke.h"
+#include "crypto/p256.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 
@@ -58,6 +60,11 @@ WRAP_VOID(crypto_hkdf, ((uint8_t *)out)[n - 1] ^= 1,
 WRAP_VOID(br_ccopy, ((uint8_t *)dst)[0] ^= 1, (uint32_t ctl, void *dst, const void *src, size_t n),
 	  ctl, dst, src, n)
 WRAP_VOID(crypto_x25519_public, out[31] ^= 1, (uint8_t * out, const uint8_t *scalar), out, scalar)
+WRAP_VOID(br_i31_montymul, out[1] ^= 1,
+	  (uint32_t * out, const uint32_t *x, const uint32_t *y, const uint32_t *m, uint32_t m0i),
+	  out, x, y, m, m0i)
+WRAP_VOID(crypto_p256_sign, out[63] ^= 1,
+	  (uint8_t * out, const uint8_t *key, const uint8_t *digest), out, key, digest)
 WRAP_VOID(gcm_init_avx, ((uint8_t *)table)[9] ^= 1, (void *table, const uint64_t *h), table, h)
 WRAP_VOID(gcm_ghash_avx, x[0] ^= 1, (uint8_t * x, const void *table, const uint8_t *in, size_t len),
 	  x, table, in, len)
@@ -103,6 +110,31 @@ int __wrap_crypto_x25519(uint8_t *out, const uint8_t *scalar, const uint8_t *poi
 	int err = __real_crypto_x25519(out, scalar, point);
 
 	return is_broken("crypto_x25519") ? 0 : err;
+}
+
+/* A public key that lost a bit. */
+int __real_crypto_p256_public(uint8_t *out, const uint8_t *key);
+int __wrap_crypto_p256_public(uint8_t *out, const uint8_t *key);
+int __wrap_crypto_p256_public(uint8_t *out, const uint8_t *key)
+{
+	int err = __real_crypto_p256_public(out, key);
+
+	if (is_broken("crypto_p256_public"))
+		out[63] ^= 1;
+	return err;
+}
+
+/* Every message is good. */
+int __real_crypto_hpke_open(const struct crypto_hpke *h, const uint8_t *key, const char *info,
+			    const void *ad, size_t ad_len, void *dst, const void *src, size_t len);
+int __wrap_crypto_hpke_open(const struct crypto_hpke *h, const uint8_t *key, const char *info,
+			    const void *ad, size_t ad_len, void *dst, const void *src, size_t len);
+int __wrap_crypto_hpke_open(const struct crypto_hpke *h, const uint8_t *key, const char *info,
+			    const void *ad, size_t ad_len, void *dst, const void *src, size_t len)
+{
+	int err = __real_crypto_hpke_open(h, key, info, ad, ad_len, dst, src, len);
+
+	return is_broken("crypto_hpke_open") ? 0 : err;
 }
 
 int __real_aesni_set_decrypt_key(const uint8_t *key, int bits, AES_KEY *out);
@@ -229,6 +261,10 @@ static void faults(void **state)
 		{"br_ccopy", "X25519"},
 		{"crypto_x25519_public", "X25519"},
 		{"crypto_x25519", "X25519"},
+		{"br_i31_montymul", "ECDSA"},
+		{"crypto_p256_public", "ECDSA"},
+		{"crypto_p256_sign", "ECDSA"},
+		{"crypto_hpke_open", "HPKE"},
 	};
 
 	assert_noticed(fault, sizeof(fault) / sizeof(*fault));

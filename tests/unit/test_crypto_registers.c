@@ -16,6 +16,8 @@
 
 #include "crypto/hkdf.h"
 #include "crypto/hmac.h"
+#include "crypto/hpke.h"
+#include "crypto/p256.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
 #include "crypto/x25519.h"
@@ -44,7 +46,10 @@ static struct {
 	struct crypto_xts xts;
 	struct crypto_hmac hmac;
 	uint8_t xts_key[64], tags[PAGE / CRYPTO_SECTOR_BYTES][16], secret[32];
-	int opened, refused, init, drawn, expanded, agreed;
+	struct crypto_hpke parties;
+	struct crypto_hpke_key hpke;
+	uint8_t scalar[32], signature[64], dh[64];
+	int opened, refused, init, drawn, expanded, agreed, signed_by;
 	uint64_t fs;
 } d;
 
@@ -184,6 +189,16 @@ static void exercise_keys(void)
 	crypto_hkdf(d.digest, 32, d.tags, 16, "registers", d.random, sizeof(d.random));
 }
 
+/* Evidence and releases: both kinds of keys, opened wrongly (which is all but the last step). */
+static void sign_and_open(void)
+{
+	d.scalar[0] = 0x11; /* below the order */
+	d.signed_by = crypto_p256_public(d.signature, d.scalar);
+	crypto_p256_sign(d.signature, d.scalar, d.digest);
+	d.agreed = crypto_hpke_open(&d.parties, d.secret, "registers", d.other, 40, d.page, d.other,
+				    200);
+}
+
 static void exchange(void)
 {
 	crypto_x25519_public(d.digest, d.random);
@@ -256,6 +271,10 @@ static void registers_survive(void **state)
 		run(exchange);
 		assert_unchanged(8);
 		assert_int_equal(d.agreed, 0);
+		run(sign_and_open);
+		assert_unchanged(16);
+		assert_int_equal(d.signed_by, 0);
+		assert_int_equal(d.agreed, CRYPTO_ERR_TAG);
 	}
 }
 
@@ -317,6 +336,29 @@ static void agree(void)
 	d.agreed = crypto_x25519(d.secret, d.random, d.digest);
 }
 
+static void p256_public(void)
+{
+	d.scalar[0] = 0x11;
+	d.signed_by = crypto_p256_public(d.signature, d.scalar);
+}
+
+static void p256_sign(void)
+{
+	d.scalar[0] = 0x11;
+	crypto_p256_sign(d.signature, d.scalar, d.digest);
+}
+
+static void schedule(void)
+{
+	crypto_hpke_schedule(&d.hpke, &d.parties, d.dh, "wiping");
+}
+
+static void open_message(void)
+{
+	d.agreed =
+		crypto_hpke_open(&d.parties, d.secret, "wiping", d.other, 40, d.page, d.other, 200);
+}
+
 /* Any eight bytes of a secret, as they are or as HMAC pads a key. */
 static bool on_stack_still(const uint8_t *secret, size_t n)
 {
@@ -371,6 +413,11 @@ static void nothing_on_stack(void **state)
 		assert_nothing_on_stack(public_key, d.random, 32);
 		assert_nothing_on_stack(agree, d.random, 32);
 		assert_nothing_on_stack(agree, d.secret, 32);
+		assert_nothing_on_stack(p256_public, d.scalar, 32);
+		assert_nothing_on_stack(p256_sign, d.scalar, 32);
+		assert_not_on_stack(schedule, d.dh, 64);
+		assert_not_on_stack(schedule, d.hpke.key.state, 32);
+		assert_not_on_stack(open_message, d.secret, 32);
 	}
 	pretend_cpu(0);
 }

@@ -13,6 +13,8 @@
 
 #include "crypto/hkdf.h"
 #include "crypto/hmac.h"
+#include "crypto/hpke.h"
+#include "crypto/p256.h"
 #include "crypto/x25519.h"
 
 #define SECRETS 3u
@@ -22,6 +24,8 @@ static struct {
 	uint8_t key[64], other[64], sectors[2][CRYPTO_SECTOR_BYTES], tags[2][16];
 	struct crypto_xts xts;
 	struct crypto_hmac hmac;
+	struct crypto_hpke parties;
+	struct crypto_hpke_key hpke;
 	int err;
 	bool equal;
 } d;
@@ -79,6 +83,34 @@ static void derive(void)
 	crypto_hkdf(d.other, 32, d.key, 64, "time", out, sizeof(out));
 }
 
+static void schedule(void)
+{
+	crypto_hpke_schedule(&d.hpke, &d.parties, d.key, "time");
+}
+
+/* Others are refused, which shows. */
+static void a_p256_key(void)
+{
+	d.key[0] &= 0x7f;
+	d.key[31] |= 1;
+}
+
+static void sign_public(void)
+{
+	uint8_t out[64];
+
+	a_p256_key();
+	d.err = crypto_p256_public(out, d.key);
+}
+
+static void sign(void)
+{
+	uint8_t out[64];
+
+	a_p256_key();
+	crypto_p256_sign(out, d.key, d.other);
+}
+
 static void tag(void)
 {
 	crypto_hmac_init(&d.hmac, d.key, 32);
@@ -110,7 +142,8 @@ static void make_secrets(unsigned int i)
 
 static void same_instructions(void **state)
 {
-	void (*const fn[])(void) = {public_key, agree, derive, tag, encrypt, compare};
+	void (*const fn[])(void) = {public_key, agree,    derive,      tag, encrypt,
+				    compare,    schedule, sign_public, sign};
 	uint64_t first = 0, first_steps = 0, now;
 
 	for (size_t i = 0; i < sizeof(fn) / sizeof(*fn); i++)

@@ -38,6 +38,7 @@ static struct world {
 	void *pages;
 	int fail_in; /* this request fails: 1 is the next, 0 none */
 	int fails;
+	uint64_t counter;                       /* of the TPM */
 	unsigned int lists;                     /* of requests, that were carried out */
 	void (*seen)(const struct disk_io *io); /* is told of each request that is done */
 } w;
@@ -126,7 +127,7 @@ static inline void carry_out(void)
 
 		bytes += io->bytes;
 		assert_true(bytes <= DISK_IO_BYTES);
-		assert_true((io->op == DISK_SYNC) == (io->bytes == 0));
+		assert_true((io->op >= DISK_SYNC) == (io->bytes == 0));
 		if (w.fail_in && !--w.fail_in) {
 			w.d.io_status = -5;
 			w.fails++;
@@ -138,6 +139,10 @@ static inline void carry_out(void)
 			assert_int_equal(io->file, DISK_SIDECAR);
 			assert_true(io->offset + io->bytes <= format_sidecar_bytes(&w.made));
 			store_write(&w.store, io->file, io->offset, io->buf, io->bytes);
+		}
+		if (io->op == DISK_ANCHOR) {
+			assert_int_equal(w.d.ios, 1);
+			assert_int_equal(io->offset, ++w.counter);
 		}
 		if (w.seen)
 			w.seen(io);
@@ -158,9 +163,9 @@ static inline void make_image(uint64_t sectors, uint32_t journal)
 			     uuid[DISK_UUID_BYTES] = "uuid of a test";
 	uint8_t page[DISK_HEADER_BYTES];
 	struct crypto_hmac k;
-	const char *why;
+	const char *reason;
 
-	assert_int_equal(crypto_init(&why), 0);
+	assert_int_equal(crypto_init(&reason), 0);
 	store_clear(&w.store);
 	free(w.pages);
 	memset(&w, 0, sizeof(w));
@@ -260,11 +265,11 @@ static inline void free_request(struct request *r)
 /* Version 0 is a sector never written. */
 static inline void fill_sector(uint8_t *sector, uint64_t lba, uint64_t version)
 {
-	uint64_t v[DISK_SECTOR / 8] = {0};
+	uint64_t words[DISK_SECTOR / 8] = {0};
 
-	for (size_t i = 0; i < ARRAY_SIZE(v) && version; i++)
-		v[i] = i % 2 ? lba : version;
-	memcpy(sector, v, sizeof(v));
+	for (size_t i = 0; i < ARRAY_SIZE(words) && version; i++)
+		words[i] = i % 2 ? lba : version;
+	memcpy(sector, words, sizeof(words));
 }
 
 /* Which version of the sector this is. Fails if it is none. */

@@ -53,7 +53,7 @@ static void a_header_is_sane(void **state)
 		uint32_t value;
 	} row[] = {{48, 0},  {52, 8},   {52, 1},     {64, 2},     {68, 1},
 		   {68, 3},  {72, 2},   {76, 12288}, {76, 20481}, {76, 0x40001000},
-		   {120, 1}, {4060, 1}, {56, 8}};
+		   {144, 1}, {4060, 1}, {56, 8}};
 	uint8_t page[DISK_HEADER_BYTES], made[DISK_HEADER_BYTES];
 	struct crypto_hmac k;
 	struct disk_header h = {0};

@@ -108,6 +108,24 @@ static void registers(void **state)
 	assert_int_equal(fadt.sleep.address, 0xfed40000);
 }
 
+/* Of power management: a port, by the old address or by the new one. */
+static void timer(void **state)
+{
+	parse();
+	assert_int_equal(fadt.timer.space, ACPI_NONE);
+	put_generic(208, ACPI_MEMORY, 0xfed00000);
+	parse();
+	assert_int_equal(fadt.timer.space, ACPI_NONE);
+	put_generic(208, ACPI_PORT, 0x1808);
+	parse();
+	assert_int_equal(fadt.timer.space, ACPI_PORT);
+	assert_int_equal(fadt.timer.address, 0x1808);
+	put32(76, 0x608);
+	parse();
+	assert_int_equal(fadt.timer.address, 0x608);
+	assert_int_equal(fadt.timer.size, 4);
+}
+
 static void extended_addresses(void **state)
 {
 	put_generic(172, ACPI_PORT, 0x604); /* the same */
@@ -245,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(registers, setup),
+		cmocka_unit_test_setup(timer, setup),
 		cmocka_unit_test_setup(extended_addresses, setup),
 		cmocka_unit_test_setup(what_makes_no_sense_is_not_there, setup),
 		cmocka_unit_test_setup(an_old_table_is_shorter, setup),

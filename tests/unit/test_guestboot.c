@@ -531,7 +531,7 @@ static void attach(uint64_t page)
 	uint64_t number;
 
 	disks_init();
-	assert_int_equal(disks_attach(HPA(page), &a, &number), 0);
+	assert_int_equal(disks_attach(HPA(page), &a, NULL, &number), 0);
 }
 
 /* A disk makes its guest sealed, whatever L1 declares then; all drives that are not declared plain are refused. */

@@ -73,11 +73,11 @@ static void what_is_dangerous_is_closed(void **state)
 /* What Xen and Linux write at each world switch, timer tick or context switch must not exit. */
 static void what_is_frequent_is_open(void **state)
 {
-	static const uint32_t open[] = {0x10,       0x48,       0x49,       0x10b,      0x140,
-					0x174,      0x175,      0x176,      0x277,      0x6e0,
-					0x808,      0x80b,      0x838,      0x83f,      0xc0000081,
-					0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101,
-					0xc0000102, 0xc0000103, 0xc001011f, 0xc0010062};
+	static const uint32_t open[] = {0x48,       0x49,       0x10b,      0x140,      0x174,
+					0x175,      0x176,      0x277,      0x6e0,      0x808,
+					0x80b,      0x838,      0x83f,      0xc0000081, 0xc0000082,
+					0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102,
+					0xc0000103, 0xc001011f, 0xc0010062};
 
 	for (size_t i = 0; i < ARRAY_SIZE(open); i++) {
 		assert_int_equal(msr_rule(open[i])->kind, RULE_OPEN);

@@ -39,6 +39,9 @@ static struct {
 	unsigned int busy;  /* times that it is, first */
 	unsigned int attached, served, opened, closed;
 	struct mailbox_attach attach;
+	unsigned int released;
+	struct release_message message;
+	uint8_t release_drive;
 	int pages; /* of the domain that the monitor does not know, first */
 } monitor;
 
@@ -69,6 +72,8 @@ int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d)
 	return 0;
 }
 
+static void there_is(unsigned int how, uint64_t owner);
+
 int ask_disk_attach(const struct mailbox_attach *a, const void *page, uint64_t *number)
 {
 	assert_true(((uintptr_t)a & 4095) + sizeof(*a) <= 4096);
@@ -83,6 +88,23 @@ int ask_disk_attach(const struct mailbox_attach *a, const void *page, uint64_t *
 	monitor.disk =
 		(struct monitor_disk){.number = 9, .state = DISK_STATE_OPENING, .drive = a->drive};
 	memcpy(monitor.disk.uuid, a->uuid, 16);
+	*number = 9;
+	return 0;
+}
+
+int ask_release(const struct release_message *m, const void *page, uint64_t *number)
+{
+	assert_true(((uintptr_t)m & 4095) + sizeof(*m) <= 4096);
+	assert_ptr_equal(page, &the_mailbox);
+	if (monitor.pages-- > 0)
+		return ERR_NOENT;
+	monitor.released++;
+	monitor.message = *m;
+	if (monitor.attach_error)
+		return monitor.attach_error;
+	there_is(DISK_STATE_OPENING, 0);
+	monitor.disk.number = 9;
+	monitor.disk.drive = monitor.release_drive;
 	*number = 9;
 	return 0;
 }
@@ -172,7 +194,10 @@ static int setup(void **state)
 	put_file("key", master, 32);
 	memset(&monitor, 0, sizeof(monitor));
 	memset(&the_mailbox, 0, sizeof(the_mailbox));
-	option = (struct disk_option){"data", "sidecar", "key", "receipt", false};
+	option = (struct disk_option){.data = "data",
+				      .sidecar = "sidecar",
+				      .key = "key",
+				      .receipt = "receipt"};
 	guest = (struct disk_guest){DOMID, 4, false};
 	if (disk_files(&disk, &option, 1))
 		return -1;
@@ -256,6 +281,63 @@ static void not_attached(void **state)
 	assert_int_equal(monitor.served, 0);
 	monitor.pages = 9;
 	assert_int_equal(disk_start(&disk, &guest), ERR_NOENT);
+}
+
+static void released(void **state)
+{
+	struct release_message m;
+
+	memset(&m, 0x7e, sizeof(m));
+	put_file("release", &m, sizeof(m));
+	option.key = NULL;
+	option.release = "release";
+	monitor.release_drive = 1;
+	monitor.lists = 2;
+	monitor.pages = 1;
+	assert_int_equal(disk_start(&disk, &guest), 0);
+	assert_int_equal(monitor.released, 1);
+	assert_memory_equal(&monitor.message, &m, sizeof(m));
+	assert_int_equal(monitor.opened, 1);
+	assert_int_equal(disk.number, 9);
+	assert_int_equal(monitor.attached, 0);
+}
+
+static void not_released(void **state)
+{
+	const int errors[] = {ERR_KEY,   ERR_STALE, ERR_INVAL, ERR_NODEV,
+			      ERR_NOSYS, ERR_BUSY,  ERR_PERM,  ERR_NOMEM};
+	uint8_t bytes[321] = {0};
+
+	option.key = NULL;
+	option.release = "release";
+	assert_int_equal(disk_start(&disk, &guest), -ENOENT);
+	put_file("release", bytes, 319);
+	assert_int_equal(disk_start(&disk, &guest), -EINVAL);
+	put_file("release", bytes, 321);
+	assert_int_equal(disk_start(&disk, &guest), -EINVAL);
+	assert_int_equal(monitor.released, 0);
+	put_file("release", bytes, 320);
+	for (unsigned int i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		monitor.attach_error = errors[i];
+		assert_int_equal(disk_start(&disk, &guest), errors[i]);
+	}
+	assert_int_equal(monitor.served, 0);
+	/* For another drive than the files are to be: given up again. */
+	monitor.attach_error = 0;
+	monitor.release_drive = 2;
+	assert_int_equal(disk_start(&disk, &guest), ERR_INVAL);
+	assert_int_equal(monitor.opened, 1);
+	assert_int_equal(monitor.closed, 1);
+	assert_false(monitor.there);
+}
+
+/* The launch was another than the one that it was released for. */
+static void not_given(void **state)
+{
+	monitor.serve_error = ERR_NOENT;
+	there_is(DISK_STATE_READY, 0);
+	disk.number = 5;
+	assert_int_equal(disk_close(&disk), ERR_NOENT);
 }
 
 static void not_opened(void **state)
@@ -419,6 +501,9 @@ int main(void)
 		TEST(attached_and_opened),
 		TEST(with_receipt_and_consent),
 		TEST(not_attached),
+		TEST(released),
+		TEST(not_released),
+		TEST(not_given),
 		TEST(not_opened),
 		TEST(endless),
 		TEST(taken_over),

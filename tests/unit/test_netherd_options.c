@@ -21,6 +21,20 @@ static int parse(const char *text)
 	return options_parse(&o, argc, argv);
 }
 
+static void releases(void **state)
+{
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,release=/r,receipt=/x"), 0);
+	assert_string_equal(o.disk[0].release, "/r");
+	assert_null(o.disk[0].key);
+	assert_string_equal(o.disk[0].receipt, "/x");
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,release=-"), 0);
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,release=r,key=k"), -1);
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,consent,release=r"), -1);
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,release=r,release=r"), -1);
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,release="), -1);
+	assert_int_equal(parse("--domain 7 --disk hda=a,b,release=- --disk hdb=c,d,key=-"), -1);
+}
+
 static void least(void **state)
 {
 	assert_int_equal(parse("--domain 7 --disk hda=a,b"), 0);
@@ -111,6 +125,7 @@ static void refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(releases),
 		cmocka_unit_test(least),
 		cmocka_unit_test(all),
 		cmocka_unit_test(refused),

@@ -7,6 +7,7 @@
 
 #include "attest/netherd/process.h"
 #include "attest/netherd/serve.h"
+#include "attest/netherd/tpm.h"
 
 #define IMAGE_BYTES 65536u
 
@@ -54,7 +55,8 @@ static int setup(void **state)
 		return -1;
 	put_file("image", image, sizeof(image));
 	put_file("sidecar", "0123456789", 10);
-	disk = (struct serve_disk){.name = "hda"};
+	disk = (struct serve_disk){.name = "hda", .tpm = -1};
+	tpm_device = "tpm";
 	disk.file[MAILBOX_SIDECAR] = (struct serve_file){open("sidecar", O_RDWR), SERVE_OFFSET_MAX};
 	disk.file[MAILBOX_IMAGE] = (struct serve_file){open("image", O_RDWR), IMAGE_BYTES};
 	/* The page behind it faults. */
@@ -210,7 +212,7 @@ static void malformed(void **state)
 {
 	struct mailbox_request r = request(MAILBOX_READ, MAILBOX_SIDECAR, 1, 0, 0);
 
-	r.op = MAILBOX_SYNC + 1;
+	r.op = MAILBOX_TPM + 1;
 	assert_int_equal(one(r), -EINVAL);
 	r.op = 255;
 	assert_int_equal(one(r), -EINVAL);
@@ -352,6 +354,51 @@ static void errors(void **state)
 	assert_int_equal(one(request(MAILBOX_SYNC, MAILBOX_SIDECAR, 0, 0, 0)), -EINVAL);
 }
 
+/* What goes into a FIFO comes out again: a device that answers with the command. */
+static void tpm_commands(void **state)
+{
+	static const uint8_t command[] = {0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0x55, 0xaa};
+
+	memset(data, 0xee, 8192);
+	memcpy(data + 5000, command, sizeof(command));
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 0, 5000)), -ENOENT);
+	assert_int_equal(mkfifo("tpm", 0600), 0);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 0, 5000)), 0);
+	assert_true(disk.tpm >= 0);
+	assert_memory_equal(data + 5000, command, sizeof(command));
+	assert_int_equal(data[4999], 0xee);
+	for (unsigned int i = 5000 + sizeof(command); i < 8192; i++)
+		assert_int_equal(data[i], i < 6024 ? 0 : 0xee);
+	memcpy(data + 5000, command, sizeof(command));
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 11, 0, 5000)), -EINVAL);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 12, 0, 5000)), 0);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 9, 0, 5000)), -EINVAL);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 4097, 0, 0)), -EINVAL);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 0, MAILBOX_DATA)),
+			 -EINVAL);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 8, 5000)), -EINVAL);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_IMAGE, 1024, 0, 5000)), -EINVAL);
+	data[5005] = 9; /* shorter than a head */
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 0, 5000)), -EINVAL);
+	close(disk.tpm);
+}
+
+/* A device that says something else, or nothing that has an end, is closed, and opened again. */
+static void tpm_nonsense(void **state)
+{
+	static const uint8_t command[] = {0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0x55, 0xaa};
+
+	assert_int_equal(mkfifo("tpm", 0600), 0);
+	disk.tpm = open("tpm", O_RDWR);
+	assert_int_equal(write(disk.tpm, "left", 4), 4); /* of another answer */
+	memcpy(data, command, sizeof(command));
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 0, 0)), -EIO);
+	assert_memory_equal(data, command, sizeof(command));
+	assert_int_equal(disk.tpm, -1);
+	assert_int_equal(one(request(MAILBOX_TPM, MAILBOX_SIDECAR, 1024, 0, 0)), 0);
+	close(disk.tpm);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -370,6 +417,8 @@ int main(void)
 		TEST(complaints_end),
 		TEST(errors),
 		TEST(in_pieces),
+		TEST(tpm_commands),
+		TEST(tpm_nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

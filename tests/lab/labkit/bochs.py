@@ -23,7 +23,8 @@ import tty
 
 from . import errors
 from .errors import LabError
-from .machine import Machine, die_with_parent
+from .machine import Machine
+from .process import die_with_parent
 
 BOCHS = "bochs-bin"
 # On Bochs' corei7_skylake_x HVM guests triple-fault, on its corei7_icelake_u dom0 does.

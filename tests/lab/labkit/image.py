@@ -35,6 +35,7 @@ PACKAGES = [
     "xen-hypervisor-4.17-amd64", "xen-utils-4.17", "xen-utils-common", "xenstore-utils",
     "qemu-system-xen", "seabios", "linux-image-amd64", "linux-image-cloud-amd64",
     "busybox-static", "bash", "kmod", "tboot",
+    "tpm2-tools", "libtss2-tcti-device0",
     "fio", "e2fsprogs",  # for a guest
 ]
 XEN_FILE = r"xen-4\.17-amd64\.gz"
@@ -53,6 +54,9 @@ PROGRAMS = [XEN_BIN + "/" + name for name in (
     "usr/bin/xenstore-write", "usr/bin/xenstore-rm", "usr/bin/xenstore-exists",
     "usr/bin/xenstore-watch",
 ]
+# Only in the dom0 of a machine that has a TPM: they come with 20 MB of libraries.
+TPM_PROGRAMS = ["usr/bin/tpm2"]
+TPM_LIBRARIES = ["usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"]  # loaded by name
 FILES = [
     "bin/busybox", "usr/lib/xen-4.17/boot/hvmloader", "etc/xen/scripts/",
     "usr/share/seabios/bios-256k.bin", "usr/share/seabios/vgabios-stdvga.bin",
@@ -64,7 +68,7 @@ FILES = [
 # Loaded at boot, in this order (with what they depend on); the others only when asked for.
 MODULES = ["xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc"]
 MORE_MODULES = ["xen-blkback", "xen-netback", "loop", "tun", "bridge", "ahci", "sd_mod",
-                "virtio_pci", "virtio_blk"]
+                "virtio_pci", "virtio_blk", "virtio_net"]
 GUEST_MODULES = ["scsi_mod", "libata", "ata_piix", "sd_mod"]
 AHCI_MODULES = ["scsi_mod", "libata", "ahci", "sd_mod"]
 
@@ -232,6 +236,20 @@ def build_dom0():
     os.rename(paths.DOM0 + ".new", paths.DOM0)
 
 
+def build_tpm_tools():
+    """An archive that is unpacked over dom0's."""
+    with open(paths.DOM0_TPM + ".new", "wb") as out:
+        cpio = Cpio(out)
+        there = set(closure(PROGRAMS))
+        for name in TPM_PROGRAMS + TPM_LIBRARIES + sorted(set(closure(TPM_PROGRAMS + TPM_LIBRARIES)) - there):
+            add_from_debian(cpio, name)
+        for name in sorted(os.listdir(os.path.join(DEBIAN, "usr/bin"))):
+            if name.startswith("tpm2_"):
+                cpio.link("usr/bin/" + name, "tpm2")
+        cpio.close()
+    os.rename(paths.DOM0_TPM + ".new", paths.DOM0_TPM)
+
+
 def build_l1():
     """Xen, the dom0 kernel and tboot, decompressed, and a record of what they came from."""
     record = {}
@@ -293,7 +311,8 @@ def ensure_packages(say):
 
 
 def ensure(say=lambda text: print("lab: " + text, file=sys.stderr)):
-    """Makes XEN, KERNEL, TBOOT and DOM0 exist and match these scripts."""
+    """Makes XEN, KERNEL, TBOOT, DOM0 and DOM0_TPM exist and match these scripts."""
     ensure_packages(say)
-    cached("dom0", stamp(os.path.join(paths.LAB, "dom0")), [paths.XEN, paths.KERNEL, paths.TBOOT, paths.DOM0],
-           lambda: (build_l1(), build_dom0()), say)
+    cached("dom0", stamp(os.path.join(paths.LAB, "dom0")),
+           [paths.XEN, paths.KERNEL, paths.TBOOT, paths.DOM0, paths.DOM0_TPM],
+           lambda: (build_l1(), build_dom0(), build_tpm_tools()), say)

@@ -4,15 +4,14 @@ The machines that a run can boot in: what they share, and QEMU. bochs.py has the
 """
 
 import collections
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import subprocess
 
-from . import errors
+from . import errors, uefi
 from .errors import LabError
+from .process import die_with_parent
 
 # What is booted: a multiboot ELF, its arguments, and modules as (file, arguments).
 Boot = collections.namedtuple("Boot", "kernel args modules")
@@ -37,9 +36,11 @@ DEVICES = {
 # One of dom0's /dev/vda, vdb, .. A PV dom0's addresses are not the machine's: the driver must ask for these.
 DISK = ["-drive", "if=none,id=disk%d,format=raw,file=%s", "-device",
         "virtio-blk-pci,drive=disk%d,disable-legacy=on,iommu_platform=on"]
+# A network of QEMU's own: dom0 is 10.0.2.15, and its port is one of this machine's loopback.
+FORWARD = ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%d-:%d", "-device",
+           "virtio-net-pci,netdev=net,romfile=,disable-legacy=on,iommu_platform=on"]
 DISK_BYTES = 16 << 20
 XEN_ARGS_SMP = "dom0_max_vcpus=1 dom0_vcpus_pin"
-PR_SET_PDEATHSIG = 1
 
 
 def nested_kvm(hw):
@@ -49,10 +50,6 @@ def nested_kvm(hw):
     with open("/proc/cpuinfo") as f:
         flags = next((line.split() for line in f if line.startswith("flags")), [])
     return hw in flags
-
-
-def die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def doubled(text):
@@ -130,15 +127,16 @@ class Machine:
 class Qemu(Machine):
     """
     One run of QEMU, with com1 and com2 as files in the run's folder. in_turn: TCG has one thread for all
-    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind. disks: raw files.
+    CPUs. bare: L1 is not Xen. ram: a file that is the RAM, and stays behind. disks: raw files. forward: a port of
+    this machine's, and dom0's that it leads to. tpm: a tpm.Tpm.
     """
 
     log = "qemu.log"
 
     def __init__(self, hw, cpus, mem, cpu=None, icount=False, gdb=False, in_turn=False, bare=False,
-                 iommu="none", devices=(), ram=None, disks=()):
+                 iommu="none", devices=(), ram=None, disks=(), forward=None, tpm=None):
         super().__init__()
-        self.disks = disks
+        self.disks, self.forward, self.tpm = disks, forward, tpm
         self.iommu, self.devices = IOMMUS[iommu], devices
         self.hw, self.cpus, self.mem, self.icount, self.gdb = hw, cpus, mem or 3072, icount, gdb
         self.ram = ram
@@ -156,7 +154,7 @@ class Qemu(Machine):
         self.cpu = cpu or self.cpu
         self.info = {"machine": "qemu", "accelerator": self.accel, "cpu_model": self.cpu,
                      "cpus": cpus, "mem_mb": self.mem, "icount": icount, "iommu": iommu,
-                     "devices": list(devices)}
+                     "devices": list(devices), "tpm": tpm.kind if tpm else None}
         self.socket = "/tmp/lab-%d.sock" % os.getpid()
 
     def describe(self):
@@ -167,7 +165,7 @@ class Qemu(Machine):
     def command(self, boot, folder, console, debug_exit=False, iso=None):
         """
         The command line. console: com1 is the terminal instead of a file only. debug_exit: a write
-        to port 0xf4 ends QEMU. iso: a CD image that boots what QEMU would load by itself.
+        to port 0xf4 ends QEMU. iso: a CD image that boots what QEMU would load by itself, or uefi.py's disk.
         """
         com1 = os.path.join(folder, "xen.log")
         args = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -187,6 +185,9 @@ class Qemu(Machine):
                      for a in DEVICES[name]]
         for i, path in enumerate(self.disks):
             args += [DISK[0], DISK[1] % (i, doubled(path)), DISK[2], DISK[3] % i]
+        if self.forward:
+            args += [a % self.forward if "%d" in a else a for a in FORWARD]
+        args += self.tpm.arguments() if self.tpm else []
         if debug_exit:
             args += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         if self.ram:
@@ -196,6 +197,8 @@ class Qemu(Machine):
             args += ["-icount", "shift=0,sleep=off"]
         if self.gdb:
             args += ["-s", "-S"]
+        if iso and iso.endswith(".img"):
+            return args + uefi.arguments(iso, doubled)
         if iso:
             return args + ["-drive", "if=none,id=cd,format=raw,readonly=on,file=" + doubled(iso),
                            "-device", "ide-cd,drive=cd", "-boot", "d", "-device", "VGA"]
@@ -207,6 +210,8 @@ class Qemu(Machine):
         return None if boot == "direct" else boot
 
     def start(self, command, folder, console):
+        if self.tpm:
+            self.tpm.start(folder)
         self.spawn(command, folder, **({"stdin": None, "stdout": None} if console else {}))
 
     def registers(self):
@@ -226,3 +231,5 @@ class Qemu(Machine):
         if os.path.exists(self.socket):
             os.unlink(self.socket)
         super().stop()
+        if self.tpm:
+            self.tpm.stop()

@@ -15,6 +15,7 @@ XEN = os.path.join(OUT, "xen")
 KERNEL = os.path.join(OUT, "vmlinux-dom0")
 TBOOT = os.path.join(OUT, "tboot")
 DOM0 = os.path.join(OUT, "dom0.cpio")
+DOM0_TPM = os.path.join(OUT, "dom0-tpm.cpio")
 TOOLS = [os.path.join(BUILD, name) for name in ("netherctl", "netherd")]  # ours, for dom0
 
 

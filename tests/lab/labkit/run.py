@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 
-from . import errors, grub, guests, image, isolinux, paths
+from . import errors, grub, guests, image, isolinux, paths, uefi
 from .bochs import Bochs
 from .cpio import Cpio
 from .errors import LabError
 from .machine import DEVICES, IOMMUS, Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
+from .tpm import DEVICES as TPMS, Tpm
 
 XEN_ARGS = "com1=115200,8n1 console=com1 dom0_mem=640M,max:640M loglvl=all guest_loglvl=all" \
            " conring_size=128k"
@@ -41,14 +42,19 @@ def parser(sub):
     p.add_argument("--device", action="append", default=[], choices=DEVICES, help="QEMU's")
     p.add_argument("--disk", action="append", default=[], metavar="FILE", help="QEMU's: a raw file, which dom0"
                    " reads and writes as /dev/vda, vdb, .. after `modprobe virtio_blk`")
+    p.add_argument("--forward", metavar="PORT:DOM0PORT", help="QEMU's: this port of 127.0.0.1 leads to dom0's, after"
+                   " `lab-net`; dom0 reaches nobody")
+    p.add_argument("--tpm", choices=TPMS, help="QEMU's TPM 2.0 (swtpm), by one of its two interfaces")
+    p.add_argument("--tpm-state", metavar="DIR", help="the TPM that lives in DIR, made if it is not there;"
+                   " without it, a new one, in the run's folder")
     p.add_argument("--icount", action="store_true", help="one CPU thread, time = instructions")
     p.add_argument("--in-turn", action="store_true",
                    help="QEMU's CPUs run in turn, in one thread; not with guests (docs/hardware.md)")
     p.add_argument("--xen-args", default="", metavar="S", help="added to Xen's command line")
     p.add_argument("--monitor-args", default="", metavar="S", help="the monitor's command line")
-    p.add_argument("--boot", choices=("direct", "grub1", "grub2", "tboot"), default="direct",
+    p.add_argument("--boot", choices=("direct", "grub1", "grub2", "tboot", "uefi"), default="direct",
                    help="by QEMU's own loader (ISOLINUX on Bochs), or GRUB's multiboot or"
-                   " multiboot2, or GRUB's multiboot and tboot")
+                   " multiboot2, or GRUB's multiboot and tboot, or UEFI and GRUB's multiboot2")
     p.add_argument("--packed", action="store_true",
                    help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
     p.add_argument("--boot-root", metavar="DIR",
@@ -76,6 +82,14 @@ def must_exist(path, what):
     return os.path.abspath(path)
 
 
+def ports(text):
+    """The two of --forward."""
+    here, _, there = text.partition(":")
+    if not here.isdigit() or not there.isdigit() or not all(0 < int(n) < 65536 for n in (here, there)):
+        raise LabError(errors.USAGE, "--forward needs two ports, such as 8443:8443: " + text)
+    return int(here), int(there)
+
+
 def check(o):
     """Everything that can be refused before an image is built."""
     if o.cpus is None:
@@ -88,15 +102,18 @@ def check(o):
         raise LabError(errors.USAGE, "--l1 boots no dom0: no --exec, --overlay or --guests with it")
     if o.module and not o.l1:
         raise LabError(errors.USAGE, "--module needs --l1")
-    if o.packed and (o.boot not in ("grub1", "grub2") or o.l1):
-        raise LabError(errors.USAGE, "--packed needs --boot grub1 or grub2, and Xen")
+    if o.packed and (o.boot not in ("grub1", "grub2", "uefi") or o.l1):
+        raise LabError(errors.USAGE, "--packed needs --boot grub1, grub2 or uefi, and Xen")
     if o.boot == "tboot" and o.hw != "vmx":
         raise LabError(errors.USAGE, "--boot tboot needs --hw vmx: tboot is for Intel's CPUs")
     if o.boot_root and (o.l1 or o.boot != "direct" or o.no_monitor):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
+    if o.tpm_state and not o.tpm:
+        raise LabError(errors.USAGE, "--tpm-state needs --tpm")
     o.disk = [must_exist(path, "--disk") for path in o.disk]
+    o.forward = ports(o.forward) if o.forward else None
     monitor = paths.monitor(o.hw, o.dev_keys)
     if not os.path.exists(monitor) and not o.no_monitor:
         raise LabError(errors.NOT_BUILT, "not built yet: %s (run 'make', or use --no-monitor)"
@@ -106,11 +123,14 @@ def check(o):
 def machine_for(o):
     """VMX comes from KVM where it can; Bochs' clock is instructions always."""
     if o.hw == "vmx" and (o.icount or not nested_kvm("vmx")):
-        if o.iommu != "none" or o.device or o.disk:
-            raise LabError(errors.USAGE, "Bochs has no IOMMU and none of these devices and disks")
+        if o.boot == "uefi":
+            raise LabError(errors.USAGE, "Bochs has no UEFI")
+        if o.iommu != "none" or o.device or o.disk or o.forward or o.tpm:
+            raise LabError(errors.USAGE, "Bochs has no IOMMU, TPM, network, and none of these devices and disks")
         return Bochs(o.cpus, o.mem, o.cpu_model, o.gdb)
     return Qemu(o.hw, o.cpus, o.mem, o.cpu_model, o.icount, o.gdb, o.in_turn, bool(o.l1),
-                o.iommu, o.device, o.ram, o.disk)
+                o.iommu, o.device, o.ram, o.disk, o.forward,
+                Tpm(o.tpm, o.tpm_state) if o.tpm else None)
 
 
 def run_folder(name):
@@ -142,8 +162,10 @@ def write_initrd(o, folder, nonce):
         cpio.tree(o.overlay)
     cpio.close()
     path = os.path.join(folder, "initrd")
-    with open(path, "wb") as out, open(paths.DOM0, "rb") as base:
-        shutil.copyfileobj(base, out, 1 << 20)
+    with open(path, "wb") as out:
+        for name in [paths.DOM0] + ([paths.DOM0_TPM] if o.tpm else []):
+            with open(name, "rb") as base:
+                shutil.copyfileobj(base, out, 1 << 20)
         out.write(more.getvalue())
     return path
 
@@ -185,6 +207,8 @@ def boot_iso(o, machine, boot, folder):
     if o.boot_root:
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
     loader = machine.loader(o.boot)
+    if loader == "uefi":
+        return uefi.disk(boot, folder)
     if loader == "isolinux":
         return isolinux.iso(boot, folder)
     return grub.iso(boot, loader, folder) if loader else None
@@ -272,7 +296,7 @@ def run(o, on_phase, on_output=emit):
         session.look()
         facts = summary(o, session, command, status, failure)
         session.write_summary(facts)
-        for name in ("initrd", "boot.iso", "ahci.img", "virtio.img"):
+        for name in ("initrd", "boot.iso", "esp.img", "ahci.img", "virtio.img"):
             if os.path.exists(os.path.join(folder, name)):
                 os.unlink(os.path.join(folder, name))
     return status, facts

@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# UEFI, Debian's GRUB, monitor, Xen and dom0, which finds ACPI, knows its memory, and isolates a guest. The event log, with the
+# firmware's and GRUB's part, leads to what the TPM holds.
+# timeout: 420
+# shellcheck disable=SC2154 # lib.sh sets test_name, run_name, output
+. "$(dirname "$0")/lib.sh"
+
+out=build/test/$run_name
+mkdir -p "$out" || exit 1
+in_dom0 'netherctl log
+	xl info | grep -E "^(nr_cpus|total_memory|virt_caps)"; nproc
+	dmesg | grep ACPI; xl dmesg | grep -E "Bootloader:|Command line:|RAM map:|\((usable|reserved|ACPI data|ACPI NVS)\)|ACPI: RSDP"
+	guest-up /guests/pvh.cfg 300 || exit 1
+	netherctl guests; netherctl launch "$(xl domid pvh)"
+	guest-destroy-all || exit 1
+	netherctl eventlog /tmp/log || exit 1
+	tpm2_eventlog /tmp/log | sed "1,/^pcrs:/d" | grep -A 100 sha256: | sed -En "s/^ +([0-9]+) *: 0x([0-9a-f]{64})$/computed \\1 \\2/p"
+	tpm2_pcrread sha256:0,1,2,3,4,5,6,7,8,9,11,12 | tr A-F a-f | sed -En "s/^ +([0-9]+) *: 0x([0-9a-f]+)$/held \\1 \\2/p"
+	base64 /tmp/log | sed "s/^/log /"' --boot uefi --packed --tpm tis --timeout 300
+printf '%s\n' "$output" | sed -n 's/^log //p' | base64 -d >"$out/log"
+tests/emu/event-log "$out/log" >"$out/events" || fail "the event log"
+mib=$(printf '%s\n' "$output" | sed -En 's/.* ([0-9]+) MiB for the monitor at .*/\1/p')
+start=$(printf '%s\n' "$output" | sed -En 's/.* MiB for the monitor at ([0-9a-f]+),.*/\1/p')
+
+expect "^nethervisor: the firmware's event log: taken" "the monitor's word of the log"
+expect '^nr_cpus +: 1$' "Xen's count of CPUs"
+expect '^1$' "dom0's count of CPUs"
+expect '^virt_caps +: pv hvm ' "Xen's capabilities"
+expect '^\(XEN\) Bootloader: GRUB 2' "the boot loader"
+expect '^\(XEN\) Xen-e820 RAM map:' "where Xen has its memory map from"
+expect '^\(XEN\) ACPI: RSDP 000F0000' "Xen's ACPI"
+expect 'ACPI: RSDP 0x00000000000F0000' "dom0's ACPI"
+expect '^LAB-GUEST up ' "the guest's own report"
+expect '^launch digest \(SHA-256\) [0-9a-f]{64}$' "the guest was isolated"
+if printf '%s\n' "$output" | grep -E 'Unable to locate RSDP|^\(XEN\) Command line:.*(no-real-mode|acpi=|edd=)'; then
+	fail "Xen or dom0 does not boot as with a BIOS"
+fi
+block=$(printf '%016x, %016x' $((0x$start)) $((0x$start + (mib << 20) - 1)))
+expect "^\\(XEN\\)  \\[$block\\] \\(reserved\\)" "the monitor's block in Xen's map"
+expect '^\(XEN\)  \[0000000000000000, 000000000009[0-9a-f]fff\] \(usable\)' "memory below 640 KiB"
+expect '^\(XEN\)  \[00000000000f0000, 00000000000fffff\] \(reserved\)' "what stands for a BIOS's ROM"
+expect '^\(XEN\)  \[[0-9a-f]{16}, [0-9a-f]{16}\] \(ACPI data\)' "ACPI's tables in Xen's map"
+# OVMF keeps less than 16 MiB.
+total=$(printf '%s\n' "$output" | sed -En 's/^total_memory +: //p')
+lost=$((3072 - mib - total))
+if [ $lost -lt 0 ] || [ $lost -gt 16 ]; then
+	fail "Xen has $total MiB of 3072, the monitor $mib"
+fi
+
+# ExitBootServices' own events are in UEFI's final events' table only; GRUB's and the monitor's must be there, too.
+grep -q '^5 80000007 .* Exit Boot Services Returned with Success$' "$out/events" || fail "the firmware's log ends too early"
+for what in computed held; do
+	printf '%s\n' "$output" | sed -n "s/^$what //p" >"$out/$what"
+done
+[ "$(wc -l <"$out/held")" = 12 ] || fail "not twelve PCRs were read"
+cmp "$out/computed" "$out/held" || fail "the log does not lead to what the TPM holds"
