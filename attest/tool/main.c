@@ -69,7 +69,7 @@ static const char *const option_text[][2] = {
 	{"d", "--launch-digest D of the only guest that gets the disk"},
 	{"v", "--vm NAME         which the host is to start with it"},
 	{"D",
-	 "--drive N         0 primary master (the default) to 3 secondary slave; or AHCI's port"},
+	 "--drive N         0 primary master (the default) to 3 secondary slave; or AHCI's port 0 to 3"},
 	{"P", "--plain N[,N..]   drives that may be plain, not encrypted"},
 	{"O",
 	 "--consent         also to an image that is newer than the receipt, or was not closed"},
@@ -160,14 +160,14 @@ static int number(const char *name, uint64_t min, uint64_t max, uint64_t *out)
 static int drives(unsigned int *bits)
 {
 	*bits = 0;
-	for (const char *at = optarg; *at >= '0' && *at <= '7'; at += 2) {
+	for (const char *at = optarg; *at >= '0' && *at <= '3'; at += 2) {
 		*bits |= 1u << (*at - '0');
 		if (!at[1])
 			return ATTEST_OK;
 		if (at[1] != ',')
 			break;
 	}
-	return fail(ATTEST_USAGE, "--plain is numbers from 0 to 7, with commas");
+	return fail(ATTEST_USAGE, "--plain is numbers from 0 to 3, with commas");
 }
 
 /* Options whose text is taken as it is. */
@@ -215,7 +215,7 @@ static int set_option(struct attest_options *o, int letter)
 		o->consent = true;
 		break;
 	case 'D':
-		status = number("--drive", 0, 7, &n);
+		status = number("--drive", 0, 3, &n);
 		o->drive = (unsigned int)n;
 		return status;
 	case 'P':

@@ -143,8 +143,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for f in ("data", "sidecar"):
                 if hashlib.sha256(image[f]).hexdigest() != asked[f + "_sha256"]:
                     self.refuse(422, "mismatch", f)
+            if image["state"] == "uploading":  # it takes long
+                image["state"] = "verifying"
+                return self.answer(202, {"state": "verifying"})
             image["state"] = "complete"
-            return self.answer(200)
+            return self.answer(200, {"state": "complete"})
         if parts[1] == "zero":
             asked = json.loads(body)
             self.at(image[asked["file"]], asked["offset"])
@@ -155,7 +158,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def at(self, have, offset):
         if offset != len(have):
-            self.answer(409, {"error": {"code": "conflict", "message": "elsewhere"}, "received": len(have)})
+            self.answer(409, {"error": {"code": "conflict", "message": "elsewhere", "received": len(have)}})
             raise Refused
 
     def chunk(self, have, offset, body):

@@ -102,6 +102,7 @@ static void test_hex(void **state)
 /* What KDFa hashes: a counter, a label with its NUL, contexts, and a number of bits. */
 static const uint8_t for_integrity[18] = "\0\0\0\1INTEGRITY\0\0\0\1\0";
 static const uint8_t for_storage[12] = "\0\0\0\1STORAGE";
+static const uint8_t bits[4] = {0, 0, 0, 128};
 
 /* Opened with the private key, step by step as a TPM does. */
 static void open_rsa(EVP_PKEY *private, const struct public *ak, const struct bytes *blob,
@@ -132,7 +133,7 @@ static void open_rsa(EVP_PKEY *private, const struct public *ak, const struct by
 	memcpy(in, for_storage, sizeof(for_storage));
 	memcpy(in + sizeof(for_storage), ak->name, ak->name_n);
 	at = sizeof(for_storage) + ak->name_n;
-	memcpy(in + at, "\0\0\0\200", 4);
+	memcpy(in + at, bits, sizeof(bits));
 	assert_non_null(HMAC(EVP_sha256(), seed, 32, in, at + 4, mac, NULL));
 	assert_int_equal(EVP_DecryptInit_ex(cipher, EVP_aes_128_cfb128(), NULL, mac, iv), 1);
 	assert_int_equal(EVP_DecryptUpdate(cipher, plain, &done, blob->at + 36, 34), 1);

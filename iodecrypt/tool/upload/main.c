@@ -18,6 +18,7 @@
 #define ATTEMPTS 8u /* in a row that bring nothing */
 #define WAIT_MAX 30u
 #define MESSAGE 200u
+#define VERIFY_SECONDS 2 /* between two questions whether the host is through with its hashes */
 
 struct upload {
 	struct http_server server;
@@ -227,7 +228,9 @@ static int complete(struct upload *u)
 	if (status)
 		return status;
 	u->done = a.code == 200;
-	if (a.code == 422)
+	if (a.code == 202) /* it takes its time, in the end as long as reading the image does */
+		nanosleep(&(struct timespec){.tv_sec = VERIFY_SECONDS}, NULL);
+	else if (a.code == 422)
 		status =
 			fail(STATUS_ERROR,
 			     "the host has other bytes than these files: delete %s, and begin anew",
