@@ -37,7 +37,7 @@ static void identity_bytes(struct bundle *b, struct bytes *out[IDENTITY_FIELDS])
 	out[2] = &b->ak_public;
 }
 
-static void take_evidence(struct bundle *b, struct bytes *out[EVIDENCE_FIELDS])
+static void answer_bytes(struct bundle *b, struct bytes *out[EVIDENCE_FIELDS])
 {
 	out[0] = &b->evidence;
 	out[1] = &b->quote;
@@ -76,7 +76,7 @@ int bundle_evidence(struct bundle *b, const cJSON *json, char why[BUNDLE_WHY])
 {
 	struct bytes *out[EVIDENCE_FIELDS];
 
-	take_evidence(b, out);
+	answer_bytes(b, out);
 	return read_fields(json, evidence_fields, EVIDENCE_FIELDS, out, why);
 }
 
@@ -188,7 +188,7 @@ int bundle_save(const struct bundle *b, const char *path, bool force)
 	int fd, status;
 
 	identity_bytes(&copy, identity);
-	take_evidence(&copy, evidence);
+	answer_bytes(&copy, evidence);
 	hex_encode(nonce, b->nonce, sizeof(b->nonce));
 	need(cJSON_AddStringToObject(json, "format", FORMAT));
 	need(cJSON_AddStringToObject(json, "host", b->host));
@@ -211,7 +211,7 @@ void bundle_free(struct bundle *b)
 	struct bytes *identity[IDENTITY_FIELDS], *evidence[EVIDENCE_FIELDS];
 
 	identity_bytes(b, identity);
-	take_evidence(b, evidence);
+	answer_bytes(b, evidence);
 	for (unsigned int i = 0; i < IDENTITY_FIELDS; i++)
 		bytes_free(identity[i]);
 	for (unsigned int i = 0; i < EVIDENCE_FIELDS; i++)

@@ -240,7 +240,7 @@ static const char *type_name(uint32_t type)
 		{EV_IPL, "loader"},
 		{0x80000001, "EFI variable (configuration)"},
 		{0x80000002, "EFI variable (boot)"},
-		{0x80000003, "EFI boot application"},
+		{EV_EFI_PROGRAM, "EFI boot application"},
 		{0x80000004, "EFI boot driver"},
 		{0x80000005, "EFI runtime driver"},
 		{0x80000006, "EFI GPT"},

@@ -10,6 +10,7 @@
 #include "monitor/hypercall.h"
 
 #define FIRMWARE_PCRS 0xefu /* 0 to 3, 5 to 7: by their values */
+#define PROGRAMS_PCR 4u
 #define SHIM_PCR 14u
 
 static const uint32_t listed_pcrs[] = {4, 8, 9, MEASURED_PCR_LOADED};
@@ -159,27 +160,61 @@ static bool in_release(const struct policy *release, uint32_t pcr)
 	return false;
 }
 
+static void put_released(FILE *to, const struct policy_event *e)
+{
+	fprintf(to, "  - {pcr: %u, sha256: [", e->pcr);
+	for (unsigned int j = 0; j < e->digests.count; j++) {
+		fputs(j ? ", " : "", to);
+		put_hash(to, e->digests.list[j]);
+	}
+	fputs("], what: ", to);
+	put_text(to, e->what);
+	fputs("}\n", to);
+}
+
 static void put_release(FILE *to, const struct policy *release, uint32_t pcr)
 {
-	for (unsigned int i = 0; i < release->event_count; i++) {
-		const struct policy_event *e = &release->events[i];
+	for (unsigned int i = 0; i < release->event_count; i++)
+		if (release->events[i].pcr == pcr)
+			put_released(to, &release->events[i]);
+}
 
-		if (e->pcr != pcr)
+/*
+ * PCR 4: a release says which programs the firmware starts, in order; the events between them are the firmware's own, which are
+ * the boot's. ATTEST_FAILED: the boot has started more, or fewer.
+ */
+static int put_programs(FILE *to, const struct check *c, const struct policy *release)
+{
+	const struct log_event *e;
+	unsigned int from = 0, next = 0;
+	char *words;
+
+	while ((e = log_next(&c->log, PROGRAMS_PCR, &from))) {
+		if (e->type != EV_EFI_PROGRAM) {
+			words = log_words(e);
+			put_event(to, e->pcr, e->digest, words);
+			free(words);
 			continue;
-		fprintf(to, "  - {pcr: %u, sha256: [", pcr);
-		for (unsigned int j = 0; j < e->digests.count; j++) {
-			fputs(j ? ", " : "", to);
-			put_hash(to, e->digests.list[j]);
 		}
-		fputs("], what: ", to);
-		put_text(to, e->what);
-		fputs("}\n", to);
+		while (next < release->event_count && release->events[next].pcr != PROGRAMS_PCR)
+			next++;
+		if (next == release->event_count)
+			return fail(ATTEST_FAILED,
+				    "the firmware has started more than the release has");
+		put_released(to, &release->events[next++]);
 	}
+	for (; next < release->event_count; next++)
+		if (release->events[next].pcr == PROGRAMS_PCR)
+			return fail(ATTEST_FAILED,
+				    "the firmware has not started all that the release has");
+	return ATTEST_OK;
 }
 
 /* A release's list of a PCR comes before what the boot had. */
-static void put_events(FILE *to, const struct check *c, const struct policy *release)
+static int put_events(FILE *to, const struct check *c, const struct policy *release)
 {
+	int status = ATTEST_OK;
+
 	fputs("\n# All events of these PCRs, in their order. sha256 may be a list: any of them.\n"
 	      "events:\n",
 	      to);
@@ -187,7 +222,9 @@ static void put_events(FILE *to, const struct check *c, const struct policy *rel
 		const struct log_event *e;
 		unsigned int from = 0;
 
-		if (in_release(release, listed_pcrs[i])) {
+		if (in_release(release, listed_pcrs[i]) && listed_pcrs[i] == PROGRAMS_PCR) {
+			status = status ? status : put_programs(to, c, release);
+		} else if (in_release(release, listed_pcrs[i])) {
 			put_release(to, release, listed_pcrs[i]);
 		} else if (listed_pcrs[i] == MEASURED_PCR_LOADED) {
 			put_loaded(to, c);
@@ -200,6 +237,7 @@ static void put_events(FILE *to, const struct check *c, const struct policy *rel
 			}
 		}
 	}
+	return status;
 }
 
 /* What the boot has not, and the policy will ask for. */
@@ -241,7 +279,9 @@ static int write_policy(FILE *to, const struct attest_options *o, const struct c
 		return status;
 	put_require(to);
 	put_values(to, c);
-	put_events(to, c, release);
+	status = put_events(to, c, release);
+	if (status)
+		return status;
 	return fflush(to) || ferror(to) ? fail_file(o->out ? o->out : "standard output")
 					: ATTEST_OK;
 }

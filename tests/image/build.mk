@@ -10,7 +10,7 @@ $(IMAGE_TOOL_OBJS): $(B)/fake/%.o: % | $(B)/version.h
 	@mkdir -p $(@D)
 	$(say) CC $< "(fake)"
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
-$(IMAGE_TOOL): $(IMAGE_TOOL_OBJS) $(FAKE_LIB)
+$(IMAGE_TOOL): $(IMAGE_TOOL_OBJS) $(B)/fake/machine.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(FAKE_CFLAGS) -pthread -o $@ $(IMAGE_TOOL_OBJS) $(FAKE_LIB)

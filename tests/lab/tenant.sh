@@ -30,6 +30,7 @@ story_operator() {
 	tail -n 1 "$story/new-token" >"$etc/tokens"
 	rm "$story/new-token"
 	pin=$(openssl x509 -noout -pubkey -in "$etc/cert.pem" | openssl pkey -pubin -outform DER | sha256sum | cut -d ' ' -f 1)
+	chmod 644 "$etc/cert.pem"
 	cat >"$etc/netherd-api.conf" <<-END
 		listen = 0.0.0.0:8443
 		certificate = /etc/nethervisor/cert.pem
@@ -40,6 +41,11 @@ story_operator() {
 		tests/lab/guests/hvm-disk.cfg >"$etc/vms/demo.cfg"
 	echo 'on_reboot = "destroy"' >>"$etc/vms/demo.cfg"
 	echo tenant >"$etc/vms/demo.tenant"
+}
+
+# Those that the lab's TPMs' certificates lead to.
+ek_roots() {
+	cat build/lab/tpm-ca/issuercert.pem build/lab/tpm-ca/swtpm-localca-rootca-cert.pem
 }
 
 # host_start NAME SECONDS COMMAND OPTIONS..: boots it; dom0 runs COMMAND once its agent is there. The lab is a process of this one's.

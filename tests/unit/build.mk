@@ -93,8 +93,11 @@ $(B)/unit/test_netherd_serve: UNIT_LIBS := -Wl,--wrap=pread,--wrap=pwrite
 $(ATTEST_TESTS): $(B)/unit/%: tests/unit/%.c $(B)/fake/attest.a
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -Wl,--exclude-libs,attest.a -o $@ $< $(B)/fake/attest.a -lcmocka \
-		$(ATTEST_LIBS)
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -Wl,--exclude-libs,attest.a -o $@ $< $(UNIT_LIBS) $(B)/fake/attest.a \
+		-lcmocka $(ATTEST_LIBS)
+# The monitor's side of it.
+$(B)/unit/test_attest_release: UNIT_LIBS := $(B)/fake/attest/release.c.o
+$(B)/unit/test_attest_release: $(B)/fake/attest/release.c.o
 
 $(EPT_ONLY): $(B)/unit/%: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 	@mkdir -p $(@D)
