@@ -35,7 +35,7 @@ static struct {
 	struct lock lock;
 	unsigned int count;
 	uint64_t last;
-	struct slot slot[DISKS_MAX];
+	struct slot *slot; /* of pages: the image has to stay below tboot */
 } disks;
 
 _Static_assert(DISKS_PAGES >= DISK_PAGES(DISK_COUNT_MAX), "room for the largest command");
@@ -43,6 +43,8 @@ _Static_assert(DISKS_PAGES >= DISK_PAGES(DISK_COUNT_MAX), "room for the largest 
 void disks_init(void)
 {
 	disks.count = DISKS(mem_host_bytes());
+	disks.slot =
+		mem_pages(ALIGN_UP(disks.count * sizeof(struct slot), PAGE_SIZE) >> PAGE_SHIFT);
 	for (unsigned int i = 0; i < disks.count; i++)
 		disks.slot[i].memory = mem_pages(DISKS_PAGES);
 }
