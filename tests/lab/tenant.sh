@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A tenant on this machine, and a host in the lab whose guest `demo` is the tenant's: what `make run` and the tests of attestation share.
 # Sourced, in the top folder. Everything is in the folder $story: tenant/ is the tenant's, host/ goes over dom0's root.
 
