@@ -36,6 +36,7 @@ PACKAGES = [
     "qemu-system-xen", "seabios", "linux-image-amd64", "linux-image-cloud-amd64",
     "busybox-static", "bash", "kmod", "tboot",
     "tpm2-tools", "libtss2-tcti-device0",
+    "libmicrohttpd12", "libcjson1",  # for netherd-api
     "fio", "e2fsprogs",  # for a guest
 ]
 XEN_FILE = r"xen-4\.17-amd64\.gz"
@@ -56,7 +57,10 @@ PROGRAMS = [XEN_BIN + "/" + name for name in (
 ]
 # Only in the dom0 of a machine that has a TPM: they come with 20 MB of libraries.
 TPM_PROGRAMS = ["usr/bin/tpm2"]
-TPM_LIBRARIES = ["usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0"]  # loaded by name
+TPM_LIBRARIES = ["usr/lib/x86_64-linux-gnu/%s.so.%d" % which for which in (
+    ("libtss2-tcti-device", 0),  # loaded by name
+    ("libmicrohttpd", 12), ("libcjson", 1), ("libtss2-tctildr", 0),  # netherd-api's
+)]
 FILES = [
     "bin/busybox", "usr/lib/xen-4.17/boot/hvmloader", "etc/xen/scripts/",
     "usr/share/seabios/bios-256k.bin", "usr/share/seabios/vgabios-stdvga.bin",

@@ -150,7 +150,8 @@ def write_initrd(o, folder, nonce):
         cpio.data("lab/interactive", b"")
     else:
         cpio.data("lab/command", o.command.encode() + b"\n")
-    for tool in [] if o.no_monitor else filter(os.path.exists, paths.TOOLS):
+    tools = paths.TOOLS + (paths.TPM_TOOLS if o.tpm else [])
+    for tool in [] if o.no_monitor else filter(os.path.exists, tools):
         with open(tool, "rb") as f:
             cpio.data("usr/bin/" + os.path.basename(tool), f.read(), 0o755)
     if o.guests or "/guests" in (o.command or ""):
