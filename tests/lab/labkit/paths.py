@@ -17,6 +17,7 @@ TBOOT = os.path.join(OUT, "tboot")
 DOM0 = os.path.join(OUT, "dom0.cpio")
 DOM0_TPM = os.path.join(OUT, "dom0-tpm.cpio")
 TOOLS = [os.path.join(BUILD, name) for name in ("netherctl", "netherd")]  # ours, for dom0
+# And where it has a TPM.
 TPM_TOOLS = [os.path.join(BUILD, "netherd-api"), os.path.join(ROOT, "attest/api/nether-vm")]
 
 
