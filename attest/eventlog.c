@@ -3,6 +3,10 @@
 
 #define EV_NO_ACTION 3u
 #define SHA1_BYTES 20u
+/* Intel's events of a TXT launch (315168, "TPM Event Log"), and the PCR of those that only tell. */
+#define EV_TXT_FIRST 0x400u
+#define EV_TXT_LAST 0x4ffu
+#define TXT_NO_PCR 0xffu
 #define SIGNATURE "Spec ID Event03" /* with its NUL: 16 bytes */
 
 /* TCG_EfiSpecIDEvent: 10.4.5.1. version is its errata, minor and major, and the size of a UINTN, 1: 32 bits, 2: 64. */
@@ -136,7 +140,8 @@ static bool read_event(const struct eventlog *log, struct cursor *c)
 
 	if (!read_digests(log, c) || !take(c, get(c, 4)))
 		return false;
-	return !c->past && (pcr < TPM_PCRS || type == EV_NO_ACTION);
+	return !c->past && (pcr < TPM_PCRS || type == EV_NO_ACTION ||
+			    (pcr == TXT_NO_PCR && type >= EV_TXT_FIRST && type <= EV_TXT_LAST));
 }
 
 /* Zeros or ones in place of an event's PCR, type and number of digests: memory that the firmware has not used. */

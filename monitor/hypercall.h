@@ -101,10 +101,13 @@ enum hypercall {
 	 * RDX = address of the caller's, of a whole page that it may write to; RSI = position in the event log
 	 * (docs/attestation.md): up to 4096 bytes from there on are put into the page. RBX = how many (0 at the end), R8 = bytes
 	 * of the whole log, R9 = 1 if all was measured, the monitor's keys included. ERR_NOENT: no TPM, so no log; ERR_INVAL: not a
-	 * page's start, or behind the log's end; ERR_FAULT.
+	 * page's start, or behind the log's end; ERR_FAULT. With EVENTLOG_TXT in RSI, besides the position: of the log of the TXT launch that
+	 * started the monitor; ERR_NOENT: none did, or it left no log that is whole.
 	 */
 	HYPERCALL_EVENTLOG = 14,
 };
+
+#define EVENTLOG_TXT (1ull << 63)
 
 enum disk_slot_state {
 	DISK_STATE_FREE,

@@ -13,7 +13,7 @@ struct eventlog; /* attest/eventlog.h */
 
 /*
  * Finds the TPM and continues the firmware's event log, before l1_load(): that may put something where the log is. Without a TPM the
- * functions below do nothing, and the log says why.
+ * functions below do nothing, and the log says why. After a TXT launch, takes its log out of the TXT heap, too.
  */
 void measure_start(const struct boot_info *info);
 
@@ -35,12 +35,13 @@ bool measure_done(void);
 
 /*
  * The event log's bytes from offset on, up to n of them; *size is that of all. Returns how many, or ERR_NOENT if there is no log, ERR_INVAL
- * if offset is behind its end.
+ * if offset is behind its end. offset | EVENTLOG_TXT (monitor/hypercall.h): the log of the TXT launch.
  */
 int64_t measure_log(void *to, uint64_t offset, uint32_t n, uint64_t *size);
 
-/* For measure.c: the log that it fills; and all was measured. */
+/* For measure.c: the logs that it fills; and all was measured. */
 struct eventlog *measure_events(void);
+struct eventlog *measure_txt_events(void);
 void measure_complete(void);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor/boot/tboot.h"
-#include "monitor/boot/txt.h"
 #include "monitor/lib.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -91,7 +90,6 @@ static int check_shared(const struct tboot_shared *shared, const char **why)
 static int check_launch(const char *claim, const char **why)
 {
 	struct tboot_shared shared;
-	struct txt_memory txt;
 	int err;
 
 	tboot.shared = parse_address(claim);
@@ -100,11 +98,11 @@ static int check_launch(const char *claim, const char **why)
 		return boot_refuse(ERR_INVAL, why, "tboot= names no page of memory");
 	err = check_shared(&shared, why);
 	if (!err)
-		err = txt_check(&txt, why);
+		err = txt_check(&tboot.txt, why);
 	if (err)
 		return err;
-	keep(txt.heap);
-	keep(txt.sinit);
+	keep(tboot.txt.heap);
+	keep(tboot.txt.sinit);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #define MONITOR_BOOT_TBOOT_H
 
 #include "monitor/boot/boot.h"
+#include "monitor/boot/txt.h"
 
 /* Worse than FELL_THROUGH is only BROKEN: keys may depend on MEASURED alone. */
 enum tboot_state {
@@ -26,6 +27,7 @@ struct tboot {
 	uint32_t version; /* of that page */
 	uint32_t shutdown_entry;
 	bool wakes; /* CPUs wait for a store, not for INIT and SIPI */
+	struct txt_memory txt;
 	unsigned int kept_count;
 	struct range kept[TBOOT_KEPT_MAX]; /* page-aligned; not for L1 */
 };

@@ -27,6 +27,7 @@ static const struct heap_part heap_parts[] = {
 	{4, 84, "the part of the TXT heap for SINIT is malformed"},
 	{6, 144, "SINIT's part of the TXT heap is malformed"},
 };
+#define PART_FOR_SINIT 2
 
 /* C.5, SinitMleData: from its version on, what locates its two tables. */
 #define SINIT_TABLES_AT 128
@@ -86,8 +87,9 @@ static int read_part(const struct heap_part *part, struct range rest, uint64_t *
 	return 0;
 }
 
-static int check_heap(struct range rest, const char **why)
+static int check_heap(struct txt_memory *memory, const char **why)
 {
+	struct range rest = memory->heap;
 	uint64_t size = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(heap_parts); i++) {
@@ -97,6 +99,8 @@ static int check_heap(struct range rest, const char **why)
 		err = read_part(&heap_parts[i], rest, &size);
 		if (err)
 			return boot_refuse(err, why, heap_parts[i].wrong);
+		if (i == PART_FOR_SINIT)
+			memory->for_sinit = (struct range){rest.start, rest.start + size};
 	}
 	if (check_tables(HPA(rest.start), size))
 		return boot_refuse(ERR_INVAL, why, "SINIT's tables leave its part of the TXT heap");
@@ -117,5 +121,5 @@ int txt_check(struct txt_memory *memory, const char **why)
 	    range_overlaps(memory->heap, memory->sinit))
 		return boot_refuse(ERR_INVAL, why,
 				   "the TXT registers name no sound heap or SINIT memory");
-	return check_heap(memory->heap, why);
+	return check_heap(memory, why);
 }

@@ -9,6 +9,8 @@
 
 #include "monitor/boot/boot.h"
 
+struct eventlog; /* attest/eventlog.h */
+
 /* Appendix B.1: registers whose commands end the protection, and the page that only tells. */
 #define TXT_PRIVATE 0xfed20000u
 #define TXT_PUBLIC 0xfed30000u
@@ -17,10 +19,12 @@
 #define TPM_LOCALITY_1 0xfed41000u
 #define TPM_LOCALITY_END 0xfed45000u
 
-/* What the launch left in memory. Page-aligned, not empty, below 4 GiB. */
+/* What the launch left in memory. Heap and SINIT are page-aligned, not empty, below 4 GiB. */
 struct txt_memory {
 	struct range heap;
 	struct range sinit;
+	struct range
+		for_sinit; /* the heap's part with what SINIT was told, its size field included */
 };
 
 /*
@@ -30,5 +34,13 @@ struct txt_memory {
  * with *why set.
  */
 int txt_check(struct txt_memory *memory, const char **why);
+
+/*
+ * Copies the event log that SINIT began and the loader continued (TPM 2.0, TCG's crypto-agile format)
+ * out of the heap to log->bytes, which have room for log->size, and walks it to its end: log->used. Or
+ * an error with *why set, and log->used is 0: ERR_NOENT, the heap names none in this format;
+ * ERR_INVAL, ERR_FAULT, ERR_2BIG.
+ */
+int txt_log_read(const struct txt_memory *memory, struct eventlog *log, const char **why);
 
 #endif

@@ -113,7 +113,7 @@ int ask_disk_serve(uint64_t number, void *mailbox, struct monitor_receipt *r);
 
 /* The evidence for the nonce in its first 32 bytes, into n bytes at buf; *bytes is how many it is (ERR_2BIG: that are needed). */
 int ask_evidence(void *buf, uint64_t n, uint64_t *bytes);
-/* Into a page of the caller's that is locked in memory: the event log's bytes from `at` on. */
+/* Into a page of the caller's that is locked in memory: the event log's bytes from `at` on; at | EVENTLOG_TXT: of the TXT launch's. */
 struct monitor_eventlog {
 	uint64_t copied;
 	uint64_t size; /* of all */

@@ -16,7 +16,7 @@ int cmd_disks(int argc);
 
 /* netherctl evidence NONCE FILE */
 int cmd_evidence(int argc, char **argv);
-/* netherctl eventlog [FILE] */
+/* netherctl eventlog [--txt] [FILE] */
 int cmd_eventlog(int argc, char **argv);
 
 /* "sealed" (and protected), "protected", or "unprotected". */

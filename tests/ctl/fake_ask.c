@@ -144,16 +144,17 @@ int ask_launch_of(const void *page, struct monitor_launch *launch)
 	return ERR_NOENT;
 }
 
-/* 5000 bytes, which count up. */
+/* 5000 bytes, which count up; the TXT launch's log has 5000 that count down. */
 int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log)
 {
-	uint8_t *to = page;
+	uint8_t *to = page, down = at & EVENTLOG_TXT ? 0xff : 0;
 
+	at &= ~EVENTLOG_TXT;
 	*log = (struct monitor_eventlog){.size = 5000, .complete = odd("complete")};
 	if (odd("refuse") || odd("open"))
 		return odd("open") ? ERR_NOENT : ERR_FAULT;
 	for (; log->copied < PAGE_SIZE && at < log->size; at++)
-		to[log->copied++] = (uint8_t)at;
+		to[log->copied++] = (uint8_t)at ^ down;
 	return 0;
 }
 

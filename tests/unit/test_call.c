@@ -366,8 +366,10 @@ static void the_event_log(void **state)
 	assert_int_equal(r[RBX], 0);
 	call(HYPERCALL_EVENTLOG, ADDRESS, LOG_BYTES + 1);
 	expect_error(ERR_INVAL);
-	call(HYPERCALL_EVENTLOG, ADDRESS, UINT64_MAX);
+	call(HYPERCALL_EVENTLOG, ADDRESS, ~EVENTLOG_TXT);
 	expect_error(ERR_INVAL);
+	call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT);
+	expect_error(ERR_NOENT);
 	call(HYPERCALL_EVENTLOG, ADDRESS + 8, 0);
 	expect_error(ERR_INVAL);
 	call(HYPERCALL_EVENTLOG, ADDRESS + PAGE_SIZE, 0);
@@ -387,6 +389,42 @@ static void the_event_log(void **state)
 	expect_error(ERR_FAULT);
 	for (unsigned int i = 0; i < PAGE_SIZE; i++)
 		assert_int_equal(page[i], 0x77);
+}
+
+/* The TXT launch's, beside the other. */
+static void the_txt_event_log(void **state)
+{
+	static uint8_t log[LOG_BYTES], other[1];
+	const uint64_t *r;
+	uint8_t *page;
+
+	machine(CPUS);
+	map(GUESTS, PRESENT | USER | WRITABLE);
+	*measure_events() = (struct eventlog){.bytes = other, .size = 1, .used = 1};
+	call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT);
+	expect_error(ERR_NOENT);
+	for (unsigned int i = 0; i < LOG_BYTES; i++)
+		log[i] = (uint8_t)(i * 5 + (i >> 8));
+	*measure_txt_events() = (struct eventlog){.bytes = log, .size = LOG_BYTES, .used = 4100};
+	page = fake_at(HPA(GUESTS), PAGE_SIZE);
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], PAGE_SIZE);
+	assert_int_equal(r[R8], 4100);
+	assert_memory_equal(page, log, PAGE_SIZE);
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT | PAGE_SIZE);
+	assert_int_equal(r[RBX], 4);
+	assert_memory_equal(page, log + PAGE_SIZE, 4);
+	assert_memory_equal(page + 4, log + 4, PAGE_SIZE - 4);
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT | 4100);
+	assert_int_equal(r[RAX], 0);
+	assert_int_equal(r[RBX], 0);
+	call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT | 4101);
+	expect_error(ERR_INVAL);
+	call(HYPERCALL_EVENTLOG, ADDRESS, UINT64_MAX);
+	expect_error(ERR_INVAL);
+	r = call(HYPERCALL_EVENTLOG, ADDRESS, 0);
+	assert_int_equal(r[R8], 1);
 }
 
 /* The record is another guest's by now. */
@@ -567,6 +605,7 @@ int main(void)
 		cmocka_unit_test(without_the_magic_it_is_undefined),
 		cmocka_unit_test(a_launch),
 		cmocka_unit_test(the_event_log),
+		cmocka_unit_test(the_txt_event_log),
 		cmocka_unit_test(a_launch_of_old),
 		cmocka_unit_test(declarations),
 		cmocka_unit_test(bad_launches),

@@ -150,6 +150,29 @@ static void malformed(void **state)
 	assert_int_equal(continue_with(room, end, &used), 0);
 }
 
+/* Of a TXT launch's events, those that only tell have PCR 255, and no others. */
+static void txt_events(void **state)
+{
+	static const uint32_t types[] = {0x3ff, 0x400, 0x401, 0x4ff, 0x500, 0x10401};
+	uint32_t used;
+
+	write_log(1);
+	memset(room + 69, 0, 8);
+	for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
+		bool txt = i >= 1 && i <= 3;
+
+		memcpy(room + 73, &types[i], 4);
+		room[69] = 0xff;
+		room[70] = 0;
+		assert_int_equal(continue_with(room, events.used, &used), txt ? 0 : ERR_INVAL);
+		room[69] = 0xfe;
+		assert_int_equal(continue_with(room, events.used, &used), ERR_INVAL);
+		room[69] = 0xff;
+		room[70] = 1;
+		assert_int_equal(continue_with(room, events.used, &used), ERR_INVAL);
+	}
+}
+
 /* A header with an algorithm that we do not know, with its size; the TPM's driver has no digest of it. */
 static void unknown_algorithm(void **state)
 {
@@ -185,11 +208,9 @@ static void full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(format),
-		cmocka_unit_test(continued),
-		cmocka_unit_test(cut),
-		cmocka_unit_test(malformed),
-		cmocka_unit_test(unknown_algorithm),
+		cmocka_unit_test(format),     cmocka_unit_test(continued),
+		cmocka_unit_test(cut),        cmocka_unit_test(malformed),
+		cmocka_unit_test(txt_events), cmocka_unit_test(unknown_algorithm),
 		cmocka_unit_test(full),
 	};
 

@@ -10,6 +10,7 @@
 #include "monitor/boot/txt.h"
 #include "monitor/measure.h"
 #include "monitor/tpm_io.h"
+#include "tests/unit/test_boot_launch.h"
 #include "tests/unit/test_boot_tables.h"
 #include "tests/unit/test_tpm_real.h"
 
@@ -498,6 +499,52 @@ static void firmware_log(void **state)
 	real_stop();
 }
 
+/* What tboot has left, and that it has been found. */
+static void launched(const char *options, enum tboot_state found)
+{
+	struct tboot_shared shared = launch_shared();
+	const char *why;
+
+	start(MODEL_FIFO);
+	fake_add_device(HPA(TXT_PUBLIC), PAGE_SIZE);
+	put_registers();
+	put_heap();
+	ram_put(SHARED_AT, &shared, sizeof(shared));
+	info.cmdline = text(options);
+	assert_int_equal(tboot_find(&info, &why), 0);
+	assert_int_equal(tboot_found()->state, found);
+}
+
+/* After a TXT launch, and then only, its log is there beside the other; if it is whole. */
+static void txt_launch(void **state)
+{
+	static uint8_t txt[TXT_LOG_BYTES + 1];
+
+	launched("nethervisor.elf tboot=0x2473000", TBOOT_MEASURED);
+	assert_int_equal(measure_log(txt, EVENTLOG_TXT, sizeof(txt), &said), ERR_NOENT);
+	measure_all(false);
+	verify(9, 1);
+	assert_int_equal(measure_log(txt, EVENTLOG_TXT, sizeof(txt), &said), TXT_LOG_BYTES);
+	assert_int_equal(said, TXT_LOG_BYTES);
+	assert_memory_equal(txt, &ram[TXT_LOG_AT], TXT_LOG_BYTES);
+	expect_said("launch's event log has 430 bytes");
+	real_stop();
+
+	launched("nethervisor.elf tboot=0x2473000", TBOOT_MEASURED);
+	ram[TXT_LOG_AT] = 1;
+	measure_all(false);
+	verify(9, 1);
+	assert_int_equal(measure_log(txt, EVENTLOG_TXT, sizeof(txt), &said), ERR_NOENT);
+	expect_said("no event log of the TXT launch: it does not begin");
+	real_stop();
+
+	launched("nethervisor.elf", TBOOT_NONE);
+	measure_all(false);
+	verify(9, 1);
+	assert_int_equal(measure_log(txt, EVENTLOG_TXT, sizeof(txt), &said), ERR_NOENT);
+	real_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -513,6 +560,7 @@ int main(void)
 		cmocka_unit_test(capped),
 		cmocka_unit_test(without_keys),
 		cmocka_unit_test(firmware_log),
+		cmocka_unit_test(txt_launch),
 	};
 
 	return RUN_APART(tests);
