@@ -6,20 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/api/files.h"
 #include "attest/api/metrics.h"
 #include "attest/api/source.h"
 #include "attest/api/text.h"
 #include "attest/api/tpm.h"
 
 #define TBOOT_MEASURED 2u /* docs/attestation.md, "What is measured" */
-
-static const char *txt_log;
-
-void call_start(const char *txt_event_log)
-{
-	txt_log = txt_event_log;
-}
 
 void call_health(const struct request *r, struct answer *a)
 {
@@ -155,15 +147,14 @@ static bool qualify(const struct parts *p, const uint8_t nonce[EVIDENCE_NONCE], 
 static bool add_logs(cJSON *json, bool txt)
 {
 	long bytes;
-	uint8_t *log = source_log(&bytes);
+	uint8_t *log = source_log(false, &bytes);
 	bool ok = log && answer_add(json, "event_log", log, (size_t)bytes);
 
 	free(log);
-	if (!ok || !txt || !*txt_log)
+	if (!ok || !txt)
 		return ok;
-	log = malloc(SOURCE_LOG_MAX);
-	bytes = log ? file_read(txt_log, log, SOURCE_LOG_MAX) : -1;
-	if (bytes >= 0)
+	log = source_log(true, &bytes);
+	if (log) /* else there is none: the tenant will see */
 		ok = answer_add(json, "txt_event_log", log, (size_t)bytes);
 	free(log);
 	return ok;

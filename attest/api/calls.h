@@ -5,8 +5,6 @@
 
 #include "attest/api/answer.h"
 
-/* A file with the log of a TXT launch, or "". */
-void call_start(const char *txt_event_log);
 void call_health(const struct request *r, struct answer *a);
 void call_identity(const struct request *r, struct answer *a);
 void call_activate(const struct request *r, struct answer *a);

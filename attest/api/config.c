@@ -30,7 +30,6 @@ static const struct key {
 	TEXT(tokens, "/etc/nethervisor/tokens"),
 	TEXT(vms, "/etc/nethervisor/vms"),
 	TEXT(tcti, "device:/dev/tpmrm0"),
-	{"txt_event_log", offsetof(struct config, txt_event_log), "", 0, 0, 0, true},
 	NUMBER(connections, 256, 1, 1024),
 	NUMBER(connections_per_address, 64, 1, 1024),
 	NUMBER(rate, 100, 1, 100000),

@@ -15,7 +15,6 @@ struct config {
 	char tokens[CONFIG_TEXT];
 	char vms[CONFIG_TEXT]; /* directory of NAME.cfg and NAME.tenant */
 	char tcti[CONFIG_TEXT];
-	char txt_event_log[CONFIG_TEXT]; /* file, or "" */
 	uint64_t connections, connections_per_address;
 	uint64_t rate, rate_per_address; /* requests a second: of a token, of an address */
 	uint64_t quota_mib, images;      /* of a tenant */

@@ -174,7 +174,6 @@ static int serve(int ready_fd)
 		process_say("no monitor answers: there will be no evidence");
 	snprintf(api, sizeof(api), "%s/api", config.state);
 	tpm_start(config.tcti, api, (unsigned int)config.tpm_queue);
-	call_start(config.txt_event_log);
 	vms_start_up(&config);
 	port = start_server();
 	if (port < 0 || pthread_create(&thread, NULL, watch_tpm, NULL))

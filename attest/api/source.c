@@ -8,6 +8,7 @@
 
 #include "ept/base.h"
 #include "monitor/ctl/ask.h"
+#include "monitor/hypercall.h"
 
 #define PAGE 4096u
 
@@ -50,7 +51,7 @@ long source_evidence(const uint8_t nonce[EVIDENCE_NONCE], uint8_t out[EVIDENCE_M
 }
 
 /* With the lock. Bytes in all, or a negative error; what is there of them goes to out. */
-static long read_log(uint8_t *out, size_t max)
+static long read_log(uint64_t which, uint8_t *out, size_t max)
 {
 	struct monitor_eventlog log = {.size = 1};
 
@@ -59,7 +60,7 @@ static long read_log(uint8_t *out, size_t max)
 		int err;
 
 		memset(buffer, 0, PAGE);
-		err = ask_eventlog(buffer, done, &log);
+		err = ask_eventlog(buffer, which | done, &log);
 		if (err)
 			return err;
 		if (log.size > SOURCE_LOG_MAX || (log.copied == 0 && done < log.size))
@@ -71,20 +72,21 @@ static long read_log(uint8_t *out, size_t max)
 	return (long)log.size;
 }
 
-uint8_t *source_log(long *bytes)
+uint8_t *source_log(bool txt, long *bytes)
 {
+	uint64_t which = txt ? EVENTLOG_TXT : 0;
 	uint8_t *out = NULL, first[1];
 
 	*bytes = ERR_NOSYS;
 	if (!there)
 		return NULL;
 	pthread_mutex_lock(&lock);
-	*bytes = read_log(first, 1);
+	*bytes = read_log(which, first, 1);
 	if (*bytes >= 0) {
 		size_t max = (size_t)*bytes;
 
 		out = malloc(max + 1);
-		*bytes = out ? read_log(out, max) : ERR_NOMEM;
+		*bytes = out ? read_log(which, out, max) : ERR_NOMEM;
 		if (*bytes > (long)max)
 			*bytes = ERR_BUSY;
 	}

@@ -17,7 +17,7 @@ bool source_start(void);
 bool source_is_there(void);
 /* Bytes of evidence, or a negative error of the monitor's (ept/base.h); ERR_NOSYS: no monitor. */
 long source_evidence(const uint8_t nonce[EVIDENCE_NONCE], uint8_t out[EVIDENCE_MAX]);
-/* All of the event log, to be freed, and its bytes in *bytes; NULL: *bytes is a negative error. */
-uint8_t *source_log(long *bytes);
+/* All of the event log, or of the TXT launch's, to be freed, and its bytes in *bytes; NULL: *bytes is a negative error. */
+uint8_t *source_log(bool txt, long *bytes);
 
 #endif

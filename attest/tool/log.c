@@ -11,7 +11,11 @@
 #define ALG_SHA256 0x000bu
 #define EVENTS_MAX 8192u
 #define PCR_NONE 0xffffffffu /* of an event that is not extended */
-#define GRUB_STRINGS 8u      /* the PCR of GRUB's command lines */
+/* Of a TXT launch's log: what only tells, as attest/eventlog.c has it. */
+#define TXT_NO_PCR 0xffu
+#define TXT_EVENTS 0x400u
+#define TXT_EVENTS_END 0x500u
+#define GRUB_STRINGS 8u /* the PCR of GRUB's command lines */
 #define WORDS_MAX 200u
 
 struct algorithms {
@@ -126,6 +130,8 @@ static int parse_event(struct log *l, struct cursor *c, const struct algorithms 
 	e.data = take(c, e.bytes);
 	if (c->bad)
 		return wrong(why, "longer than the log", n);
+	if (e.pcr == TXT_NO_PCR && e.type >= TXT_EVENTS && e.type < TXT_EVENTS_END)
+		return 0; /* it tells, and was extended nowhere */
 	if (e.pcr >= LOG_PCRS && !(e.type == EV_NO_ACTION && e.pcr == PCR_NONE))
 		return wrong(why, "no such PCR", n);
 	if (e.type == EV_NO_ACTION)

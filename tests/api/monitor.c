@@ -17,6 +17,7 @@
 
 #include "attest/evidence.h"
 #include "ept/base.h"
+#include "monitor/hypercall.h"
 
 static EVP_PKEY *key;
 
@@ -91,7 +92,10 @@ int ask_eventlog(void *page, uint64_t offset, struct monitor_eventlog *log)
 	FILE *f;
 	long end;
 
-	snprintf(path, sizeof(path), "%s/log", getenv("MONITOR_DIR") ? getenv("MONITOR_DIR") : ".");
+	snprintf(path, sizeof(path), "%s/log%s",
+		 getenv("MONITOR_DIR") ? getenv("MONITOR_DIR") : ".",
+		 offset & EVENTLOG_TXT ? ".txt" : "");
+	offset &= ~EVENTLOG_TXT;
 	f = fopen(path, "rb");
 	if (!f)
 		return ERR_NOENT;

@@ -107,7 +107,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	put("log", "events");
 	setenv("MONITOR_DIR", dir, 1);
 	CHECK(source_start() && !images_start(&config));
-	call_start("");
 	vms_start_up(&config);
 	return 0;
 }
