@@ -43,6 +43,36 @@ static void test_replay(void **state)
 	free(copy);
 }
 
+static void bad(const struct made *m);
+
+/* Of a TXT launch: PCRs 17 and 18 begin with zeros; what only tells, in no PCR, is passed over. */
+static void test_txt(void **state)
+{
+	uint8_t want[32] = {0}, *copy;
+	char why[LOG_WHY];
+	struct made m;
+	struct log l;
+
+	put_head(&m);
+	put_event(&m, 0xff, 0x401, ones, "mapping", 7);
+	put_event(&m, 17, 0x402, ones, "", 0);
+	put_event(&m, 18, 0x404, ones, "", 0);
+	assert_int_equal(parse_made(&l, m.at, m.n, &copy, why), 0);
+	log_free(&l);
+	assert_int_equal(log_parse(&l, copy, m.n, true, why), 0);
+	assert_int_equal(l.count, 2);
+	extend(want, ones);
+	assert_memory_equal(l.pcrs[17], want, 32);
+	assert_memory_equal(l.pcrs[18], want, 32);
+	log_free(&l);
+	free(copy);
+	put_event(&m, 0xff, 0x500, ones, "", 0);
+	bad(&m);
+	put_head(&m);
+	put_event(&m, 0xfe, 0x401, ones, "", 0);
+	bad(&m);
+}
+
 /* No log is right that lacks a byte, or has one more; but what ends with a whole event. */
 static void test_lengths(void **state)
 {
@@ -243,10 +273,10 @@ static void test_loaded_lengths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_replay),           cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_bad_events),       cmocka_unit_test(test_bad_head),
-		cmocka_unit_test(test_startup_locality), cmocka_unit_test(test_words),
-		cmocka_unit_test(test_loaded_lengths),
+		cmocka_unit_test(test_replay),   cmocka_unit_test(test_txt),
+		cmocka_unit_test(test_lengths),  cmocka_unit_test(test_bad_events),
+		cmocka_unit_test(test_bad_head), cmocka_unit_test(test_startup_locality),
+		cmocka_unit_test(test_words),    cmocka_unit_test(test_loaded_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,18 +212,16 @@ static void test_part(void **state)
 static void test_cut(void **state)
 {
 	for (uint32_t n = 1; n < TXT_LOG_BYTES + 40; n++) {
-		bool whole = n == TXT_LOG_BYTES ||
-			     (n >= TXT_LOG_HEADER && n < TXT_LOG_BYTES - 1 &&
-			      (n - TXT_LOG_HEADER) % TXT_LOG_EVENT == 0);
+		bool whole = n == TXT_LOG_BYTES || (n >= TXT_LOG_HEADER && n < TXT_LOG_BYTES - 1 &&
+						    (n - TXT_LOG_HEADER) % TXT_LOG_EVENT == 0);
 
 		put_log_pointer(TXT_LOG_AT, TXT_LOG_ALLOCATED, 0, n);
 		if (whole)
 			assert_log(TXT_LOG_AT, n);
 		else
-			assert_none(ERR_INVAL,
-				    n < TXT_LOG_HEADER  ? "does not begin"
-				    : n < TXT_LOG_BYTES ? ""
-							: "gap");
+			assert_none(ERR_INVAL, n < TXT_LOG_HEADER  ? "does not begin"
+					       : n < TXT_LOG_BYTES ? ""
+								   : "gap");
 	}
 }
 
