@@ -17,6 +17,7 @@ from .errors import LabError
 from .machine import DEVICES, IOMMUS, Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
+from .tamper import PLACES
 from .tpm import DEVICES as TPMS, Tpm
 
 XEN_ARGS = "com1=115200,8n1 console=com1 dom0_mem=640M,max:640M loglvl=all guest_loglvl=all" \
@@ -59,6 +60,8 @@ def parser(sub):
                    help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
     p.add_argument("--boot-root", metavar="DIR",
                    help="GRUB boots DIR/boot by DIR/grub.cfg, with our initrd as its initrd.img-*")
+    p.add_argument("--tamper", choices=sorted(PLACES), help="with --boot uefi: one bit of this part is changed before"
+                   " the boot, where it does no harm")
     p.add_argument("--l1", metavar="ELF", help="a multiboot program instead of Xen")
     p.add_argument("--l1-args", default="", metavar="S")
     p.add_argument("--module", action="append", default=[], metavar="FILE[,args]")
@@ -112,6 +115,8 @@ def check(o):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
+    if o.tamper and (o.boot != "uefi" or o.l1 or o.no_monitor):
+        raise LabError(errors.USAGE, "--tamper needs --boot uefi, the monitor and Xen")
     if o.initrd_kept and (o.l1 or o.command is None):
         raise LabError(errors.USAGE, "--initrd-kept needs --exec")
     if o.tpm_state and not o.tpm:
@@ -238,7 +243,7 @@ def boot_iso(o, machine, boot, folder):
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
     loader = machine.loader(o.boot)
     if loader == "uefi":
-        return uefi.disk(boot, None if o.no_monitor else o.hw, folder)
+        return uefi.disk(boot, None if o.no_monitor else o.hw, folder, o.tamper)
     if loader == "isolinux":
         return isolinux.iso(boot, folder)
     return grub.iso(boot, loader, folder) if loader else None
