@@ -2,13 +2,19 @@
 # shellcheck shell=bash disable=SC2034
 # A tenant on this machine, and a host in the lab whose guest `demo` is the tenant's: what `make run` and the tests of attestation share.
 # Sourced, in the top folder. Everything is in the folder $story: tenant/ is the tenant's, host/ goes over dom0's root.
+lab= # the process of the host that runs
 
-# story_prepare DIR: keys, certificate, an encrypted image of the test guest hvm-disk
-story_prepare() {
+# story_new DIR: an empty one
+story_new() {
 	story=$1
 	rm -rf "$story"
 	mkdir -p "$story/tenant" "$story/host/etc/nethervisor/vms"
 	tests/lab/lab images
+}
+
+# story_prepare DIR: keys, certificate, an encrypted image of the test guest hvm-disk
+story_prepare() {
+	story_new "$1"
 	story_tenant
 	story_operator
 }
@@ -48,42 +54,74 @@ ek_roots() {
 	cat build/lab/tpm-ca/issuercert.pem build/lab/tpm-ca/swtpm-localca-rootca-cert.pem
 }
 
-# host_start NAME SECONDS COMMAND OPTIONS..: boots it; dom0 runs COMMAND once its agent is there. The lab is a process of this one's.
+# story_trust NAME: the tenant asks the host, the run NAME, for the first time, and makes his policy of that and of what was foretold.
+story_trust() {
+	local ek
+
+	build/nether-attest evidence save --tls-pin "$pin" --token-file "$story/tenant/token" --known "$story/tenant/known" "$host" \
+		"$story/tenant/first.json" >"$story/first.txt" || return 1
+	ek=$(sed -En 's/^endorsement key +ok +([0-9a-f]{64})$/\1/p' "$story/first.txt")
+	ek_roots >"$story/tenant/ek-roots.pem"
+	show build/nether-attest policy init --from "$story/tenant/first.json" --ek "$ek" --ek-root "$story/tenant/ek-roots.pem" \
+		--release "build/lab/runs/$1/foretold.yaml" --out "$story/tenant/policy" || return 1
+	echo "an IOMMU that is emulated does not filter interrupts: for this once he takes it without"
+	show sed -i 's/dma: \[blocked, interrupts\]/dma: [blocked]/' "$story/tenant/policy"
+}
+
+verify() {
+	show build/nether-attest verify --tls-pin "$pin" --token-file "$story/tenant/token" --known "$story/tenant/known" \
+		--policy "$story/tenant/policy" "$host"
+}
+
+# failed_rows FILE: the names of the rows that failed in what `nether-attest verify` has printed
+failed_rows() {
+	sed -n 's/ *  FAILED  .*$//p' "$1"
+}
+
+# host_start NAME SECONDS COMMAND OPTIONS..: boots it; dom0 runs COMMAND once its agent is there. The lab is a process of this one's,
+# which has to end it: host_stop, in a trap. Every host has the same initrd, with the first one's COMMAND.
 host_start() {
 	local name=$1 seconds=$2 command=$3
 
 	shift 3
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	host=127.0.0.1:$port
+	host_log=$story/$name.log
+	: >"$host_log"
 	tests/lab/lab run --boot uefi --tpm tis --tpm-state "$story/tpm" --iommu amdvi --forward "$port:8443" --overlay "$story/host" \
-		--name "$name" --timeout "$seconds" --exec "api-up || exit 1; echo 'the agent is there'; $command" "$@" \
-		>"$story/$name.log" 2>&1 &
+		--initrd-kept "$story/initrd" --name "$name" --timeout "$seconds" --exec "api-up || exit 1; echo 'the agent is there'; $command" "$@" \
+		>"$host_log" 2>&1 &
 	lab=$!
 	host_says 'the agent is there'
 }
 
 # host_says REGEX: waits until dom0 has; the line is $line
+# shellcheck disable=SC2034
 host_says() {
-	until line=$(grep -aEm 1 -- "$1" "$story"/*.log); do
+	until line=$(grep -aEm 1 -- "$1" "$host_log"); do
 		if ! kill -0 "$lab" 2>/dev/null; then
-			tail -n 40 "$story"/*.log
+			tail -n 40 "$host_log"
 			return 1
 		fi
 		sleep 0.5
 	done
 }
 
-# host_end: its status
+# host_end: waits until it has ended by itself; its status
 host_end() {
-	wait "$lab"
+	local status=0
+
+	wait "$lab" || status=$?
+	lab=
+	return $status
 }
 
-# at_host COMMAND..: nether-attest, or nether-image upload, with how to reach the host
-at_host() {
-	local program=$1 verb=$2
-
-	shift 2
-	"$program" "$verb" --tls-pin "$pin" --token-file "$story/tenant/token" "$@"
+# host_stop: ends the one that runs, if there is one
+host_stop() {
+	if [ -n "$lab" ]; then
+		kill "$lab" 2>/dev/null || true
+		host_end || true
+	fi
 }
 
 # api METHOD PATH [BODY]: a request of the tenant's by hand

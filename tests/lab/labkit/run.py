@@ -17,6 +17,7 @@ from .errors import LabError
 from .machine import DEVICES, IOMMUS, Boot, Qemu, nested_kvm
 from .protocol import Protocol
 from .session import Session
+from .tamper import PLACES
 from .tpm import DEVICES as TPMS, Tpm
 
 XEN_ARGS = "com1=115200,8n1 console=com1 dom0_mem=640M,max:640M loglvl=all guest_loglvl=all" \
@@ -59,10 +60,14 @@ def parser(sub):
                    help="with GRUB: Xen and dom0's kernel as compressed as Debian has them")
     p.add_argument("--boot-root", metavar="DIR",
                    help="GRUB boots DIR/boot by DIR/grub.cfg, with our initrd as its initrd.img-*")
+    p.add_argument("--tamper", choices=sorted(PLACES), help="with --boot uefi: one bit of this part is changed before"
+                   " the boot, where it does no harm")
     p.add_argument("--l1", metavar="ELF", help="a multiboot program instead of Xen")
     p.add_argument("--l1-args", default="", metavar="S")
     p.add_argument("--module", action="append", default=[], metavar="FILE[,args]")
     p.add_argument("--overlay", metavar="DIR", help="copied over dom0's root")
+    p.add_argument("--initrd-kept", metavar="DIR", help="dom0's initrd is DIR's, byte for byte, with its command; made if"
+                   " it is not there")
     p.add_argument("--guests", action="store_true",
                    help="put the test guests into /guests (also if the command names /guests)")
     p.add_argument("--exec", dest="command", metavar="CMD", help="shell command in dom0")
@@ -110,6 +115,10 @@ def check(o):
         raise LabError(errors.USAGE, "--boot-root says itself what is booted, and how")
     if o.boot_root and not os.path.isfile(os.path.join(o.boot_root, "grub.cfg")):
         raise LabError(errors.USAGE, "no grub.cfg in %s (--boot-root)" % o.boot_root)
+    if o.tamper and (o.boot != "uefi" or o.l1 or o.no_monitor):
+        raise LabError(errors.USAGE, "--tamper needs --boot uefi, the monitor and Xen")
+    if o.initrd_kept and (o.l1 or o.command is None):
+        raise LabError(errors.USAGE, "--initrd-kept needs --exec")
     if o.tpm_state and not o.tpm:
         raise LabError(errors.USAGE, "--tpm-state needs --tpm")
     o.disk = [must_exist(path, "--disk") for path in o.disk]
@@ -171,6 +180,32 @@ def write_initrd(o, folder, nonce):
     return path
 
 
+def kept_initrd(o, folder):
+    """(path, nonce) of --initrd-kept's, which is complete when its file `job` is there: the nonce, and the command."""
+    initrd, job = (os.path.join(o.initrd_kept, name) for name in ("initrd", "job"))
+    if not os.path.exists(job):
+        os.makedirs(o.initrd_kept, exist_ok=True)
+        nonce = secrets.token_hex(16)
+        shutil.move(write_initrd(o, folder, nonce), initrd)
+        with open(job + ".new", "w") as f:
+            f.write(nonce + "\n" + o.command)
+        os.rename(f.name, job)
+    with open(job) as f:
+        nonce, _, command = f.read().partition("\n")
+    if command != o.command:
+        raise LabError(errors.USAGE, "the initrd in %s has another command" % o.initrd_kept)
+    return os.path.abspath(initrd), nonce
+
+
+def dom0_initrd(o, folder):
+    """(path, nonce)"""
+    image.ensure(say)
+    if o.initrd_kept:
+        return kept_initrd(o, folder)
+    nonce = secrets.token_hex(16)
+    return write_initrd(o, folder, nonce), nonce
+
+
 def l1_boot(o):
     """The multiboot program, and its modules."""
     modules = []
@@ -180,14 +215,13 @@ def l1_boot(o):
     return Boot(must_exist(o.l1, "--l1"), o.l1_args, modules)
 
 
-def xen_boot(o, machine, folder, nonce):
-    image.ensure(say)
+def xen_boot(o, machine, folder, initrd):
     args = XEN_ARGS + (" console_timestamps=raw" if o.icount else "")
     args = " ".join(filter(None, [args, machine.xen_args, o.xen_args]))
     dom0_args = " ".join(filter(None, [DOM0_ARGS, machine.dom0_args]))
     xen, kernel = (image.boot_file(image.XEN_FILE), image.boot_file(image.DOM0_KERNEL)) \
         if o.packed else (paths.XEN, paths.KERNEL)
-    return Boot(xen, args, [(kernel, dom0_args), (write_initrd(o, folder, nonce), "")])
+    return Boot(xen, args, [(kernel, dom0_args), (initrd, "")])
 
 
 def below(o, boot):
@@ -209,7 +243,7 @@ def boot_iso(o, machine, boot, folder):
         return grub.iso_of_root(o.boot_root, boot.modules[-1][0], folder)
     loader = machine.loader(o.boot)
     if loader == "uefi":
-        return uefi.disk(boot, None if o.no_monitor else o.hw, folder)
+        return uefi.disk(boot, None if o.no_monitor else o.hw, folder, o.tamper)
     if loader == "isolinux":
         return isolinux.iso(boot, folder)
     return grub.iso(boot, loader, folder) if loader else None
@@ -265,8 +299,8 @@ def run(o, on_phase, on_output=emit):
     interactive = not o.l1 and o.command is None
     machine = machine_for(o)
     folder = run_folder(o.name)
-    nonce = secrets.token_hex(16)
-    boot = l1_boot(o) if o.l1 else xen_boot(o, machine, folder, nonce)
+    initrd, nonce = (None, None) if o.l1 else dom0_initrd(o, folder)
+    boot = l1_boot(o) if o.l1 else xen_boot(o, machine, folder, initrd)
     whole = boot if o.no_monitor else below(o, boot)
     if o.boot == "tboot":
         whole = after_tboot(o, whole)

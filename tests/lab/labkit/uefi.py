@@ -10,6 +10,7 @@ import subprocess
 
 from . import errors, grub, paths
 from .errors import LabError
+from .tamper import tamper
 
 CODE, VARS = ("/usr/share/OVMF/OVMF_%s_4M.fd" % name for name in ("CODE", "VARS"))
 GRUB = "/usr/lib/grub/x86_64-efi"
@@ -31,7 +32,7 @@ def tool(*command):
 def config(boot, files):
     """A straight line, without a menu: what GRUB measures of it can be foreseen (attest/release-hashes)."""
     multiboot, modules = grub.COMMANDS["grub2"]
-    lines = ["insmod multiboot2"]
+    lines = ["# One line after the other", "insmod multiboot2"]
     for i, (name, words) in enumerate(files):
         lines.append("%s /boot/%s %s" % (modules if i else multiboot, name, grub.quoted(words)))
     return "\n".join(lines + ["boot", ""])
@@ -71,22 +72,24 @@ def foretell(top, hw, folder):
         f.write(yaml)
 
 
-def disk(boot, hw, folder):
+def disk(boot, hw, folder, part=None):
     """
     Makes the disk and the firmware's variables, in the run's folder; the disk's path. hw: the monitor's backend, or None
-    if it is not there.
+    if it is not there. part: what is tampered with, after all has been foretold.
     """
     for path in (CODE, VARS, os.path.join(GRUB, "monolithic/grubx64.efi")):
         if not os.path.exists(path):
             raise LabError(errors.IMAGE, "%s is missing: run 'make deps'" % path)
     top, out = os.path.join(folder, "esp"), os.path.join(folder, "esp.img")
     tree(boot, top)
+    foretell(top, hw, folder)
+    if part:
+        tamper(top, part)
     sectors = (size(top) * 102 // 100 + SLACK) // 512
     with open(out, "wb") as f:
         f.truncate(sectors * 512)
     tool("mformat", "-i", out, "-F", "-T", str(sectors), "-h", "64", "-s", "32", "-N", "4e455448", "::")
     tool("mcopy", "-i", out, "-s", *(os.path.join(top, name) for name in sorted(os.listdir(top))), "::")
-    foretell(top, hw, folder)
     shutil.copyfile(os.path.join(top, PREFIX, "grub.cfg"), os.path.join(folder, "grub.cfg"))
     shutil.rmtree(top)
     shutil.copyfile(VARS, os.path.join(folder, "vars.fd"))
