@@ -18,6 +18,7 @@
 /* evidence.flags */
 #define EVIDENCE_NO_TPM 1u       /* nothing was measured: no keys can be released to this monitor */
 #define EVIDENCE_NO_ISOLATION 2u /* the option no-isolation */
+#define EVIDENCE_ANCHORS 8u      /* disks can be anchored in the TPM (docs/image-format.md) */
 #define EVIDENCE_DEV_KEYS 4u     /* an image for development */
 
 struct evidence {

@@ -26,7 +26,8 @@ struct release {
 	uint8_t plain;      /* bit i: drive i may be one that is not encrypted */
 	uint8_t consent; /* 1: also to an image that was not closed, or is newer than generation */
 	uint8_t root_known; /* 1: root is that of the receipt with this generation */
-	uint32_t zero;
+	uint8_t anchor;     /* enum disk_anchor_need (iodecrypt/disk.h): 0, 1, 2 */
+	uint8_t zero[3];
 	uint64_t generation;
 	uint8_t root[16];
 	uint8_t uuid[16];

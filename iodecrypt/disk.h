@@ -67,6 +67,13 @@ struct disk_cmd {
 	bool resolve;
 };
 
+/* What an owner who does not consent asks for besides what he knows. */
+enum disk_anchor_need {
+	DISK_ANCHOR_IF_ANY,
+	DISK_ANCHOR_NEEDED, /* there must be a counter */
+	DISK_ANCHOR_USED,   /* and the image was opened by it before */
+};
+
 /* What its owner knows of an image. */
 struct disk_expect {
 	uint64_t generation; /* of the newest header known: from a receipt, or 0 */
@@ -78,8 +85,10 @@ struct disk_expect {
 	 * name. The disk then goes on by it.
 	 */
 	bool anchored;
+	bool anchor_new; /* the counter was made just now: no header is older than it */
 	uint8_t anchor_id[DISK_ANCHOR_BYTES];
 	uint64_t anchor;
+	uint8_t anchor_need; /* enum disk_anchor_need */
 };
 
 /* What its owner should know after it is closed. */

@@ -38,7 +38,7 @@ static int choose_header(struct disk *d)
 	return 0;
 }
 
-/* The newest header has the counter's value, or was written just before it became that. */
+/* The header has the counter's value, or was written just before it became that. */
 static bool is_anchored(const struct disk_header *h, const struct disk_expect *expect)
 {
 	return expect->anchored &&
@@ -46,6 +46,10 @@ static bool is_anchored(const struct disk_header *h, const struct disk_expect *e
 	       (h->anchor == expect->anchor || h->anchor == expect->anchor + 1);
 }
 
+/*
+ * A counter that the image had before says more than a receipt: what is not anchored by it is older, or was changed elsewhere,
+ * and its owner may just not have been told of what came since.
+ */
 static int check_expected(const struct disk *d)
 {
 	const struct disk_expect *expect = d->scan.expect;
@@ -53,10 +57,17 @@ static int check_expected(const struct disk *d)
 	bool fork = expect->root_known && h->generation == expect->generation &&
 		    !format_same(h->root, expect->root);
 	bool known = h->state == DISK_CLEAN && h->generation == expect->generation;
+	bool good = is_anchored(h, expect);
 
 	if (h->generation < expect->generation)
 		return ERR_STALE;
-	return expect->consent || (!fork && (known || is_anchored(h, expect))) ? 0 : ERR_UNCLEAN;
+	if (expect->consent)
+		return 0;
+	if (fork || !(known || good) || (expect->anchored && !expect->anchor_new && !good))
+		return ERR_UNCLEAN;
+	if (expect->anchor_need >= DISK_ANCHOR_NEEDED && !expect->anchored)
+		return ERR_UNCLEAN;
+	return expect->anchor_need == DISK_ANCHOR_USED && !good ? ERR_UNCLEAN : 0;
 }
 
 static int read_headers(struct disk *d)

@@ -33,6 +33,11 @@ void anchor_learn(struct tpm *tpm)
 		log_line("TPM: %s (response %x): disks have no anchor", why, tpm->code);
 }
 
+bool anchor_there(void)
+{
+	return key.known;
+}
+
 static bool is_for(const struct disk *d)
 {
 	return d->ios == 1 && d->io[0].op == DISK_ANCHOR;
@@ -43,6 +48,7 @@ static void end(struct anchor *a)
 {
 	uint64_t value = a->counter.value;
 
+	a->made |= a->counter.defined;
 	crypto_wipe(&a->counter, sizeof(a->counter));
 	a->counter.value = value;
 	a->busy = false;
@@ -58,6 +64,7 @@ int anchor_find(struct anchor *a, const uint8_t uuid[DISK_UUID_BYTES], struct di
 	if (a->busy)
 		return ERR_AGAIN;
 	expect->anchored = a->counter.value != 0;
+	expect->anchor_new = a->made;
 	expect->anchor = a->counter.value;
 	memcpy(expect->anchor_id, key.id, sizeof(expect->anchor_id));
 	return 0;

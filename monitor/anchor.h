@@ -20,11 +20,15 @@ struct anchor {
 	struct counter counter;
 	bool busy;     /* counter.message is a command, or its response */
 	bool found;    /* it was looked for */
+	bool made;     /* and there was none */
 	uint64_t last; /* uptime at the last one */
 };
 
 /* At boot, while the TPM is the monitor's: its key. */
 void anchor_learn(struct tpm *tpm);
+
+/* Whether it has one: for the evidence. */
+bool anchor_there(void);
 
 /*
  * Before a disk is opened: finds its counter, and puts it into *expect. ERR_AGAIN: anchor_command() has something for the

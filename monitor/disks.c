@@ -110,8 +110,10 @@ static void fill(struct slot *s, hpa_t page, const struct mailbox_attach *a,
 	s->expect.generation = a->generation;
 	s->expect.consent = a->consent;
 	s->released = terms != NULL;
-	if (terms)
+	if (terms) {
 		s->terms = *terms;
+		s->expect.anchor_need = terms->anchor;
+	}
 }
 
 int disks_attach(hpa_t page, const struct mailbox_attach *a, const struct disks_terms *terms,

@@ -29,6 +29,7 @@ struct disks_terms {
 	uint8_t tenant[32], release[16];
 	uint8_t digest[DIGEST_BYTES]; /* of the only guest that gets it */
 	uint64_t lease;               /* by uptime_ticks(), or UINT64_MAX */
+	uint8_t anchor;               /* enum disk_anchor_need */
 };
 
 /*

@@ -162,13 +162,13 @@ static _Noreturn void start(void)
 
 	console_screen(mem_at(HPA(VGA_TEXT)));
 	trap_init();
+	find_cpus();
+	build_host_table();
+	iommu_block(&info); /* before what was loaded is copied (R22), and before there are secrets */
 	if (crypto_init(&why))
 		die_about("cryptography", why);
 	if (identity_init(&why))
 		die(why);
-	find_cpus();
-	build_host_table();
-	iommu_block(&info); /* before what was loaded is copied (R22) */
 	if (platform_init(&info, &why))
 		die_about("platform", why);
 	for (unsigned int i = 0; i < cpu_count(); i++)

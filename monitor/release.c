@@ -46,7 +46,7 @@ static int in_time(const struct release *r, uint64_t now)
 
 static int attach(const struct release *r, const uint8_t tenant[32], hpa_t page, uint64_t *number)
 {
-	struct disks_terms terms = {.lease = UINT64_MAX};
+	struct disks_terms terms = {.lease = UINT64_MAX, .anchor = r->anchor};
 	struct mailbox_attach a = {.version = MAILBOX_VERSION,
 				   .drive = r->drive,
 				   .plain = r->plain,

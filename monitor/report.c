@@ -3,6 +3,7 @@
 
 #include "attest/evidence.h"
 #include "ept/lock.h"
+#include "monitor/anchor.h"
 #include "monitor/boot/tboot.h"
 #include "monitor/disks.h"
 #include "monitor/guest.h"
@@ -39,9 +40,9 @@ static struct evidence make_head(const uint8_t nonce[EVIDENCE_NONCE])
 	memcpy(head.backend, hw_name, sizeof(head.backend));
 	memcpy(head.receive, keys.receive, sizeof(head.receive));
 	memcpy(head.sign, keys.sign, sizeof(head.sign));
-	head.flags = (measure_done() ? 0 : EVIDENCE_NO_TPM) |
-		     (protect_off ? EVIDENCE_NO_ISOLATION : 0) |
-		     (keys_warning ? EVIDENCE_DEV_KEYS : 0);
+	head.flags =
+		(measure_done() ? 0 : EVIDENCE_NO_TPM) | (protect_off ? EVIDENCE_NO_ISOLATION : 0) |
+		(anchor_there() ? EVIDENCE_ANCHORS : 0) | (keys_warning ? EVIDENCE_DEV_KEYS : 0);
 	return head;
 }
 

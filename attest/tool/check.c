@@ -131,8 +131,10 @@ static void check_quote(struct check *c, const struct bundle *b, const struct po
 		rows_add(&c->rows, false, "quote", "a TPM's, of SHA-256 PCRs", "%s", why);
 		return;
 	}
-	rows_add(&c->rows, true, "quote", NULL, "reset %u, restart %u", c->quote.resets,
-		 c->quote.restarts);
+	/* A restart that is no reset: it slept, and whoever woke it need not be who put it to sleep. */
+	rows_add(&c->rows, !c->quote.restarts, "quote",
+		 "a TPM that was not resumed since its reset", "reset %u, restart %u",
+		 c->quote.resets, c->quote.restarts);
 	not = c->has_ak ? quote_unsigned(&c->ak, &b->quote, &b->signature)
 			: "there is no key to check it with";
 	rows_add(&c->rows, !not, "quote's signature", "the attestation key's", "%s",

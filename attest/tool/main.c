@@ -37,6 +37,7 @@ static const struct option long_options[] = {
 	{"drive", required_argument, NULL, 'D'},
 	{"plain", required_argument, NULL, 'P'},
 	{"consent", no_argument, NULL, 'O'},
+	{"again", no_argument, NULL, 'G'},
 	{"expires", required_argument, NULL, 'x'},
 	{"lease", required_argument, NULL, 'l'},
 	{"every", required_argument, NULL, 'y'},
@@ -73,6 +74,7 @@ static const char *const option_text[][2] = {
 	{"P", "--plain N[,N..]   drives that may be plain, not encrypted"},
 	{"O",
 	 "--consent         also to an image that is newer than the receipt, or was not closed"},
+	{"G", "--again           the image was run at this host before: not from before that"},
 	{"x", "--expires SECONDS until which the message may be taken (default 600, at most 3600)"},
 	{"l", "--lease SECONDS   after which the guest is stopped (default: never)"},
 	{"y", "--every SECONDS   between two looks"},
@@ -91,7 +93,7 @@ static const struct command {
 	 attest_policy_init},
 	{"verify", "HOST", "whether the host is what the policy says", "pwJtnC", 1, attest_verify},
 	{"release", "HOST", "gives an image's keys to the host's monitor, if it verifies",
-	 "pwJtnCiskIdvDPOxloF", 1, attest_release},
+	 "pwJtnCiskIdvDPOGxloF", 1, attest_release},
 	{"watch", "HOST", "verifies again and again; ends with what is wrong", "pwJtnCyN", 1,
 	 attest_watch},
 	{"evidence save", "HOST FILE", "keeps what the host answers", "pwJtnCF", 2,
@@ -213,6 +215,9 @@ static int set_option(struct attest_options *o, int letter)
 		break;
 	case 'O':
 		o->consent = true;
+		break;
+	case 'G':
+		o->again = true;
 		break;
 	case 'D':
 		status = number("--drive", 0, 3, &n);

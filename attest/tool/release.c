@@ -12,6 +12,7 @@
 #include "attest/tool/release.h"
 #include "crypto/x25519.h"
 #include "attest/tool/report.h"
+#include "iodecrypt/disk.h"
 #include "iodecrypt/keys.h"
 #include "iodecrypt/tool/file.h"
 #include "iodecrypt/tool/keyfile.h"
@@ -99,17 +100,20 @@ static int set_keys(struct release *r, const char *path)
 	return status ? ATTEST_ERROR : ATTEST_OK;
 }
 
-int release_fill(struct release *r, const struct attest_options *o, uint64_t uptime)
+int release_fill(struct release *r, const struct attest_options *o, const struct evidence *e)
 {
 	int status;
 
 	*r = (struct release){.drive = (uint8_t)o->drive,
 			      .plain = (uint8_t)o->plain,
-			      .consent = o->consent};
+			      .consent = o->consent,
+			      .anchor = o->again                      ? DISK_ANCHOR_USED
+					: e->flags & EVIDENCE_ANCHORS ? DISK_ANCHOR_NEEDED
+								      : DISK_ANCHOR_IF_ANY};
 	if (!hex_decode(r->digest, o->digest, sizeof(r->digest)))
 		return fail(ATTEST_USAGE, "--launch-digest is 64 hexadecimal digits");
-	r->expires = uptime + o->expires * 1000;
-	r->lease = o->lease ? uptime + o->lease * 1000 : 0;
+	r->expires = e->uptime + o->expires * 1000;
+	r->lease = o->lease ? e->uptime + o->lease * 1000 : 0;
 	if (RAND_bytes(r->id, sizeof(r->id)) != 1)
 		return fail(ATTEST_ERROR, "no random numbers");
 	status = set_image(r, o);
@@ -171,7 +175,7 @@ static int release(struct http *h, const struct attest_options *o, const struct 
 	uint8_t identity[DISK_MASTER_BYTES];
 	struct release_message m;
 	struct release r;
-	int status = release_fill(&r, o, c->evidence.head.uptime);
+	int status = release_fill(&r, o, &c->evidence.head);
 
 	if (!status && keyfile_read(o->identity, identity))
 		status = ATTEST_ERROR;

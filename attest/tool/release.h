@@ -3,11 +3,15 @@
 #ifndef ATTEST_TOOL_RELEASE_H
 #define ATTEST_TOOL_RELEASE_H
 
+#include "attest/evidence.h"
 #include "attest/release.h"
 #include "attest/tool/tool.h"
 
-/* From the command's options; expiry and lease count from the monitor's uptime, in milliseconds. To be wiped. */
-int release_fill(struct release *r, const struct attest_options *o, uint64_t uptime);
+/*
+ * From the command's options and what the monitor says of itself: expiry and lease count from its uptime, and where it has anchors, there must
+ * be one. To be wiped.
+ */
+int release_fill(struct release *r, const struct attest_options *o, const struct evidence *e);
 
 /* With the tenant's identity (private) to the monitor's key (public). 0, or -1. */
 int release_seal(struct release_message *m, const struct release *r, const uint8_t identity[32],

@@ -27,7 +27,7 @@ struct attest_options {
 	const char *image, *stored, *key, *identity, *digest, *vm;
 	uint64_t expires, lease, every, count;
 	unsigned int drive, plain;
-	bool any_host, json, consent, force;
+	bool any_host, json, consent, again, force;
 };
 
 /* Each gets its operands, of the number that main.c's table has, and returns an attest_status. */

@@ -38,7 +38,8 @@ static int open_it(struct release *r, const struct release_message *m)
 
 static bool makes_sense(const struct release *r)
 {
-	return r->drive <= 3 && r->plain <= 15 && r->consent < 2 && r->root_known < 2 && !r->zero;
+	return r->drive <= 3 && r->plain <= 15 && r->consent < 2 && r->root_known < 2 &&
+	       r->anchor < 3 && !(r->zero[0] | r->zero[1] | r->zero[2]);
 }
 
 static void check_sealed(const struct release *r, size_t change)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tenant's tool seals, by OpenSSL, is what the monitor opens, by crypto/. */
+#include "iodecrypt/disk.h"
 #include "attest/tool/release.h" /* before cmocka, which has a macro fail() */
 
 #include <setjmp.h>
@@ -62,7 +63,10 @@ static void fill(struct release *r, unsigned int drive, unsigned int plain, uint
 		.plain = plain,
 	};
 
-	assert_int_equal(release_fill(r, &o, 5000), ATTEST_OK);
+	const struct evidence e = {.uptime = 5000, .flags = EVIDENCE_ANCHORS};
+
+	assert_int_equal(release_fill(r, &o, &e), ATTEST_OK);
+	assert_int_equal(r->anchor, DISK_ANCHOR_NEEDED);
 }
 
 static void test_opens(void **state)

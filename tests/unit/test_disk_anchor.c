@@ -19,6 +19,8 @@ static struct state {
 } * states[STATES_MAX];
 static unsigned int count;
 static uint64_t flushed;
+static bool made; /* the counter was, just now */
+static uint8_t need;
 
 static void keep(const struct disk_io *io)
 {
@@ -43,7 +45,9 @@ static int open_anchored(const uint8_t *id)
 {
 	struct disk_expect expect = {.generation = w.receipt.generation,
 				     .anchored = true,
-				     .anchor = w.counter};
+				     .anchor = w.counter,
+				     .anchor_new = made,
+				     .anchor_need = need};
 
 	memcpy(expect.anchor_id, id, sizeof(expect.anchor_id));
 	return try_open(&expect, DEFAULT_PAGES);
@@ -81,7 +85,9 @@ static void fresh(void)
 	flushed = 0;
 	make_image(SECTORS, JOURNAL);
 	w.counter = 40;
+	made = true;
 	assert_int_equal(open_anchored(place), 0);
+	made = false;
 }
 
 static void counts(void **state)
@@ -174,6 +180,48 @@ static void other_counters(void **state)
 	assert_int_equal(open_consented(DEFAULT_PAGES), 0);
 }
 
+/* The owner's receipt is that of the image as it was uploaded; the host brings just that, after sessions he was not told of. */
+static void old_receipt(void **state)
+{
+	static struct store first;
+
+	make_image(SECTORS, JOURNAL);
+	w.counter = 40;
+	store_copy(&first, &w.store);
+	made = true;
+	assert_int_equal(open_anchored(place), 0);
+	made = false;
+	write_all(1);
+	assert_int_equal(close_disk(), 0);
+	w.receipt.generation = 1;
+	store_copy(&w.store, &first);
+	assert_int_equal(open_anchored(place), ERR_UNCLEAN);
+	/* It took the counter away: then only the owner can know that it was there. */
+	made = true;
+	need = DISK_ANCHOR_USED;
+	assert_int_equal(open_anchored(place), ERR_UNCLEAN);
+	need = DISK_ANCHOR_NEEDED;
+	assert_int_equal(open_anchored(place), 0);
+	made = false;
+	need = DISK_ANCHOR_IF_ANY;
+	store_clear(&first);
+}
+
+/* No TPM, or the host says so. */
+static void needed(void **state)
+{
+	struct disk_expect expect = {.generation = 1, .anchor_need = DISK_ANCHOR_NEEDED};
+
+	make_image(SECTORS, JOURNAL);
+	assert_int_equal(try_open(&expect, DEFAULT_PAGES), ERR_UNCLEAN);
+	expect.anchor_need = DISK_ANCHOR_IF_ANY;
+	assert_int_equal(try_open(&expect, DEFAULT_PAGES), 0);
+	expect.anchor_need = DISK_ANCHOR_NEEDED;
+	expect.consent = true;
+	make_image(SECTORS, JOURNAL);
+	assert_int_equal(try_open(&expect, DEFAULT_PAGES), 0);
+}
+
 /* A fork: as new as the receipt, and of another root. */
 static void forks(void **state)
 {
@@ -195,7 +243,7 @@ static void forks(void **state)
 /* The counter does not move: the disk is not used. */
 static void no_counter(void **state)
 {
-	struct disk_expect expect = {.anchored = true};
+	struct disk_expect expect = {.anchored = true, .anchor_new = true};
 	unsigned int lists;
 
 	make_image(SECTORS, JOURNAL);
@@ -218,7 +266,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts),   cmocka_unit_test(cuts),
 		cmocka_unit_test(rollback), cmocka_unit_test(other_counters),
-		cmocka_unit_test(forks),    cmocka_unit_test(no_counter),
+		cmocka_unit_test(forks),    cmocka_unit_test(old_receipt),
+		cmocka_unit_test(needed),   cmocka_unit_test(no_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

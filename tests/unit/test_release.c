@@ -31,7 +31,8 @@ static struct release some_release(void)
 	r.drive = 1;
 	r.plain = 0xd;
 	r.consent = r.root_known = 1;
-	r.zero = 0;
+	r.anchor = 2;
+	memset(r.zero, 0, sizeof(r.zero));
 	return r;
 }
 
@@ -130,7 +131,10 @@ static void senseless(void **state)
 	r.root_known = 0xff;
 	assert_senseless(&r);
 	r = some_release();
-	r.zero = 1u << 31;
+	r.zero[2] = 1;
+	assert_senseless(&r);
+	r = some_release();
+	r.anchor = 3;
 	assert_senseless(&r);
 }
 
