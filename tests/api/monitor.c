@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pretended monitor: in place of monitor/ctl/ask.c. It signs evidence by a P-256 key of its own, which the evidence has. The
- * environment's MONITOR_DIR may have files: `none` (nobody answers), `log` (the event log), `tboot` (a measured launch),
+ * environment's MONITOR_DIR may have files: `monitor.pem` (that key), `none` (nobody answers), `log` (the event log), `tboot` (a measured launch),
  * `refuse` (the error of a monitor that has no keys), `nonsense`.
  */
 #include "monitor/ctl/ask.h"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +31,27 @@ static bool has(const char *name)
 	return access(path, F_OK) == 0;
 }
 
+/* One that was measured before this program began; or any. */
+static EVP_PKEY *find_key(void)
+{
+	const char *dir = getenv("MONITOR_DIR");
+	char path[512];
+	EVP_PKEY *found;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/monitor.pem", dir ? dir : ".");
+	f = fopen(path, "r");
+	if (!f)
+		return EVP_EC_gen("P-256");
+	found = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+	fclose(f);
+	return found;
+}
+
 int ask_version(struct monitor_version *v)
 {
 	memset(v, 0, sizeof(*v));
-	key = EVP_EC_gen("P-256");
+	key = find_key();
 	return has("none") ? ASK_NO_MONITOR : 0;
 }
 

@@ -49,3 +49,22 @@ $(BENCH_L1): $(B)/bench/l1-svm/faults.c.o $(patsubst %,$(B)/attack/l1-svm/%.c.o,
 		-o $@.64 $(filter %.o %.a,$^)
 	$(Q)objcopy -O elf32-i386 $@.64 $@
 -include $(B)/bench/l1-svm/faults.c.d
+
+# What tests/bench/attest.py takes: attest's functions over the image's objects; netherd-api as it is, but for the monitor,
+# which is tests/api's.
+DEPS += nginx-light curl swtpm swtpm-tools
+TOOLS += $(B)/bench/release $(B)/bench/netherd-api
+bench: $(B)/bench/release $(B)/bench/netherd-api
+$(B)/bench/release: tests/bench/release.c $(B)/svm/attest/release.c.o $(B)/svm/attest/evidence.c.o \
+	$(B)/host/attest/tool/hpke_seal.c.o $(B)/unit/crypto_image.o $(B)/fake/crypto/fs.S.o
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -no-pie -o $@ $(filter-out %.h,$^) -lcrypto
+$(B)/bench/monitor.o: tests/api/monitor.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) $(API_FLAGS) -c -o $@ $<
+$(B)/bench/netherd-api: $(filter-out %/ask.c.o,$(API_OBJS)) $(B)/bench/monitor.o
+	$(say) LD $@
+	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(API_LIBS)
+-include $(B)/bench/release.d $(B)/bench/monitor.d

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A plugin of QEMU's (TCG) that counts instructions and world switches, between marks that a guest's program sets:
- *   -plugin count.so,out=FILE[,symbols=FILE,text=FILE]
+ *   -plugin count.so,out=FILE[,symbols=FILE,text=FILE][,entry=N]
  * symbols: lines "START BYTES" (hexadecimal) of the monitor's functions; text: the monitor's image from its first byte on,
  * which is at the first line's START. An instruction is the monitor's if it is at such an address with those bytes: nothing
  * else has the same code there. A mark is the instruction of that name below, which does nothing; at each, FILE gets a line
  * "mark N all A monitor-enters M others-enter O" and, of each symbol, " INDEX:COUNT:CALLS". "Enters" are VMRUNs, each with an exit
- * for its other half; the others' are Xen's, which the monitor, if it is there, intercepts.
+ * for its other half; the others' are Xen's, which the monitor, if it is there, intercepts. entry: the monitor's first VMRUN,
+ * by which L1 begins, is mark N.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -54,6 +55,7 @@ static size_t symbols, text_bytes;
 static uint8_t text[TEXT_MAX];
 static uint64_t all, monitor_enters, others_enter;
 static FILE *out;
+static unsigned long entry; /* the mark's number; 0: none, or it has been */
 
 static void at_mark(unsigned int cpu, void *number)
 {
@@ -65,6 +67,13 @@ static void at_mark(unsigned int cpu, void *number)
 				symbol[i].calls);
 	fprintf(out, "\n");
 	fflush(out);
+}
+
+static void at_enter(unsigned int cpu, void *arg)
+{
+	if (entry)
+		at_mark(cpu, (void *)entry);
+	entry = 0;
 }
 
 /* The symbol that an instruction belongs to, or -1 if it is not the monitor's. */
@@ -103,6 +112,8 @@ static void see(struct qemu_plugin_insn *insn)
 							   of >= 0 ? &monitor_enters
 								   : &others_enter,
 							   1);
+	if (entry && of >= 0 && n == sizeof(vmrun) && !memcmp(code, vmrun, n))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, at_enter, CB_NO_REGS, NULL);
 	if (n == 8 && !memcmp(code, mark, sizeof(mark)) &&
 	    !memcmp(code + 5, mark_end, sizeof(mark_end)))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark, CB_NO_REGS,
@@ -153,6 +164,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, 
 			good &= read_symbols(argv[i] + 8);
 		else if (!strncmp(argv[i], "text=", 5))
 			good &= read_text(argv[i] + 5);
+		else if (!strncmp(argv[i], "entry=", 6))
+			entry = strtoul(argv[i] + 6, NULL, 10);
 		else
 			good = false;
 	}

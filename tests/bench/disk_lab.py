@@ -18,8 +18,7 @@ from labkit.cpio import Cpio
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(paths.BUILD, "bench")
 OVERLAY = os.path.join(OUT, "disk-overlay")
-ELF = os.path.join(paths.BUILD, "nethervisor-svm-dev.elf64")
-MAP = os.path.join(paths.BUILD, "nethervisor-svm-dev.map")
+MONITOR = os.path.join(paths.BUILD, "nethervisor-svm-dev")
 PLUGIN = os.path.join(OUT, "count.so")
 MODULES = ["scsi_mod", "libata", "ata_piix", "sd_mod"]
 # Libraries of fio's for storage that no job here uses (Ceph, RDMA, ..., of 120 MiB): empty ones take their places.
@@ -130,10 +129,10 @@ def build(words):
 # --- the monitor's functions ---------------------------------------------------------------------------------------
 
 
-def crypto_ranges():
+def crypto_ranges(monitor):
     """[(start, end)] of code that comes from crypto/ and from foreign objects, by the linker's map."""
     ranges = []
-    with open(MAP) as f:
+    with open(monitor + ".map") as f:
         text = re.sub(r"^( \.text\S+)\n", r"\1", f.read(), flags=re.M)
     for start, size, path in re.findall(r"^ \.text\S* +0x([0-9a-f]+) +0x([0-9a-f]+) (\S+)$", text, re.M):
         if int(start, 16) and ("/crypto/" in path or "/third/" in path):
@@ -141,20 +140,20 @@ def crypto_ranges():
     return ranges
 
 
-def symbols():
-    """Writes what count.c needs; [(name, whether it is cryptography)] by its index."""
+def symbols(monitor=MONITOR):
+    """Of an image, without its .elf64. Writes what count.c needs; [(name, whether it is cryptography)] by its index."""
     found = {}
-    for line in output("nm", "-n", ELF).splitlines():
+    for line in output("nm", "-n", monitor + ".elf64").splitlines():
         start, kind, name = line.split()
         if kind in "tT":
             found[int(start, 16)] = name
     starts = sorted(found)
-    ranges = crypto_ranges()
-    end = int(re.search(r"([0-9a-f]+) \w image_rodata", output("nm", ELF)).group(1), 16)
+    ranges = crypto_ranges(monitor)
+    end = int(re.search(r"([0-9a-f]+) \w image_rodata", output("nm", monitor + ".elf64")).group(1), 16)
     with open(os.path.join(OUT, "symbols"), "w") as f:
         for start, after in zip(starts, starts[1:] + [end]):
             f.write("%x %x\n" % (start, after - start))
-    output("objcopy", "-O", "binary", "--only-section=.text", ELF, os.path.join(OUT, "text"))
+    output("objcopy", "-O", "binary", "--only-section=.text", monitor + ".elf64", os.path.join(OUT, "text"))
     return [(found[s], any(low <= s < high for low, high in ranges)) for s in starts]
 
 
