@@ -76,6 +76,7 @@ void crypto_hpke_schedule(struct crypto_hpke_key *out, const struct crypto_hpke 
 		uint8_t mode, psk_id_hash[HASH], info_hash[HASH];
 	} context = {.mode = MODE_AUTH};
 
+	__builtin_memset(out, 0, sizeof(*out));
 	extract(prk, &kem, "eae_prk", NULL, 0, dh, 2 * CRYPTO_X25519_BYTES);
 	expand(shared, sizeof(shared), &kem, "shared_secret", prk, h, sizeof(*h));
 	extract(context.psk_id_hash, &hpke, "psk_id_hash", NULL, 0, NULL, 0);

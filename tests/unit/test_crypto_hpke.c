@@ -31,7 +31,7 @@ struct keys {
 
 static struct keys vector_keys(void)
 {
-	struct keys keys;
+	struct keys keys = {0};
 
 	for (unsigned int i = 0; i < KEYS; i++)
 		assert_int_equal(unhex(vector[i], keys.k[i]), 32);
