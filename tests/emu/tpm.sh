@@ -42,7 +42,7 @@ END
 	[ "$(printf '%s\n' "$output" | grep -Ec '^computed sha(256|384) [0-9]+ 0x[0-9a-f]{64,96}$')" = 20 ] || fail "20 PCRs"
 	expect "^Xen's hash\$" "L1's kernel"
 	expect "^dom0's kernel's hash\$" "the first module"
-	expect '^12$' "4 events, 3 modules, their command lines, and two ends"
+	expect '^13$' "4 events, 3 modules, their command lines, the keys, and two ends"
 	expect '^nethervisor: TPM: measured into PCRs 11 and 12' "the monitor's word"
 	expect '^tpm0$' "dom0's driver"
 	expect '^locality 0: 0x' "dom0 reaches locality 0"
