@@ -11,6 +11,7 @@
 #include "attest/tool/public.h"
 #include "attest/tool/quote.h"
 #include "attest/tool/rows.h"
+#include "attest/tool/tool.h"
 
 struct check {
 	struct rows rows;
@@ -31,6 +32,12 @@ struct check {
  * followed by a row for what says that ak is of that TPM: activation, or a file of known keys.
  */
 void check_identity(struct check *c, const struct bundle *b, const struct policy *p);
+
+/*
+ * Whether ak is of the TPM that ek is of, when nobody can be asked: by the policy or the file of known keys. An attest_status:
+ * ATTEST_OK and a row, or said why not.
+ */
+int check_known(struct check *c, const struct attest_options *o, const struct policy *p);
 
 /* Quote, log, evidence. */
 void check_state(struct check *c, const struct bundle *b, const struct policy *p);

@@ -87,7 +87,7 @@ static const struct command {
 } commands[] = {
 	{"key new", "FILE", "makes the tenant's identity", "", 1, attest_key_new},
 	{"key public", "FILE", "prints its public half", "", 1, attest_key_public},
-	{"policy init", "", "writes a policy, to be read and edited", "frceaAoF", 0,
+	{"policy init", "", "writes a policy, to be read and edited", "frceaAwoF", 0,
 	 attest_policy_init},
 	{"verify", "HOST", "whether the host is what the policy says", "pwJtnC", 1, attest_verify},
 	{"release", "HOST", "gives an image's keys to the host's monitor, if it verifies",

@@ -31,8 +31,7 @@ int attest_key_public(const struct attest_options *o, char **args)
 	return status ? ATTEST_ERROR : ATTEST_OK;
 }
 
-/* Whether this attestation key is of the TPM that the endorsement key is of: nobody can be asked. */
-static int check_known(struct check *c, const struct attest_options *o, const struct policy *p)
+int check_known(struct check *c, const struct attest_options *o, const struct policy *p)
 {
 	bool pinned = c->has_ak && policy_pinned(&p->aks, c->ak_id), found = pinned;
 	int status = ATTEST_OK;
