@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "attest/tool/known.h"
 #include "attest/tool/tool.h"
 #include "crypto/crypto.h"
 #include "iodecrypt/tool/output.h"
@@ -269,6 +270,7 @@ static void keep_secret(void)
 int main(int argc, char **argv)
 {
 	struct attest_options o = {.expires = 600};
+	char known[PATH_MAX];
 	const struct command *c;
 	const char *why;
 	int status, err;
@@ -283,6 +285,10 @@ int main(int argc, char **argv)
 		return ATTEST_USAGE;
 	}
 	status = parse(c, &o, argc, argv);
+	if (!status && strchr(c->options, 'w') && !o.known) {
+		status = known_default(known);
+		o.known = known;
+	}
 	if (status)
 		return status;
 	keep_secret();

@@ -195,9 +195,10 @@ static int put_programs(FILE *to, const struct check *c, const struct policy *re
 	while ((e = log_next(&c->log, PROGRAMS_PCR, &from))) {
 		if (e->type != EV_EFI_PROGRAM) {
 			if (!firmwares_own(e))
-				return fail(ATTEST_FAILED,
-					    "event %u, PCR 4: neither a program nor the firmware's own",
-					    e->number);
+				return fail(
+					ATTEST_FAILED,
+					"event %u, PCR 4: neither a program nor the firmware's own",
+					e->number);
 			words = log_words(e);
 			put_event(to, e->pcr, e->digest, words);
 			free(words);
@@ -311,8 +312,7 @@ static int write_policy(FILE *to, const struct attest_options *o, const struct c
 					: ATTEST_OK;
 }
 
-static int write_out(const struct attest_options *o, const struct check *c,
-		     const struct request *r)
+static int write_out(const struct attest_options *o, const struct check *c, const struct request *r)
 {
 	FILE *to = stdout;
 	int fd, status;
