@@ -20,6 +20,7 @@
 #define PCRS_SAID 0x3ffu /* 0 to 9: checked, or ignored on purpose */
 /* Never: what anybody can reset; and PCR 12, whose content is known. */
 #define PCRS_NEVER (PCR(MEASURED_PCR_KEYS) | PCR(16) | PCR(23))
+#define PCRS_VALUES_ONLY 17u /* from here on: their events are in another log */
 #define CERTIFICATES_MAX 64
 
 _Static_assert(POLICY_WHY == YAML_WHY, "one text");
@@ -133,7 +134,10 @@ static bool read_event(struct yaml *y, yaml_node_t *item, void *arg)
 {
 	struct policy *p = arg;
 
-	return read_item(y, item, &p->events, &p->event_count);
+	if (!read_item(y, item, &p->events, &p->event_count))
+		return false;
+	return p->events[p->event_count - 1].pcr < PCRS_VALUES_ONLY ||
+	       yaml_wrong(y, item, "this PCR has no events, but values");
 }
 
 static bool read_value(struct yaml *y, yaml_node_t *item, void *arg)
