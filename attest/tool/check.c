@@ -49,7 +49,7 @@ static void check_ek(struct check *c, const struct bundle *b, const struct polic
 		 "%s", not ? not : spki);
 	if (!p)
 		return;
-	ok = p->roots && ekcert_check(&b->ek_certificate, &c->ek, p->roots, what);
+	ok = p->roots && ekcert_check(&b->ek_certificate, &c->ek, p->roots, p->any_host, what);
 	if (p->roots)
 		rows_add(&c->rows, ok, "EK's certificate", "one that leads to the policy's roots",
 			 "%s", what);

@@ -146,7 +146,7 @@ class Tpm:
 
     def certificate(self):
         if self.ecc:  # swtpm_setup has made one for another curve's
-            return self.issue("keyUsage=critical,keyAgreement")
+            return self.issue("keyUsage=critical,keyAgreement\nextendedKeyUsage=2.23.133.8.1")
         der = self("nvread", "0x1c00002", "-C", "o")
         return der[:4 + struct.unpack(">H", der[2:4])[0]]
 
