@@ -19,6 +19,7 @@ struct check {
 	struct public ek, ak;
 	bool has_ek, has_ak;
 	uint8_t ak_id[32]; /* SHA-256 of the public area */
+	bool from_file;    /* with a nonce that is nobody's here */
 	struct log log, txt_log;
 	bool has_log, has_loaded, has_keys, has_evidence;
 	struct quote quote;

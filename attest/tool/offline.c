@@ -36,6 +36,7 @@ int check_known(struct check *c, const struct attest_options *o, const struct po
 	bool pinned = c->has_ak && policy_pinned(&p->aks, c->ak_id), found = pinned;
 	int status = ATTEST_OK;
 
+	c->from_file = true;
 	if (!pinned && c->has_ek && c->has_ak)
 		status = known_find(o->known, c->ek.spki, c->ak_id, &found);
 	if (!status)
