@@ -10,6 +10,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attest/api/text.h"
@@ -85,7 +86,7 @@ static FILE *create(const char *dir, const char *name, unsigned int mode)
 		process_say("%s: %s", path, strerror(errno));
 		return NULL;
 	}
-	f = fdopen(fd, "w");
+	f = fchmod(fd, mode) ? NULL : fdopen(fd, "w"); /* whatever the umask */
 	if (!f)
 		close(fd);
 	return f;
@@ -110,13 +111,24 @@ static int write_both(const char *dir, EVP_PKEY *key, X509 *x)
 	return finish(f, f && PEM_write_X509(f, x));
 }
 
+/* What --tls-pin takes: of the SubjectPublicKeyInfo. */
+static int hash_key(EVP_PKEY *key, unsigned char hash[32])
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(key, &der), ok;
+
+	ok = n > 0 && EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1;
+	OPENSSL_free(der);
+	return ok;
+}
+
 int certificate_make(const char *dir)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *x = key ? sign(key) : NULL;
 	unsigned char hash[32];
 	char text[65];
-	int ok = x && X509_digest(x, EVP_sha256(), hash, NULL) && write_both(dir, key, x);
+	int ok = x && hash_key(key, hash) && write_both(dir, key, x);
 
 	if (ok) {
 		text_to_hex(hash, sizeof(hash), text);

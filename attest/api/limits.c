@@ -30,6 +30,8 @@ bool bucket_take(struct bucket *b, uint64_t rate, uint64_t now)
 {
 	double most = 2.0 * (double)rate;
 
+	if (now < b->last) /* the difference would be a very large number */
+		now = b->last;
 	if (b->last == 0)
 		b->level = most;
 	else
@@ -62,11 +64,12 @@ static uint64_t address_of(const struct sockaddr *from)
 
 bool limits_address(const struct sockaddr *from, uint64_t rate)
 {
-	uint64_t address = address_of(from), now = limits_now();
+	uint64_t address = address_of(from), now;
 	struct entry *set, *e;
 	bool ok;
 
 	pthread_mutex_lock(&lock);
+	now = limits_now(); /* not before: who waited would come with an older time than the last one's */
 	if (!salt && RAND_bytes((unsigned char *)&salt, sizeof(salt)) != 1)
 		salt = 1;
 	set = table[((address ^ salt) * 0x9e3779b97f4a7c15u) >> 56];

@@ -10,7 +10,16 @@ bool text_name(const char *text)
 {
 	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-");
 
-	return n > 0 && n <= TEXT_NAME_MAX && text[n] == '\0' && text[0] != '.';
+	return n > 0 && n <= TEXT_NAME_MAX && text[n] == '\0' && text[0] != '.' && text[0] != '-';
+}
+
+bool text_id(const char *text)
+{
+	static const char release[] = ".release";
+	size_t n = strlen(text);
+
+	return text_name(text) && strspn(text, "0123456789") != n &&
+	       (n < sizeof(release) - 1 || strcmp(text + n - (sizeof(release) - 1), release) != 0);
 }
 
 bool text_number(const char *text, uint64_t *out)

@@ -10,8 +10,10 @@
 #define TEXT_NAME_MAX 64u
 #define TEXT_NUMBER_MAX (UINT64_C(1) << 53) /* what a JSON number holds exactly */
 
-/* 1..64 of a-z 0-9 . _ -, not '.' at first: never a path. */
+/* 1..64 of a-z 0-9 . _ -, not '.' or '-' at first: never a path, never an option. */
 bool text_name(const char *text);
+/* The same of a VM or tenant: not of digits alone, which xl takes for a domain's number; nor NAME.release, another VM's message. */
+bool text_id(const char *text);
 /* Decimal digits alone, up to TEXT_NUMBER_MAX. */
 bool text_number(const char *text, uint64_t *out);
 /* Exactly 2 * bytes hexadecimal digits. */

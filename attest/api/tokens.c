@@ -34,7 +34,7 @@ static int parse_line(char *line, struct token *t)
 	if (n == 0 || *word[0] == '#')
 		return 0;
 	memset(t, 0, sizeof(*t));
-	if (n != 3 || !text_name(word[0]) || !text_hex(word[2], t->hash, sizeof(t->hash)))
+	if (n != 3 || !text_id(word[0]) || !text_hex(word[2], t->hash, sizeof(t->hash)))
 		return -1;
 	memcpy(t->tenant, word[0], strlen(word[0]) + 1);
 	if (!strcmp(word[1], role_name[ROLE_METRICS]))
@@ -148,9 +148,10 @@ int tokens_new(const char *tenant, const char *role)
 	uint8_t random[TOKEN_BYTES], hash[32];
 	char token[2 * TOKEN_BYTES + 1], line[2 * sizeof(hash) + 1];
 
-	if (!text_name(tenant) || (strcmp(role, role_name[ROLE_TENANT]) != 0 &&
-				   strcmp(role, role_name[ROLE_METRICS]) != 0)) {
-		process_say("a tenant's name is 1..64 of a-z 0-9 . _ -; roles: tenant, metrics");
+	if (!text_id(tenant) || (strcmp(role, role_name[ROLE_TENANT]) != 0 &&
+				 strcmp(role, role_name[ROLE_METRICS]) != 0)) {
+		process_say(
+			"a tenant's name is 1..64 of a-z 0-9 . _ -, not digits alone; roles: tenant, metrics");
 		return -1;
 	}
 	if (RAND_bytes(random, sizeof(random)) != 1)

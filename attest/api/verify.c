@@ -182,6 +182,7 @@ static void answer_state(const struct request *r, struct answer *a)
 static void complete(const struct request *r, uint8_t want[IMAGE_FILES][32], struct answer *a)
 {
 	struct image *i = image_find(r->tenant, r->name);
+	uint8_t before[IMAGE_FILES][32];
 
 	if (i && i->state == IMAGE_VERIFYING && !memcmp(i->sha256, want, sizeof(i->sha256))) {
 		answer_state(r, a);
@@ -191,9 +192,12 @@ static void complete(const struct request *r, uint8_t want[IMAGE_FILES][32], str
 	if (!i)
 		return;
 	if (is_to_be_verified(i, want, a)) {
+		memcpy(before, i->sha256, sizeof(before));
 		memcpy(i->sha256, want, sizeof(i->sha256));
-		if (!start(i, a))
+		if (!start(i, a)) {
+			memcpy(i->sha256, before, sizeof(before));
 			return;
+		}
 		for (uint64_t until = limits_now() + WAIT_MS, now;
 		     i && i->state == IMAGE_VERIFYING && (now = limits_now()) < until;) {
 			image_wait((unsigned int)(until - now));

@@ -56,7 +56,7 @@ static bool is_his(const char *tenant, const char *name)
 	char path[PATH_MAX], text[LINE];
 
 	snprintf(path, sizeof(path), "%s/%s.tenant", config->vms, name);
-	if (read_text(text, sizeof(text), path) < 0)
+	if (!text_id(name) || read_text(text, sizeof(text), path) < 0)
 		return false;
 	text[strcspn(text, " \n")] = '\0';
 	return !strcmp(text, tenant);
@@ -152,7 +152,7 @@ static bool each(const char *tenant, bool (*fn)(void *arg, const struct vm *vm),
 		if (!dot || strcmp(dot, ".tenant") != 0 || dot - e->d_name > (long)TEXT_NAME_MAX)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(dot - e->d_name), e->d_name);
-		if (!text_name(name) || !is_his(tenant, name))
+		if (!is_his(tenant, name))
 			continue;
 		n++;
 		vm = look(name);

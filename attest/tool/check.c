@@ -49,7 +49,7 @@ static void check_ek(struct check *c, const struct bundle *b, const struct polic
 		 "%s", not ? not : spki);
 	if (!p)
 		return;
-	ok = p->roots && ekcert_check(&b->ek_certificate, &c->ek, p->roots, what);
+	ok = p->roots && ekcert_check(&b->ek_certificate, &c->ek, p->roots, p->any_host, what);
 	if (p->roots)
 		rows_add(&c->rows, ok, "EK's certificate", "one that leads to the policy's roots",
 			 "%s", what);
@@ -85,7 +85,9 @@ static void check_extra(struct check *c, const struct bundle *b)
 	evidence_qualifying(want, b->nonce, &b->evidence);
 	ok = c->quote.extra_n == sizeof(want) && !memcmp(c->quote.extra, want, sizeof(want));
 	rows_add(&c->rows, ok, "quote's nonce", "the hash of this nonce and this evidence", "%s",
-		 ok ? "of this nonce and this evidence" : "of another, or of none");
+		 !ok            ? "of another, or of none"
+		 : c->from_file ? "of the file's nonce and evidence, whenever that was"
+				: "of this nonce and this evidence");
 }
 
 static void check_selection(struct check *c, uint32_t needed)
@@ -251,7 +253,10 @@ static void check_evidence(struct check *c, const struct bundle *b, const struct
 	if (!c->has_evidence)
 		return;
 	ok = !memcmp(c->evidence.head.nonce, b->nonce, sizeof(b->nonce));
-	rows_add(&c->rows, ok, "evidence's nonce", "this one", "%s", ok ? "this one" : "another");
+	rows_add(&c->rows, ok, "evidence's nonce", "this one", "%s",
+		 !ok            ? "another"
+		 : c->from_file ? "the file's"
+				: "this one");
 	check_evidence_keys(c, b);
 	check_same(c);
 	check_flags(c, p);

@@ -11,6 +11,7 @@
 #include "attest/tool/public.h"
 #include "attest/tool/quote.h"
 #include "attest/tool/rows.h"
+#include "attest/tool/tool.h"
 
 struct check {
 	struct rows rows;
@@ -18,6 +19,7 @@ struct check {
 	struct public ek, ak;
 	bool has_ek, has_ak;
 	uint8_t ak_id[32]; /* SHA-256 of the public area */
+	bool from_file;    /* with a nonce that is nobody's here */
 	struct log log, txt_log;
 	bool has_log, has_loaded, has_keys, has_evidence;
 	struct quote quote;
@@ -31,6 +33,12 @@ struct check {
  * followed by a row for what says that ak is of that TPM: activation, or a file of known keys.
  */
 void check_identity(struct check *c, const struct bundle *b, const struct policy *p);
+
+/*
+ * Whether ak is of the TPM that ek is of, when nobody can be asked: by the policy or the file of known keys. An attest_status:
+ * ATTEST_OK and a row, or said why not.
+ */
+int check_known(struct check *c, const struct attest_options *o, const struct policy *p);
 
 /* Quote, log, evidence. */
 void check_state(struct check *c, const struct bundle *b, const struct policy *p);

@@ -3,6 +3,7 @@
 
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <string.h>
 
 /*
  * Critical extensions that OpenSSL does not know, and whose meaning changes nothing here: 2.5.29.9, subject directory
@@ -53,8 +54,32 @@ out:
 	return why;
 }
 
+/* tcg-kp-EKCertificate says that the key is a TPM's, in what any other certificate of that maker's would lack. */
+static bool for_ek(const EXTENDED_KEY_USAGE *uses)
+{
+	char oid[40];
+
+	for (int i = 0; i < sk_ASN1_OBJECT_num(uses); i++)
+		if (OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(uses, i), 1) > 0 &&
+		    !strcmp(oid, "2.23.133.8.1"))
+			return true;
+	return false;
+}
+
+/* If it says so at all; where no host is pinned it has to. */
+static const char *extended_usage(X509 *cert, bool needed)
+{
+	EXTENDED_KEY_USAGE *uses = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
+	const char *why = NULL;
+
+	if (uses ? !for_ek(uses) : needed)
+		why = "not for an endorsement key (2.23.133.8.1)";
+	EXTENDED_KEY_USAGE_free(uses);
+	return why;
+}
+
 /* 3.2.6 and 3.2.7: to encrypt keys or to agree on them, if it says for what; and no authority's. */
-static const char *usage(X509 *cert)
+static const char *usage(X509 *cert, bool any_host)
 {
 	uint32_t have = X509_get_extension_flags(cert);
 
@@ -65,7 +90,7 @@ static const char *usage(X509 *cert)
 	if ((have & EXFLAG_KUSAGE) &&
 	    !(X509_get_key_usage(cert) & (KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT)))
 		return "for another use than an endorsement key's";
-	return NULL;
+	return extended_usage(cert, any_host);
 }
 
 /* One certificate and nothing else, or NULL. */
@@ -97,7 +122,7 @@ bool ekcert_of(const struct bytes *der, const struct public *ek)
 }
 
 bool ekcert_check(const struct bytes *der, const struct public *ek, STACK_OF(X509) * roots,
-		  char what[EKCERT_WHY])
+		  bool any_host, char what[EKCERT_WHY])
 {
 	X509 *cert = parse(der);
 	const char *why;
@@ -107,7 +132,7 @@ bool ekcert_check(const struct bytes *der, const struct public *ek, STACK_OF(X50
 		return false;
 	}
 	why = same_key(cert, ek) ? NULL : "of another key";
-	why = why ? why : usage(cert);
+	why = why ? why : usage(cert, any_host);
 	why = why ? why : chain(cert, roots);
 	if (why) {
 		snprintf(what, EKCERT_WHY, "%s", why);

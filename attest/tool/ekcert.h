@@ -13,7 +13,7 @@
  * whose it is, or what is wrong.
  */
 bool ekcert_check(const struct bytes *der, const struct public *ek, STACK_OF(X509) * roots,
-		  char what[EKCERT_WHY]);
+		  bool any_host, char what[EKCERT_WHY]);
 
 /* Whether it is a certificate of that key at all, whoever says so. */
 bool ekcert_of(const struct bytes *der, const struct public *ek);

@@ -142,10 +142,9 @@ static int activate(struct http *h, struct check *c)
 	return err ? ATTEST_ERROR : ATTEST_OK;
 }
 
-int host_check(struct http *h, const struct attest_options *o, const char *host,
-	       const struct policy *p, struct bundle *b, struct check *c)
+int host_check(struct http *h, const char *host, const struct policy *p, struct bundle *b,
+	       struct check *c)
 {
-	const struct row *activation;
 	int status;
 
 	*b = (struct bundle){.host = need(strdup(host))};
@@ -163,11 +162,15 @@ int host_check(struct http *h, const struct attest_options *o, const char *host,
 			 "not asked");
 	if (!status)
 		status = ask_evidence(h, b);
-	if (status)
-		return status;
-	check_state(c, b, p);
-	activation = rows_find(&c->rows, "activation");
-	return activation->ok ? known_add(o->known, c->ek.spki, c->ak_id, host) : ATTEST_OK;
+	if (!status)
+		check_state(c, b, p);
+	return status;
+}
+
+void host_remember(const struct attest_options *o, const char *host, const struct check *c)
+{
+	if (!c->rows.failed && known_add(o->known, c->ek.spki, c->ak_id, host))
+		say("warning: this host's keys are not kept: `evidence check` will not know them");
 }
 
 /* --- commands -------------------------------------------------------------------------------- */
@@ -186,9 +189,11 @@ int attest_verify(const struct attest_options *o, char **args)
 	if (status)
 		return status;
 	h = host_open(o, args[0]);
-	status = h ? host_check(h, o, args[0], &p, &b, &c) : ATTEST_ERROR;
-	if (!status)
+	status = h ? host_check(h, args[0], &p, &b, &c) : ATTEST_ERROR;
+	if (!status) {
 		status = report(&c, &b, o->json);
+		host_remember(o, args[0], &c);
+	}
 	http_close(h);
 	check_free(&c);
 	bundle_free(&b);
@@ -207,13 +212,13 @@ int attest_evidence_save(const struct attest_options *o, char **args)
 
 	if (!status) {
 		h = host_open(o, args[0]);
-		status =
-			h ? host_check(h, o, args[0], o->policy ? &p : NULL, &b, &c) : ATTEST_ERROR;
+		status = h ? host_check(h, args[0], o->policy ? &p : NULL, &b, &c) : ATTEST_ERROR;
 	}
 	if (!status) {
 		status = report(&c, &b, o->json);
 		saved = bundle_save(&b, args[1], o->force);
 		status = saved ? saved : status;
+		host_remember(o, args[0], &c);
 	}
 	http_close(h);
 	check_free(&c);

@@ -15,10 +15,13 @@ int host_call(struct http *h, const char *method, const char *path, const cJSON 
 	      cJSON **answer);
 
 /*
- * A fresh nonce, the TPM's keys, activation, evidence; all is checked, and what the TPM has activated is kept in o->known.
+ * A fresh nonce, the TPM's keys, activation, evidence; all is checked.
  * ATTEST_OK: there are rows, which may have failed. b and c are the caller's to free, whatever comes.
  */
-int host_check(struct http *h, const struct attest_options *o, const char *host,
-	       const struct policy *p, struct bundle *b, struct check *c);
+int host_check(struct http *h, const char *host, const struct policy *p, struct bundle *b,
+	       struct check *c);
+
+/* If no row has failed, keeps in o->known what the TPM has activated. If that cannot be, it warns: the verdict stands. */
+void host_remember(const struct attest_options *o, const char *host, const struct check *c);
 
 #endif

@@ -265,20 +265,36 @@ static const char *type_name(uint32_t type)
 	return "event of an unknown type";
 }
 
+/* GRUB's: the text, which is proved, and how the log calls it. */
+static char *grub_words(const struct log_event *e, const uint8_t *text, int n)
+{
+	char *safe = rows_text((const char *)text, (size_t)n < WORDS_MAX ? (size_t)n : WORDS_MAX);
+	char *words;
+
+	if (asprintf(&words, "%s (%.*s a label)", safe, (int)(text - e->data) - 1, e->data) < 0)
+		words = need(NULL);
+	free(safe);
+	return words;
+}
+
 char *log_words(const struct log_event *e)
 {
-	const uint8_t *text = e->data;
+	const uint8_t *text = NULL;
 	size_t n = e->bytes;
 	bool proved = log_data(e) == 1, is_text;
+	int grub = grub_text(e, &text);
 	char *safe, *words;
 
+	if (proved && grub >= 0)
+		return grub_words(e, text, grub);
 	if (e->type == EV_IPL && n && !e->data[n - 1])
 		n--;
 	is_text = e->type == EV_IPL || e->type == EV_ACTION || e->type == EV_EFI_ACTION;
-	safe = rows_text((const char *)text, is_text ? (n < WORDS_MAX ? n : WORDS_MAX) : 0);
-	if (!is_text)
-		words = need(strdup(type_name(e->type)));
-	else if (asprintf(&words, "%s%s", safe, proved ? "" : " (a label)") < 0)
+	safe = is_text ? rows_text((const char *)e->data, n < WORDS_MAX ? n : WORDS_MAX)
+		       : need(strdup(type_name(e->type)));
+	/* The type is only the log's word: of four bytes that are proved there is no more to say. */
+	proved = proved && (is_text || (e->type == EV_SEPARATOR && n == 4));
+	if (asprintf(&words, "%s%s", safe, proved ? "" : " (a label)") < 0)
 		words = need(NULL);
 	free(safe);
 	return words;

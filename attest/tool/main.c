@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "attest/tool/known.h"
 #include "attest/tool/tool.h"
 #include "crypto/crypto.h"
 #include "iodecrypt/tool/output.h"
@@ -89,7 +90,7 @@ static const struct command {
 } commands[] = {
 	{"key new", "FILE", "makes the tenant's identity", "", 1, attest_key_new},
 	{"key public", "FILE", "prints its public half", "", 1, attest_key_public},
-	{"policy init", "", "writes a policy, to be read and edited", "frceaAoF", 0,
+	{"policy init", "", "writes a policy, to be read and edited", "frceaAwoF", 0,
 	 attest_policy_init},
 	{"verify", "HOST", "whether the host is what the policy says", "pwJtnC", 1, attest_verify},
 	{"release", "HOST", "gives an image's keys to the host's monitor, if it verifies",
@@ -274,6 +275,7 @@ static void keep_secret(void)
 int main(int argc, char **argv)
 {
 	struct attest_options o = {.expires = 600};
+	char known[PATH_MAX];
 	const struct command *c;
 	const char *why;
 	int status, err;
@@ -288,6 +290,10 @@ int main(int argc, char **argv)
 		return ATTEST_USAGE;
 	}
 	status = parse(c, &o, argc, argv);
+	if (!status && strchr(c->options, 'w') && !o.known) {
+		status = known_default(known);
+		o.known = known;
+	}
 	if (status)
 		return status;
 	keep_secret();

@@ -31,12 +31,12 @@ int attest_key_public(const struct attest_options *o, char **args)
 	return status ? ATTEST_ERROR : ATTEST_OK;
 }
 
-/* Whether this attestation key is of the TPM that the endorsement key is of: nobody can be asked. */
-static int check_known(struct check *c, const struct attest_options *o, const struct policy *p)
+int check_known(struct check *c, const struct attest_options *o, const struct policy *p)
 {
 	bool pinned = c->has_ak && policy_pinned(&p->aks, c->ak_id), found = pinned;
 	int status = ATTEST_OK;
 
+	c->from_file = true;
 	if (!pinned && c->has_ek && c->has_ak)
 		status = known_find(o->known, c->ek.spki, c->ak_id, &found);
 	if (!status)

@@ -15,9 +15,12 @@
 #define PCR(n) (1u << (n))
 /* The loader, its commands, its files, and what the monitor has started: a policy without these is none. */
 #define PCRS_ALWAYS (PCR(4) | PCR(8) | PCR(9) | PCR(MEASURED_PCR_LOADED))
+/* Of which a release, or the monitor's build, can say what events there are. */
+#define PCRS_RELEASE PCRS_ALWAYS
 #define PCRS_SAID 0x3ffu /* 0 to 9: checked, or ignored on purpose */
 /* Never: what anybody can reset; and PCR 12, whose content is known. */
 #define PCRS_NEVER (PCR(MEASURED_PCR_KEYS) | PCR(16) | PCR(23))
+#define PCRS_VALUES_ONLY 17u /* from here on: their events are in another log */
 #define CERTIFICATES_MAX 64
 
 _Static_assert(POLICY_WHY == YAML_WHY, "one text");
@@ -131,7 +134,10 @@ static bool read_event(struct yaml *y, yaml_node_t *item, void *arg)
 {
 	struct policy *p = arg;
 
-	return read_item(y, item, &p->events, &p->event_count);
+	if (!read_item(y, item, &p->events, &p->event_count))
+		return false;
+	return p->events[p->event_count - 1].pcr < PCRS_VALUES_ONLY ||
+	       yaml_wrong(y, item, "this PCR has no events, but values");
 }
 
 static bool read_value(struct yaml *y, yaml_node_t *item, void *arg)
@@ -371,9 +377,16 @@ int policy_parse(struct policy *p, const uint8_t *text, size_t n, char why[POLIC
 	return ok ? 0 : -1;
 }
 
+/* Hashes of files, which people compare: the events have what was measured of them. */
+static bool file_images(struct yaml *y, yaml_node_t *value, void *arg)
+{
+	return true;
+}
+
 int policy_parse_events(struct policy *p, const uint8_t *text, size_t n, char why[POLICY_WHY])
 {
-	static const struct yaml_key keys[] = {{"events", file_events, true}};
+	static const struct yaml_key keys[] = {{"images", file_images, false},
+					       {"events", file_events, true}};
 	yaml_node_t *root;
 	struct yaml y;
 	bool ok;
@@ -385,6 +398,8 @@ int policy_parse_events(struct policy *p, const uint8_t *text, size_t n, char wh
 	root = yaml_root(&y);
 	ok = root->type == YAML_SEQUENCE_NODE ? file_events(&y, root, p)
 					      : yaml_map(&y, root, keys, ARRAY_SIZE(keys), p);
+	if (ok && pcrs_of(p->events, p->event_count) & ~PCRS_RELEASE)
+		ok = yaml_wrong(&y, root, "events of a PCR other than 4, 8, 9 and 11");
 	yaml_close(&y);
 	if (!ok)
 		policy_free(p);

@@ -12,6 +12,14 @@
 #define FIRMWARE_PCRS 0xefu /* 0 to 3, 5 to 7: by their values */
 #define PROGRAMS_PCR 4u
 #define SHIM_PCR 14u
+#define ACTION_MAX 100u
+
+/* What the command line and files say of the policy to be. */
+struct request {
+	struct policy host;    /* which hosts and keys */
+	struct policy release; /* its events */
+	struct bytes roots;    /* PEM */
+};
 
 static const uint32_t listed_pcrs[] = {4, 8, 9, MEASURED_PCR_LOADED};
 
@@ -45,66 +53,42 @@ static void put_event(FILE *to, uint32_t pcr, const uint8_t digest[32], const ch
 	fputs("}\n", to);
 }
 
-/* Hashes as the user has written them. */
-static int put_pins(FILE *to, const char *name, const char *const list[], unsigned int count)
+static void put_pins(FILE *to, const char *name, const struct policy_pins *pins)
 {
-	uint8_t digest[32];
-
 	fprintf(to, "%s: [", name);
-	for (unsigned int i = 0; i < count; i++) {
-		if (!hex_decode(digest, list[i], 32))
-			return fail(ATTEST_USAGE, "%s is not a SHA-256 hash in hexadecimal",
-				    list[i]);
+	for (unsigned int i = 0; i < pins->count; i++) {
 		fputs(i ? ", " : "", to);
-		put_hash(to, digest);
+		put_hash(to, pins->list[i]);
 	}
 	fputs("]\n", to);
-	return ATTEST_OK;
 }
 
-static int put_roots(FILE *to, const char *path)
+static void put_roots(FILE *to, const char *pem)
 {
-	STACK_OF(X509) * list;
-	struct bytes pem;
-	int status = bundle_read_file(path, POLICY_MAX, &pem);
-	const char *line, *end;
+	const char *end;
 
-	if (status)
-		return status;
-	list = policy_certificates((char *)pem.at, pem.n);
-	if (!list || strlen((char *)pem.at) != pem.n) {
-		sk_X509_pop_free(list, X509_free);
-		bytes_free(&pem);
-		return fail(ATTEST_ERROR, "%s: no certificates in PEM", path);
-	}
-	sk_X509_pop_free(list, X509_free);
 	fputs("  roots: |\n", to);
-	for (line = (char *)pem.at; *line; line = *end ? end + 1 : end) {
+	for (const char *line = pem; *line; line = *end ? end + 1 : end) {
 		end = line + strcspn(line, "\n");
 		if (end > line)
 			fprintf(to, "    %.*s\n", (int)strcspn(line, "\r\n"), line);
 	}
-	bytes_free(&pem);
-	return ATTEST_OK;
 }
 
-static int put_ek(FILE *to, const struct attest_options *o)
+static void put_ek(FILE *to, const struct request *r)
 {
-	int status;
-
 	fputs("# Which machines: SHA-256 of the endorsement key's SubjectPublicKeyInfo or of its certificate.\n"
 	      "ek:\n",
 	      to);
-	fprintf(to, "  any-host: %s\n", o->any_host ? "true" : "false");
-	status = put_pins(to, "  pins", o->ek, o->eks);
-	if (!status && o->ek_root)
-		status = put_roots(to, o->ek_root);
-	if (!status && o->aks) {
+	fprintf(to, "  any-host: %s\n", r->host.any_host ? "true" : "false");
+	put_pins(to, "  pins", &r->host.eks);
+	if (r->roots.n)
+		put_roots(to, (char *)r->roots.at);
+	if (r->host.aks.count) {
 		fputs("# Attestation keys that `evidence check` takes without having asked their TPM.\n",
 		      to);
-		status = put_pins(to, "ak", o->ak, o->aks);
+		put_pins(to, "ak", &r->host.aks);
 	}
-	return status;
 }
 
 static void put_require(FILE *to)
@@ -180,8 +164,27 @@ static void put_release(FILE *to, const struct policy *release, uint32_t pcr)
 }
 
 /*
+ * Of the firmware's own between the programs. An event's type is proved by nothing: of a program that the log calls something else,
+ * the digest must not get into a policy. So what is kept is proved by its data, and that can be no program: a separator's four
+ * bytes, or a line of text.
+ */
+static bool firmwares_own(const struct log_event *e)
+{
+	if (log_data(e) != 1)
+		return false;
+	if (e->type == EV_SEPARATOR)
+		return e->bytes == 4;
+	if (e->type != EV_EFI_ACTION || e->bytes > ACTION_MAX)
+		return false;
+	for (uint32_t i = 0; i < e->bytes; i++)
+		if (e->data[i] < 0x20 || e->data[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+/*
  * PCR 4: a release says which programs the firmware starts, in order; the events between them are the firmware's own, which are
- * the boot's. ATTEST_FAILED: the boot has started more, or fewer.
+ * the boot's. ATTEST_FAILED: the boot has started more, or fewer, or something else.
  */
 static int put_programs(FILE *to, const struct check *c, const struct policy *release)
 {
@@ -191,6 +194,11 @@ static int put_programs(FILE *to, const struct check *c, const struct policy *re
 
 	while ((e = log_next(&c->log, PROGRAMS_PCR, &from))) {
 		if (e->type != EV_EFI_PROGRAM) {
+			if (!firmwares_own(e))
+				return fail(
+					ATTEST_FAILED,
+					"event %u, PCR 4: neither a program nor the firmware's own",
+					e->number);
 			words = log_words(e);
 			put_event(to, e->pcr, e->digest, words);
 			free(words);
@@ -253,53 +261,70 @@ static void warn(const struct check *c)
 		say("this boot is one for development or without isolation: the policy refuses it as it is");
 }
 
-/* The boot must fit together, or it is no reference for anything. */
-static int check_reference(struct check *c, struct bundle *b, const char *path)
+/* All PCRs that the policy will speak of. */
+static void check_quoted(struct check *c)
 {
-	int status = bundle_load(b, path);
+	static const uint8_t zeros[LOG_DIGEST];
+	uint32_t needed = FIRMWARE_PCRS | 1u << MEASURED_PCR_KEYS;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(listed_pcrs); i++)
+		needed |= 1u << listed_pcrs[i];
+	if (memcmp(c->log.pcrs[SHIM_PCR], zeros, sizeof(zeros)) != 0)
+		needed |= 1u << SHIM_PCR;
+	rows_add(&c->rows, !(needed & ~c->quote.pcrs), "PCRs for a policy",
+		 "a quote of PCRs 0 to 9, 11, 12, and 14 if it is used", "%s",
+		 needed & ~c->quote.pcrs ? "not all were quoted" : "all were quoted");
+}
+
+/* The boot must fit together, and be one of the host that is meant, or it is no reference for anything. */
+static int check_reference(struct check *c, struct bundle *b, const struct attest_options *o,
+			   const struct request *r)
+{
+	int status = bundle_load(b, o->from);
 
 	if (status)
 		return status;
-	check_identity(c, b, NULL);
+	check_identity(c, b, &r->host);
+	status = check_known(c, o, &r->host);
+	if (status)
+		return status;
 	check_state(c, b, NULL);
+	check_quoted(c);
 	if (!c->rows.failed)
 		return ATTEST_OK;
 	rows_print(&c->rows, stderr);
-	return fail(ATTEST_FAILED, "%s does not fit together", path);
+	return fail(ATTEST_FAILED, "%s does not fit together, or is not of that host", o->from);
 }
 
 static int write_policy(FILE *to, const struct attest_options *o, const struct check *c,
-			const struct policy *release)
+			const struct request *r)
 {
 	int status;
 
 	fputs("nethervisor-policy: 1\n\n", to);
-	status = put_ek(to, o);
-	if (status)
-		return status;
+	put_ek(to, r);
 	put_require(to);
 	put_values(to, c);
-	status = put_events(to, c, release);
+	status = put_events(to, c, &r->release);
 	if (status)
 		return status;
 	return fflush(to) || ferror(to) ? fail_file(o->out ? o->out : "standard output")
 					: ATTEST_OK;
 }
 
-static int write_out(const struct attest_options *o, const struct check *c,
-		     const struct policy *release)
+static int write_out(const struct attest_options *o, const struct check *c, const struct request *r)
 {
 	FILE *to = stdout;
 	int fd, status;
 
 	if (!o->out)
-		return write_policy(to, o, c, release);
+		return write_policy(to, o, c, r);
 	status = output_create(o->out, false, o->force, &fd);
 	if (status)
 		return ATTEST_ERROR;
 	fd = dup(fd);
 	to = fd < 0 ? NULL : fdopen(fd, "w");
-	status = to ? write_policy(to, o, c, release) : fail_file(o->out);
+	status = to ? write_policy(to, o, c, r) : fail_file(o->out);
 	if (to && fclose(to) && !status)
 		status = fail_file(o->out);
 	if (!status && output_commit())
@@ -308,13 +333,62 @@ static int write_out(const struct attest_options *o, const struct check *c,
 	return status;
 }
 
+/* Hashes as the user has written them. */
+static int read_pins(struct policy_pins *pins, const char *const list[], unsigned int count)
+{
+	_Static_assert(LIST_MAX <= POLICY_PINS, "all that the command line can have");
+	for (; pins->count < count; pins->count++)
+		if (!hex_decode(pins->list[pins->count], list[pins->count], 32))
+			return fail(ATTEST_USAGE, "%s is not a SHA-256 hash in hexadecimal",
+				    list[pins->count]);
+	return ATTEST_OK;
+}
+
+static int read_roots(struct request *r, const char *path)
+{
+	int status = bundle_read_file(path, POLICY_MAX, &r->roots);
+	const char *pem = (char *)r->roots.at;
+
+	if (status)
+		return status;
+	r->host.roots = policy_certificates(pem, r->roots.n);
+	if (!r->host.roots || strlen(pem) != r->roots.n)
+		return fail(ATTEST_ERROR, "%s: no certificates in PEM", path);
+	return ATTEST_OK;
+}
+
+static int read_release(struct request *r, const char *path)
+{
+	struct bytes text = {NULL, 0};
+	int status = bundle_read_file(path, POLICY_MAX, &text);
+	char why[POLICY_WHY];
+
+	if (!status && policy_parse_events(&r->release, text.at, text.n, why))
+		status = fail(ATTEST_ERROR, "%s: %s", path, why);
+	bytes_free(&text);
+	return status;
+}
+
+static int read_request(struct request *r, const struct attest_options *o)
+{
+	int status;
+
+	r->host.any_host = o->any_host;
+	status = read_pins(&r->host.eks, o->ek, o->eks);
+	if (!status)
+		status = read_pins(&r->host.aks, o->ak, o->aks);
+	if (!status && o->ek_root)
+		status = read_roots(r, o->ek_root);
+	if (!status && o->release)
+		status = read_release(r, o->release);
+	return status;
+}
+
 int attest_policy_init(const struct attest_options *o, char **args)
 {
-	struct policy release = {0};
-	struct bytes text = {NULL, 0};
+	struct request r = {0};
 	struct bundle b = {0};
 	struct check c = {0};
-	char why[POLICY_WHY];
 	int status;
 
 	if (!o->from)
@@ -326,17 +400,16 @@ int attest_policy_init(const struct attest_options *o, char **args)
 			"--ek HASH pins the host (`evidence save` shows it); without, anyone's machine would do: --any-host");
 	if (o->any_host && !o->ek_root)
 		return fail(ATTEST_USAGE, "--any-host takes an --ek-root");
-	status = check_reference(&c, &b, o->from);
-	if (!status && o->release)
-		status = bundle_read_file(o->release, POLICY_MAX, &text);
-	if (!status && o->release && policy_parse_events(&release, text.at, text.n, why))
-		status = fail(ATTEST_ERROR, "%s: %s", o->release, why);
+	status = read_request(&r, o);
+	if (!status)
+		status = check_reference(&c, &b, o, &r);
 	if (!status) {
 		warn(&c);
-		status = write_out(o, &c, &release);
+		status = write_out(o, &c, &r);
 	}
-	bytes_free(&text);
-	policy_free(&release);
+	bytes_free(&r.roots);
+	policy_free(&r.host);
+	policy_free(&r.release);
 	check_free(&c);
 	bundle_free(&b);
 	return status;

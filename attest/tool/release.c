@@ -199,14 +199,16 @@ int attest_release(const struct attest_options *o, char **args)
 	status = status ? status : policy_load(&p, o->policy);
 	if (!status) {
 		h = host_open(o, args[0]);
-		status = h ? host_check(h, o, args[0], &p, &b, &c) : ATTEST_ERROR;
+		status = h ? host_check(h, args[0], &p, &b, &c) : ATTEST_ERROR;
 	}
 	if (!status && c.rows.failed) {
 		status = report(&c, &b, o->json);
 		say("nothing is released");
 	}
-	if (!status)
+	if (!status) {
 		status = release(h, o, &c);
+		host_remember(o, args[0], &c);
+	}
 	http_close(h);
 	check_free(&c);
 	bundle_free(&b);

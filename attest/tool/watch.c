@@ -102,18 +102,20 @@ static void pause_for(uint64_t seconds)
 		;
 }
 
-/* Once: ATTEST_OK, ATTEST_FAILED for what ends the watch, ATTEST_ERROR if the host did not answer. */
+/* Once: ATTEST_OK, ATTEST_ERROR if the host did not answer, which may pass; all else ends the watch. */
 static int look(struct http *h, const struct attest_options *o, const char *host,
 		const struct policy *p, struct evidence_all *last, bool *first)
 {
 	struct bundle b = {0};
 	struct check c = {0};
-	int status = host_check(h, o, host, p, &b, &c);
+	int status = host_check(h, host, p, &b, &c);
 
 	if (!status && (*first || c.rows.failed))
 		status = report(&c, &b, o->json);
 	else if (!status && watch_changes(last, &c.evidence, stdout))
 		status = ATTEST_FAILED;
+	if (status == ATTEST_OK && *first)
+		host_remember(o, host, &c);
 	if (status == ATTEST_OK) {
 		*last = c.evidence;
 		*first = false;
@@ -145,7 +147,7 @@ int attest_watch(const struct attest_options *o, char **args)
 			pause_for(o->every);
 		status = look(h, o, args[0], &p, &last, &first);
 		lost = status == ATTEST_ERROR ? lost + 1 : 0;
-		if (status == ATTEST_FAILED || lost == LOST_MAX)
+		if ((status && status != ATTEST_ERROR) || lost == LOST_MAX)
 			break;
 	}
 	http_close(h);

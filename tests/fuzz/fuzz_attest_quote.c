@@ -24,7 +24,7 @@ static void read_public(const struct bytes *in)
 	}
 	if (!public_not_ak(&p) && !quote_unsigned(&p, in, &none))
 		abort();
-	if (ekcert_check(in, &p, NULL, what))
+	if (ekcert_check(in, &p, NULL, false, what))
 		abort();
 	public_free(&p);
 }
@@ -63,10 +63,10 @@ static void read_certificate(const struct bytes *in)
 
 		roots = sk_X509_new_null();
 		sk_X509_push(roots, cert);
-		ekcert_check(in, &own, roots, what);
+		ekcert_check(in, &own, roots, in->n & 1, what);
 		sk_X509_free(roots);
 	}
-	if (ekcert_check(in, &ek, NULL, what))
+	if (ekcert_check(in, &ek, NULL, true, what))
 		abort();
 	X509_free(cert);
 }

@@ -62,7 +62,7 @@ story_trust() {
 		"$story/tenant/first.json" >"$story/first.txt" || return 1
 	ek=$(sed -En 's/^endorsement key +ok +([0-9a-f]{64})$/\1/p' "$story/first.txt")
 	ek_roots >"$story/tenant/ek-roots.pem"
-	show build/nether-attest policy init --from "$story/tenant/first.json" --ek "$ek" --ek-root "$story/tenant/ek-roots.pem" \
+	show build/nether-attest policy init --from "$story/tenant/first.json" --known "$story/tenant/known" --ek "$ek" --ek-root "$story/tenant/ek-roots.pem" \
 		--release "build/lab/runs/$1/foretold.yaml" --out "$story/tenant/policy" || return 1
 	echo "an IOMMU that is emulated does not filter interrupts: for this once he takes it without"
 	show sed -i 's/dma: \[blocked, interrupts\]/dma: [blocked]/' "$story/tenant/policy"

@@ -218,7 +218,7 @@ static void test_words(void **state)
 	char *words;
 
 	assert_int_equal(data_of(8, EV_IPL, "boot", 4, "grub_cmd: boot", 15, &words), 1);
-	assert_string_equal(words, "grub_cmd: boot");
+	assert_string_equal(words, "boot (grub_cmd: a label)");
 	free(words);
 	assert_int_equal(data_of(8, EV_IPL, "boot", 4, "kernel_cmdline: boot", 21, &words), 1);
 	free(words);

@@ -17,8 +17,11 @@
 #define TOKEN_MAX 512u
 #define HOST_MAX 255u
 #define CONNECT_SECONDS 15L
-#define STALLED_SECONDS \
-	60L /* with less than a byte a second: a chunk is written to the disk, a TPM takes its time */
+#define REQUEST_SECONDS 120L /* all of one: a TPM takes its time, an image is hashed meanwhile */
+/* A chunk has megabytes, and no limit but this, over so many seconds. */
+#define SLOW_BYTES 1024L
+#define SLOW_SECONDS 60L
+#define CIPHERS "DEFAULT:!aNULL" /* who is not known by a certificate has no key to be pinned */
 
 struct http {
 	CURL *curl;
@@ -144,8 +147,7 @@ static int set_limits(struct http *h)
 	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) != CURLE_OK ||
 	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
 	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS) != CURLE_OK ||
-	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L) != CURLE_OK ||
-	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALLED_SECONDS) != CURLE_OK ||
+	    curl_easy_setopt(c, CURLOPT_SSL_CIPHER_LIST, CIPHERS) != CURLE_OK ||
 	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error) != CURLE_OK)
 		return fail(STATUS_ERROR, "libcurl is too old");
 	return STATUS_OK;
@@ -217,6 +219,16 @@ static size_t give_body(char *out, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* A server that gives a byte now and then is not waited for: a chunk, which is sent with a header of its own, goes on while it moves. */
+static CURLcode set_times(struct http *h, bool chunk)
+{
+	CURL *c = h->curl;
+	CURLcode e = curl_easy_setopt(c, CURLOPT_TIMEOUT, chunk ? 0L : REQUEST_SECONDS);
+
+	e = e ? e : curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, chunk ? SLOW_BYTES : 0L);
+	return e ? e : curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, chunk ? SLOW_SECONDS : 0L);
+}
+
 /* Bodies are given by a function, that none of it is copied: chunks have megabytes. */
 static CURLcode prepare(struct http *h, const char *method, const char *url,
 			struct curl_slist *headers, struct upload *u, struct http_answer *a)
@@ -255,6 +267,14 @@ static struct curl_slist *headers(const struct http *h, const char *header, bool
 	return body ? add(list, "Content-Type: application/json") : list;
 }
 
+/* libcurl's words may have the server's in them. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 int http_request(struct http *h, const char *method, const char *path, const char *header,
 		 const void *body, size_t n, struct http_answer *a, bool *untrusted)
 {
@@ -267,7 +287,8 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 	*a = (struct http_answer){0};
 	*h->error = '\0';
 	snprintf(url, sizeof(url), "%s%s", h->base, path);
-	e = prepare(h, method, url, list, &u, a);
+	e = set_times(h, !strcmp(method, "PUT") && header);
+	e = e ? e : prepare(h, method, url, list, &u, a);
 	e = e ? e : curl_easy_perform(h->curl);
 	e = e ? e : curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &a->code);
 	if (!e && curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
@@ -279,6 +300,7 @@ int http_request(struct http *h, const char *method, const char *path, const cha
 		return 0;
 	if (!*h->error)
 		snprintf(h->error, sizeof(h->error), "%s", curl_easy_strerror(e));
+	make_printable(h->error);
 	free(a->body);
 	*a = (struct http_answer){0};
 	return -1;
@@ -298,8 +320,6 @@ const char *http_message(const struct http_answer *a, char *buf, size_t n)
 
 	snprintf(buf, n, "%ld %s: %s", a->code, code ? code : "", text ? text : "");
 	cJSON_Delete(json);
-	for (char *c = buf; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	make_printable(buf);
 	return buf;
 }
