@@ -9,8 +9,7 @@
 static bool makes_sense(const struct release *r)
 {
 	return r->drive < DRIVES && r->plain >> DRIVES == 0 && r->consent <= 1 &&
-	       r->root_known <= 1 && r->anchor <= 2 &&
-	       !(r->zero[0] | r->zero[1] | r->zero[2]);
+	       r->root_known <= 1 && r->anchor <= 2 && !(r->zero[0] | r->zero[1] | r->zero[2]);
 }
 
 int release_open(struct release *out, const struct release_message *m, const uint8_t public[32],

@@ -164,7 +164,8 @@ static _Noreturn void start(void)
 	trap_init();
 	find_cpus();
 	build_host_table();
-	iommu_block(&info); /* before what was loaded is copied (R22), and before there are secrets */
+	iommu_block(
+		&info); /* before what was loaded is copied (R22), and before there are secrets */
 	if (crypto_init(&why))
 		die_about("cryptography", why);
 	if (identity_init(&why))

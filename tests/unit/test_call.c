@@ -1,56 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hypercalls: registers in, registers out. */
-#include "monitor/call.h"
-#include "attest/eventlog.h"
 #include "monitor/launch.h"
-#include "monitor/measure.h"
 #include "monitor/refusal.h"
 #include "monitor/platform.h"
-#include "tests/unit/test_machine.h"
+#include "tests/unit/test_call.h"
 #include "version.h"
 
-#define CPUS 3u
-#define UNTOUCHED 0x5a5a5a5a5a5a5a5au
-#define ROOT 0x200000u
-#define TABLES 0x300000u /* of L1's paging: four, one a level */
-#define GUESTS 0x400000u /* pages that guests get */
-
-static uint64_t before[16]; /* the registers of the last call */
 static const char *why;
-
-static const uint64_t *call(uint64_t function, uint64_t rdx, uint64_t rsi)
-{
-	struct exit exit = {.reason = EXIT_HYPERCALL};
-	uint64_t *r = cpu->regs.r;
-
-	code(hw_hypercall_insn, sizeof(hw_hypercall_insn));
-	for (unsigned int i = 0; i < 16; i++)
-		r[i] = UNTOUCHED + i;
-	r[RAX] = HYPERCALL_MAGIC;
-	r[RCX] = function;
-	r[RDX] = rdx;
-	r[RSI] = rsi;
-	memcpy(before, r, sizeof(before));
-	leave(&exit);
-	expect_done(3);
-	return r;
-}
-
-/* All registers but RAX and those of the mask are as they were. */
-static void expect_unchanged_but(unsigned int mask)
-{
-	for (unsigned int i = 0; i < 16; i++)
-		if (i != RAX && !(mask >> i & 1))
-			assert_int_equal(cpu->regs.r[i], before[i]);
-}
-
-static void expect_error(int64_t err)
-{
-	assert_int_equal(cpu->regs.r[RAX], (uint64_t)err);
-	expect_unchanged_but(0);
-}
-
-#define R(n) (1u << (n))
 
 static void version(void **state)
 {
@@ -245,34 +201,6 @@ static void without_the_magic_it_is_undefined(void **state)
 
 /* --- launches ---------------------------------------------------------------------------------- */
 
-#define ADDRESS 0x7f0012345000u /* where a program in L1 has mapped a page */
-#define PRESENT 1u
-#define USER 4u
-
-static void map_at(uint64_t va, uint64_t hpa, unsigned int rights)
-{
-	for (unsigned int level = 4; level; level--) {
-		uint64_t at = TABLES + (4 - level) * PAGE_SIZE;
-		uint64_t next = level > 1 ? (at + PAGE_SIZE) | 7 : hpa | rights;
-
-		*(uint64_t *)fake_at(HPA(at + (va >> (9 * level) & 0xff8)), 8) = next;
-	}
-}
-
-/* L1's CPU runs a program in 64-bit mode that has mapped this page at ADDRESS, and its code. */
-static void map(uint64_t hpa, unsigned int rights)
-{
-	struct walk_space *space = &cpu->hw->space;
-
-	space->cr0 = CR0_PG | CR0_PE | CR0_WP;
-	space->cr3 = TABLES;
-	space->cr4 = CR4_PAE;
-	space->efer = EFER_LMA | EFER_LME | EFER_NXE;
-	space->cpl = 3;
-	map_at(CODE, CODE, PRESENT | USER);
-	map_at(ADDRESS, hpa, rights);
-}
-
 /* Guest 0, as the record of a first entry and by a launch: it has one page, at gpa 0. */
 static struct launch launch(uint64_t id)
 {
@@ -328,103 +256,6 @@ static void a_launch(void **state)
 	fake_give(HPA(GUESTS), OWNER_SHARED);
 	call(HYPERCALL_LAUNCH, ADDRESS, 1);
 	expect_launch(1, LAUNCH_PROTECTED, l.digest);
-}
-
-#define WRITABLE 2u
-#define LOG_BYTES 5000u
-
-/* The log's pages, to a program's page that it may write to, and to no other. */
-static void the_event_log(void **state)
-{
-	static uint8_t log[LOG_BYTES];
-	const uint64_t not_writable[] = {GUESTS, BLOCK, APIC_AT, 1ull << 35};
-	uint8_t *page;
-	const uint64_t *r;
-
-	machine(CPUS);
-	map(GUESTS, PRESENT | USER | WRITABLE);
-	call(HYPERCALL_EVENTLOG, ADDRESS, 0);
-	expect_error(ERR_NOENT);
-	for (unsigned int i = 0; i < LOG_BYTES; i++)
-		log[i] = (uint8_t)(i * 3 + (i >> 8));
-	*measure_events() = (struct eventlog){.bytes = log, .size = LOG_BYTES, .used = LOG_BYTES};
-	page = fake_at(HPA(GUESTS), PAGE_SIZE);
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, 0);
-	assert_int_equal(r[RAX], 0);
-	assert_int_equal(r[RBX], PAGE_SIZE);
-	assert_int_equal(r[R8], LOG_BYTES);
-	assert_int_equal(r[R9], 0);
-	assert_memory_equal(page, log, PAGE_SIZE);
-	expect_unchanged_but(R(RBX) | R(R8) | R(R9));
-	measure_complete();
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, PAGE_SIZE);
-	assert_int_equal(r[RBX], LOG_BYTES - PAGE_SIZE);
-	assert_int_equal(r[R9], 1);
-	assert_memory_equal(page, log + PAGE_SIZE, LOG_BYTES - PAGE_SIZE);
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, LOG_BYTES);
-	assert_int_equal(r[RAX], 0);
-	assert_int_equal(r[RBX], 0);
-	call(HYPERCALL_EVENTLOG, ADDRESS, LOG_BYTES + 1);
-	expect_error(ERR_INVAL);
-	call(HYPERCALL_EVENTLOG, ADDRESS, ~EVENTLOG_TXT);
-	expect_error(ERR_INVAL);
-	call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT);
-	expect_error(ERR_NOENT);
-	call(HYPERCALL_EVENTLOG, ADDRESS + 8, 0);
-	expect_error(ERR_INVAL);
-	call(HYPERCALL_EVENTLOG, ADDRESS + PAGE_SIZE, 0);
-	expect_error(ERR_FAULT);
-	memset(page, 0x77, PAGE_SIZE);
-	for (unsigned int i = 0; i < ARRAY_SIZE(not_writable); i++) {
-		map(not_writable[i], PRESENT | USER | (i ? WRITABLE : 0));
-		call(HYPERCALL_EVENTLOG, ADDRESS, 0);
-		expect_error(ERR_FAULT);
-	}
-	map(GUESTS, PRESENT | WRITABLE); /* its kernel's */
-	call(HYPERCALL_EVENTLOG, ADDRESS, 0);
-	expect_error(ERR_FAULT);
-	map(GUESTS, PRESENT | USER | WRITABLE);
-	fake_give(HPA(GUESTS), OWNER_GUEST);
-	call(HYPERCALL_EVENTLOG, ADDRESS, 0);
-	expect_error(ERR_FAULT);
-	for (unsigned int i = 0; i < PAGE_SIZE; i++)
-		assert_int_equal(page[i], 0x77);
-}
-
-/* The TXT launch's, beside the other. */
-static void the_txt_event_log(void **state)
-{
-	static uint8_t log[LOG_BYTES], other[1];
-	const uint64_t *r;
-	uint8_t *page;
-
-	machine(CPUS);
-	map(GUESTS, PRESENT | USER | WRITABLE);
-	*measure_events() = (struct eventlog){.bytes = other, .size = 1, .used = 1};
-	call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT);
-	expect_error(ERR_NOENT);
-	for (unsigned int i = 0; i < LOG_BYTES; i++)
-		log[i] = (uint8_t)(i * 5 + (i >> 8));
-	*measure_txt_events() = (struct eventlog){.bytes = log, .size = LOG_BYTES, .used = 4100};
-	page = fake_at(HPA(GUESTS), PAGE_SIZE);
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT);
-	assert_int_equal(r[RAX], 0);
-	assert_int_equal(r[RBX], PAGE_SIZE);
-	assert_int_equal(r[R8], 4100);
-	assert_memory_equal(page, log, PAGE_SIZE);
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT | PAGE_SIZE);
-	assert_int_equal(r[RBX], 4);
-	assert_memory_equal(page, log + PAGE_SIZE, 4);
-	assert_memory_equal(page + 4, log + 4, PAGE_SIZE - 4);
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT | 4100);
-	assert_int_equal(r[RAX], 0);
-	assert_int_equal(r[RBX], 0);
-	call(HYPERCALL_EVENTLOG, ADDRESS, EVENTLOG_TXT | 4101);
-	expect_error(ERR_INVAL);
-	call(HYPERCALL_EVENTLOG, ADDRESS, UINT64_MAX);
-	expect_error(ERR_INVAL);
-	r = call(HYPERCALL_EVENTLOG, ADDRESS, 0);
-	assert_int_equal(r[R8], 1);
 }
 
 /* The record is another guest's by now. */
@@ -604,8 +435,6 @@ int main(void)
 		cmocka_unit_test(unknown_functions),
 		cmocka_unit_test(without_the_magic_it_is_undefined),
 		cmocka_unit_test(a_launch),
-		cmocka_unit_test(the_event_log),
-		cmocka_unit_test(the_txt_event_log),
 		cmocka_unit_test(a_launch_of_old),
 		cmocka_unit_test(declarations),
 		cmocka_unit_test(bad_launches),
