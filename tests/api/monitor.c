@@ -73,38 +73,38 @@ static void sign(uint8_t *all, size_t bytes)
 	ECDSA_SIG_free(sig);
 }
 
-int ask_evidence(void *buffer, uint64_t max, uint64_t *bytes)
+int ask_evidence(void *buf, uint64_t n, uint64_t *bytes)
 {
 	struct evidence e = {.magic = EVIDENCE_MAGIC, .version = EVIDENCE_VERSION, .guests = 1};
 	struct evidence_guest guest = {.id = 7, .vcpus = 2};
 	uint8_t point[65];
-	size_t n = sizeof(point);
+	size_t point_bytes = sizeof(point);
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	*bytes = sizeof(e) + sizeof(guest) + EVIDENCE_SIGNATURE;
 	if (has("refuse"))
 		return ERR_NOSYS;
-	if (max < *bytes)
+	if (n < *bytes)
 		return ERR_2BIG;
-	memcpy(e.nonce, buffer, sizeof(e.nonce));
+	memcpy(e.nonce, buf, sizeof(e.nonce));
 	e.bytes = (uint32_t)*bytes;
 	e.uptime = (uint64_t)t.tv_sec * 1000;
 	e.tboot = has("tboot") ? 2 : 0;
 	memcpy(e.monitor, "pretended", 9);
 	memcpy(e.backend, "fake", 4);
-	EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof(point), &n);
+	EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof(point), &point_bytes);
 	memcpy(e.sign, point + 1, 64);
 	memset(e.receive, 0x52, sizeof(e.receive));
 	if (has("nonsense"))
 		e.magic[0] = 'X';
-	memcpy(buffer, &e, sizeof(e));
-	memcpy((uint8_t *)buffer + sizeof(e), &guest, sizeof(guest));
-	sign(buffer, sizeof(e) + sizeof(guest));
+	memcpy(buf, &e, sizeof(e));
+	memcpy((uint8_t *)buf + sizeof(e), &guest, sizeof(guest));
+	sign(buf, sizeof(e) + sizeof(guest));
 	return 0;
 }
 
-int ask_eventlog(void *page, uint64_t offset, struct monitor_eventlog *log)
+int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log)
 {
 	char path[512];
 	FILE *f;
@@ -112,19 +112,19 @@ int ask_eventlog(void *page, uint64_t offset, struct monitor_eventlog *log)
 
 	snprintf(path, sizeof(path), "%s/log%s",
 		 getenv("MONITOR_DIR") ? getenv("MONITOR_DIR") : ".",
-		 offset & EVENTLOG_TXT ? ".txt" : "");
-	offset &= ~EVENTLOG_TXT;
+		 at & EVENTLOG_TXT ? ".txt" : "");
+	at &= ~EVENTLOG_TXT;
 	f = fopen(path, "rb");
 	if (!f)
 		return ERR_NOENT;
 	fseek(f, 0, SEEK_END);
 	end = ftell(f);
 	*log = (struct monitor_eventlog){.size = (uint64_t)end, .complete = true};
-	if (offset > log->size) {
+	if (at > log->size) {
 		fclose(f);
 		return ERR_INVAL;
 	}
-	fseek(f, (long)offset, SEEK_SET);
+	fseek(f, (long)at, SEEK_SET);
 	log->copied = fread(page, 1, 4096, f);
 	fclose(f);
 	return 0;
