@@ -50,96 +50,94 @@ enum step {
 
 /* --- commands -------------------------------------------------------------------------------------------- */
 
-static uint32_t finish(struct tpm_writer *w, uint16_t tag, uint32_t code)
+static uint32_t finish(struct tpm_cursor *w, uint16_t tag, uint32_t code)
 {
 	uint32_t bytes = w->at;
 
-	ASSERT(!w->full);
 	w->at = 0;
-	tpm_put16(w, tag);
-	tpm_put32(w, bytes);
-	tpm_put32(w, code);
+	tpm_put(w, tag, 2);
+	tpm_put(w, bytes, 4);
+	tpm_put(w, code, 4);
 	return bytes;
 }
 
 /* An empty password, which hierarchies have. */
-static void put_password(struct tpm_writer *w)
+static void put_password(struct tpm_cursor *w)
 {
-	tpm_put32(w, 9);
-	tpm_put32(w, RS_PASSWORD);
-	tpm_put16(w, 0);
-	tpm_put8(w, 0);
-	tpm_put16(w, 0);
+	tpm_put(w, 9, 4);
+	tpm_put(w, RS_PASSWORD, 4);
+	tpm_put(w, 0, 2);
+	tpm_put(w, 0, 1);
+	tpm_put(w, 0, 2);
 }
 
-static struct tpm_writer begin(uint8_t *message)
+static struct tpm_cursor begin(uint8_t *message)
 {
 	__builtin_memset(message, 0, COUNTER_MESSAGE);
-	return (struct tpm_writer){message, COUNTER_MESSAGE, TPM_HEAD, false};
+	return (struct tpm_cursor){message, TPM_HEADER, COUNTER_MESSAGE, false};
 }
 
 /* The public area of the key but for its point (part 2, 12.2.4). */
-static void put_template(struct tpm_writer *w)
+static void put_template(struct tpm_cursor *w)
 {
-	tpm_put16(w, ALG_ECC);
-	tpm_put16(w, ALG_SHA256);
-	tpm_put32(w, KEY_ATTRIBUTES);
-	tpm_put16(w, 0); /* no policy */
-	tpm_put16(w, ALG_AES);
-	tpm_put16(w, 128);
-	tpm_put16(w, ALG_CFB);
-	tpm_put16(w, ALG_NULL); /* scheme */
-	tpm_put16(w, ECC_P256);
-	tpm_put16(w, ALG_NULL); /* kdf */
+	tpm_put(w, ALG_ECC, 2);
+	tpm_put(w, ALG_SHA256, 2);
+	tpm_put(w, KEY_ATTRIBUTES, 4);
+	tpm_put(w, 0, 2); /* no policy */
+	tpm_put(w, ALG_AES, 2);
+	tpm_put(w, 128, 2);
+	tpm_put(w, ALG_CFB, 2);
+	tpm_put(w, ALG_NULL, 2); /* scheme */
+	tpm_put(w, ECC_P256, 2);
+	tpm_put(w, ALG_NULL, 2); /* kdf */
 }
 
 #define TEMPLATE_BYTES 22u
 
 uint32_t counter_key_command(uint8_t message[COUNTER_MESSAGE])
 {
-	struct tpm_writer w = begin(message);
+	struct tpm_cursor w = begin(message);
 
-	tpm_put32(&w, RH_ENDORSEMENT);
+	tpm_put(&w, RH_ENDORSEMENT, 4);
 	put_password(&w);
-	tpm_put16(&w, 4); /* inSensitive: no authorization, no data */
-	tpm_put16(&w, 0);
-	tpm_put16(&w, 0);
-	tpm_put16(&w, TEMPLATE_BYTES + 4);
+	tpm_put(&w, 4, 2); /* inSensitive: no authorization, no data */
+	tpm_put(&w, 0, 2);
+	tpm_put(&w, 0, 2);
+	tpm_put(&w, TEMPLATE_BYTES + 4, 2);
 	put_template(&w);
-	tpm_put16(&w, 0); /* unique: x, y */
-	tpm_put16(&w, 0);
-	tpm_put16(&w, 0); /* outsideInfo */
-	tpm_put32(&w, 0); /* creationPCR */
+	tpm_put(&w, 0, 2); /* unique: x, y */
+	tpm_put(&w, 0, 2);
+	tpm_put(&w, 0, 2); /* outsideInfo */
+	tpm_put(&w, 0, 4); /* creationPCR */
 	return finish(&w, TAG_SESSIONS, CC_CREATE_PRIMARY);
 }
 
 uint32_t counter_flush_command(uint8_t message[COUNTER_MESSAGE], uint32_t handle)
 {
-	struct tpm_writer w = begin(message);
+	struct tpm_cursor w = begin(message);
 
-	tpm_put32(&w, handle);
+	tpm_put(&w, handle, 4);
 	return finish(&w, TAG_NO_SESSIONS, CC_FLUSH_CONTEXT);
 }
 
 /* --- responses ------------------------------------------------------------------------------------------- */
 
 /* Behind the header; *code is the response code. ERR_IO: this is none. */
-static int open_response(struct tpm_reader *r, const uint8_t *message, uint16_t *tag,
-			 uint32_t *code)
+static int open_response(struct tpm_cursor *r, uint8_t *message, uint16_t *tag, uint32_t *code)
 {
 	uint32_t bytes;
 
-	*r = (struct tpm_reader){message, TPM_HEAD, 0, false};
-	*tag = tpm_get16(r);
-	bytes = tpm_get32(r);
-	*code = tpm_get32(r);
-	if (bytes < TPM_HEAD || bytes > COUNTER_MESSAGE)
+	*r = (struct tpm_cursor){message, 0, TPM_HEADER, false};
+	*tag = tpm_get(r, 2);
+	bytes = tpm_get(r, 4);
+	*code = tpm_get(r, 4);
+	if (bytes < TPM_HEADER || bytes > COUNTER_MESSAGE)
 		return ERR_IO;
-	r->bytes = bytes;
+	r->end = bytes;
 	return 0;
 }
 
-static int open_good(struct tpm_reader *r, const uint8_t *message, uint16_t want)
+static int open_good(struct tpm_cursor *r, uint8_t *message, uint16_t want)
 {
 	uint32_t code;
 	uint16_t tag;
@@ -148,32 +146,31 @@ static int open_good(struct tpm_reader *r, const uint8_t *message, uint16_t want
 	return err ? err : code || tag != want ? ERR_IO : 0;
 }
 
-int counter_key_learn(struct counter_key *key, const uint8_t response[COUNTER_MESSAGE],
-		      uint32_t *handle)
+int counter_key_learn(struct counter_key *key, uint8_t response[COUNTER_MESSAGE], uint32_t *handle)
 {
 	uint8_t area[TEMPLATE_BYTES + 4 + CRYPTO_P256_PUBLIC_BYTES], digest[32];
-	struct tpm_writer w = {area, sizeof(area), 0, false};
-	struct tpm_reader r;
+	struct tpm_cursor w = {area, 0, sizeof(area), false};
+	struct tpm_cursor r;
 	int err = open_good(&r, response, TAG_SESSIONS);
 
 	if (err)
 		return err;
-	*handle = tpm_get32(&r);
-	tpm_get32(&r); /* bytes of parameters */
-	if (tpm_get16(&r) != sizeof(area))
+	*handle = tpm_get(&r, 4);
+	tpm_get(&r, 4); /* bytes of parameters */
+	if (tpm_get(&r, 2) != sizeof(area))
 		return ERR_IO;
 	put_template(&w);
 	for (uint32_t i = 0; i < TEMPLATE_BYTES; i++)
-		if (tpm_get8(&r) != area[i])
+		if (tpm_get(&r, 1) != area[i])
 			return ERR_IO;
 	for (unsigned int i = 0; i < 2; i++) {
-		tpm_put16(&w, 32);
-		if (tpm_get16(&r) != 32)
+		tpm_put(&w, 32, 2);
+		if (tpm_get(&r, 2) != 32)
 			return ERR_IO;
-		tpm_get(&r, key->point + 32 * i, 32);
-		tpm_put(&w, key->point + 32 * i, 32);
+		tpm_get_bytes(&r, key->point + 32 * i, 32);
+		tpm_put_bytes(&w, key->point + 32 * i, 32);
 	}
-	if (r.bad)
+	if (r.past)
 		return ERR_IO;
 	crypto_sha256(area, sizeof(area), digest);
 	__builtin_memcpy(key->id, digest, COUNTER_ID);
@@ -223,7 +220,7 @@ static void derive_session(struct counter *c)
 static int start_session(struct counter *c)
 {
 	uint8_t private[32], ours[64], z[32];
-	struct tpm_writer w = begin(c->message);
+	struct tpm_cursor w = begin(c->message);
 	int err;
 
 	do { /* all but one of 2^32 are keys */
@@ -240,31 +237,31 @@ static int start_session(struct counter *c)
 	crypto_wipe(z, sizeof(z));
 	if (err)
 		return err;
-	tpm_put32(&w, c->tpm_key);
-	tpm_put32(&w, RH_NULL);
+	tpm_put(&w, c->tpm_key, 4);
+	tpm_put(&w, RH_NULL, 4);
 	tpm_put_sized(&w, c->caller, sizeof(c->caller));
-	tpm_put16(&w, 2 + 32 + 2 + 32);
+	tpm_put(&w, 2 + 32 + 2 + 32, 2);
 	tpm_put_sized(&w, ours, 32);
 	tpm_put_sized(&w, ours + 32, 32);
-	tpm_put8(&w, SE_HMAC);
-	tpm_put16(&w, ALG_NULL);
-	tpm_put16(&w, ALG_SHA256);
+	tpm_put(&w, SE_HMAC, 1);
+	tpm_put(&w, ALG_NULL, 2);
+	tpm_put(&w, ALG_SHA256, 2);
 	finish(&w, TAG_NO_SESSIONS, CC_START_AUTH_SESSION);
 	return 0;
 }
 
 static int session_started(struct counter *c)
 {
-	struct tpm_reader r;
+	struct tpm_cursor r;
 	int err = open_good(&r, c->message, TAG_NO_SESSIONS);
 
 	if (err)
 		return err;
-	c->session = tpm_get32(&r);
-	if (tpm_get16(&r) != sizeof(c->tpm))
+	c->session = tpm_get(&r, 4);
+	if (tpm_get(&r, 2) != sizeof(c->tpm))
 		return ERR_IO;
-	tpm_get(&r, c->tpm, sizeof(c->tpm));
-	if (r.bad || r.at != r.bytes)
+	tpm_get_bytes(&r, c->tpm, sizeof(c->tpm));
+	if (!tpm_complete(&r))
 		return ERR_IO;
 	derive_session(c);
 	return 0;
@@ -273,13 +270,13 @@ static int session_started(struct counter *c)
 /* --- the index ------------------------------------------------------------------------------------------- */
 
 /* The index' public area (part 2, 13.6). Its policy, which nobody can fulfil, says whose it is. */
-static void put_nv_public(const struct counter *c, struct tpm_writer *w, bool written)
+static void put_nv_public(const struct counter *c, struct tpm_cursor *w, bool written)
 {
-	tpm_put32(w, c->index);
-	tpm_put16(w, ALG_SHA256);
-	tpm_put32(w, NV_ATTRIBUTES | (written ? NV_WRITTEN : 0));
+	tpm_put(w, c->index, 4);
+	tpm_put(w, ALG_SHA256, 2);
+	tpm_put(w, NV_ATTRIBUTES | (written ? NV_WRITTEN : 0), 4);
 	tpm_put_sized(w, c->policy, sizeof(c->policy));
-	tpm_put16(w, NV_BYTES);
+	tpm_put(w, NV_BYTES, 2);
 }
 
 #define NV_PUBLIC_BYTES (4 + 2 + 4 + 2 + 32 + 2)
@@ -288,7 +285,7 @@ static void put_nv_public(const struct counter *c, struct tpm_writer *w, bool wr
 static void nv_name(const struct counter *c, uint8_t name[NAME_BYTES])
 {
 	uint8_t area[NV_PUBLIC_BYTES];
-	struct tpm_writer w = {area, sizeof(area), 0, false};
+	struct tpm_cursor w = {area, 0, sizeof(area), false};
 
 	put_nv_public(c, &w, c->written);
 	name[0] = ALG_SHA256 >> 8;
@@ -298,12 +295,12 @@ static void nv_name(const struct counter *c, uint8_t name[NAME_BYTES])
 
 static void define_index(struct counter *c)
 {
-	struct tpm_writer w = begin(c->message);
+	struct tpm_cursor w = begin(c->message);
 
-	tpm_put32(&w, RH_OWNER);
+	tpm_put(&w, RH_OWNER, 4);
 	put_password(&w);
-	tpm_put16(&w, 0); /* no authorization value: whoever may relay may advance it */
-	tpm_put16(&w, NV_PUBLIC_BYTES);
+	tpm_put(&w, 0, 2); /* no authorization value: whoever may relay may advance it */
+	tpm_put(&w, NV_PUBLIC_BYTES, 2);
 	put_nv_public(c, &w, false);
 	finish(&w, TAG_SESSIONS, CC_NV_DEFINE_SPACE);
 }
@@ -344,7 +341,7 @@ static int nv_command(struct counter *c, uint32_t code)
 {
 	static const uint8_t read_all[4] = {0, NV_BYTES, 0, 0}; /* size, offset */
 	uint32_t n = code == CC_NV_READ ? sizeof(read_all) : 0;
-	struct tpm_writer w = begin(c->message);
+	struct tpm_cursor w = begin(c->message);
 	uint8_t digest[32], mac[32];
 	int err = crypto_random(c->caller, sizeof(c->caller));
 
@@ -353,14 +350,14 @@ static int nv_command(struct counter *c, uint32_t code)
 	c->code = code;
 	hash_command(c, read_all, n, digest);
 	authorize(c, digest, c->caller, c->tpm, mac);
-	tpm_put32(&w, c->index);
-	tpm_put32(&w, c->index);
-	tpm_put32(&w, 4 + 2 + 32 + 1 + 2 + 32);
-	tpm_put32(&w, c->session);
+	tpm_put(&w, c->index, 4);
+	tpm_put(&w, c->index, 4);
+	tpm_put(&w, 4 + 2 + 32 + 1 + 2 + 32, 4);
+	tpm_put(&w, c->session, 4);
 	tpm_put_sized(&w, c->caller, sizeof(c->caller));
-	tpm_put8(&w, CONTINUE_SESSION);
+	tpm_put(&w, CONTINUE_SESSION, 1);
 	tpm_put_sized(&w, mac, sizeof(mac));
-	tpm_put(&w, read_all, n);
+	tpm_put_bytes(&w, read_all, n);
 	finish(&w, TAG_SESSIONS, code);
 	return 0;
 }
@@ -375,26 +372,25 @@ static int nv_answer(struct counter *c, uint8_t *parameters, uint32_t n)
 		0, 0, 0, 0, 0, 0, (uint8_t)(c->code >> 8), (uint8_t)c->code};
 	uint8_t digest[32], mac[32], got[32];
 	uint32_t code;
-	struct tpm_reader r;
+	struct tpm_cursor r;
 	uint16_t tag;
 	int err = open_response(&r, c->message, &tag, &code);
 
 	ASSERT(n <= sizeof(hashed) - 8);
 	if (err || code)
 		return ERR_IO;
-	if (tag != TAG_SESSIONS || tpm_get32(&r) != n)
+	if (tag != TAG_SESSIONS || tpm_get(&r, 4) != n)
 		return ERR_TAG;
-	tpm_get(&r, hashed + 8, n);
-	if (tpm_get16(&r) != sizeof(c->tpm))
+	tpm_get_bytes(&r, hashed + 8, n);
+	if (tpm_get(&r, 2) != sizeof(c->tpm))
 		return ERR_TAG;
-	tpm_get(&r, got, sizeof(got)); /* the TPM's new nonce, if this is genuine */
-	if (tpm_get8(&r) != CONTINUE_SESSION || tpm_get16(&r) != sizeof(mac))
+	tpm_get_bytes(&r, got, sizeof(got)); /* the TPM's new nonce, if this is genuine */
+	if (tpm_get(&r, 1) != CONTINUE_SESSION || tpm_get(&r, 2) != sizeof(mac))
 		return ERR_TAG;
 	crypto_sha256(hashed, 8 + n, digest);
 	authorize(c, digest, got, c->caller, mac);
-	for (uint32_t i = 0; i < sizeof(mac); i++)
-		digest[i] = tpm_get8(&r);
-	if (r.bad || r.at != r.bytes || !crypto_equal(mac, digest, sizeof(mac)))
+	tpm_get_bytes(&r, digest, sizeof(digest));
+	if (!tpm_complete(&r) || !crypto_equal(mac, digest, sizeof(mac)))
 		return ERR_TAG;
 	__builtin_memcpy(c->tpm, got, sizeof(c->tpm));
 	for (uint32_t i = 0; i < n; i++)
@@ -436,12 +432,12 @@ static int end(struct counter *c, int result)
 
 static int key_made(struct counter *c)
 {
-	struct tpm_reader r;
+	struct tpm_cursor r;
 	int err = open_good(&r, c->message, TAG_SESSIONS);
 
 	if (err)
 		return err;
-	c->tpm_key = tpm_get32(&r); /* another key's: then no session comes of it */
+	c->tpm_key = tpm_get(&r, 4); /* another key's: then no session comes of it */
 	return ask(c, STEP_SESSION, start_session(c));
 }
 

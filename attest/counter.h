@@ -30,8 +30,7 @@ struct counter_key {
 /* The command that makes the key; its bytes. */
 uint32_t counter_key_command(uint8_t message[COUNTER_MESSAGE]);
 /* What the response, which came from the TPM directly, says: 0 or ERR_IO. *handle: of the key, to be flushed. */
-int counter_key_learn(struct counter_key *key, const uint8_t response[COUNTER_MESSAGE],
-		      uint32_t *handle);
+int counter_key_learn(struct counter_key *key, uint8_t response[COUNTER_MESSAGE], uint32_t *handle);
 uint32_t counter_flush_command(uint8_t message[COUNTER_MESSAGE], uint32_t handle);
 
 /* One use of a counter. All is private but message and value. Ends with crypto_wipe(). */

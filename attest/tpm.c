@@ -29,49 +29,6 @@
 #define SELECT_MAX 4u     /* bytes of a selection's map: part 2, 10.6.2 */
 #define LISTED_MAX 16u    /* banks that a TPM may name, active or not */
 
-/* Of a command under construction, or of a response: reading past the end gives zeros, and is remembered. */
-struct cursor {
-	uint8_t *p;
-	uint32_t at, end;
-	bool past;
-};
-
-static void put(struct cursor *c, uint32_t value, uint32_t bytes)
-{
-	ASSERT(bytes <= c->end - c->at);
-	while (bytes--)
-		c->p[c->at++] = (uint8_t)(value >> 8 * bytes);
-}
-
-static uint32_t get(struct cursor *c, uint32_t bytes)
-{
-	uint32_t value = 0;
-
-	if (bytes > c->end - c->at) {
-		c->past = true;
-		return 0;
-	}
-	while (bytes--)
-		value = value << 8 | c->p[c->at++];
-	return value;
-}
-
-static void get_bytes(struct cursor *c, void *out, uint32_t n)
-{
-	if (n > c->end - c->at) {
-		c->past = true;
-		return;
-	}
-	__builtin_memcpy(out, c->p + c->at, n);
-	c->at += n;
-}
-
-/* All of it was read, and no more. */
-static bool complete(const struct cursor *c)
-{
-	return !c->past && c->at == c->end;
-}
-
 bool tpm_wait8(uint64_t at, uint8_t mask, uint8_t value, uint32_t timeout)
 {
 	uint32_t start = tpm_io_now();
@@ -122,21 +79,21 @@ uint32_t tpm_digest_bytes(uint16_t algorithm)
 }
 
 /* A command begins: put_size() ends it. */
-static struct cursor begin(struct tpm *t, uint32_t tag, uint32_t command)
+static struct tpm_cursor begin(struct tpm *t, uint32_t tag, uint32_t command)
 {
-	struct cursor c = {t->command, 0, sizeof(t->command), false};
+	struct tpm_cursor c = {t->command, 0, sizeof(t->command), false};
 
-	put(&c, tag, 2);
-	put(&c, 0, 4);
-	put(&c, command, 4);
+	tpm_put(&c, tag, 2);
+	tpm_put(&c, 0, 4);
+	tpm_put(&c, command, 4);
 	return c;
 }
 
-static void put_size(struct tpm *t, const struct cursor *c)
+static void put_size(struct tpm *t, const struct tpm_cursor *c)
 {
-	struct cursor size = {t->command, 2, sizeof(t->command), false};
+	struct tpm_cursor size = {t->command, 2, sizeof(t->command), false};
 
-	put(&size, c->at, 4);
+	tpm_put(&size, c->at, 4);
 }
 
 static bool again(uint32_t code)
@@ -156,7 +113,8 @@ static void pause(void)
  * Sends the command that c has written; *response is behind the header of what came. An error's response has no more than that, and a tag
  * without sessions (part 1, 18.4 and 19.1).
  */
-static int run(struct tpm *t, const struct cursor *c, struct cursor *response, const char **why)
+static int run(struct tpm *t, const struct tpm_cursor *c, struct tpm_cursor *response,
+	       const char **why)
 {
 	uint32_t start = tpm_io_now(), got = 0, tag;
 	int err;
@@ -167,15 +125,15 @@ static int run(struct tpm *t, const struct cursor *c, struct cursor *response, c
 				 : tpm_tis_run(t, c->at, &got, why);
 		if (err)
 			return err;
-		*response = (struct cursor){t->response, 0, got, false};
-		tag = get(response, 2);
-		get(response, 4); /* the size: looked at already */
-		t->code = get(response, 4);
+		*response = (struct tpm_cursor){t->response, 0, got, false};
+		tag = tpm_get(response, 2);
+		tpm_get(response, 4); /* the size: looked at already */
+		t->code = tpm_get(response, 4);
 		if (again(t->code))
 			pause();
 	} while (again(t->code) && tpm_io_now() - start < TPM_TIMEOUT_ANSWER);
 	*why = "it refuses a command";
-	if (t->code && tag == TAG_PLAIN && complete(response))
+	if (t->code && tag == TAG_PLAIN && tpm_complete(response))
 		return ERR_AGAIN;
 	*why = "its answer has a wrong tag or size";
 	if (t->code)
@@ -184,7 +142,7 @@ static int run(struct tpm *t, const struct cursor *c, struct cursor *response, c
 }
 
 /* An error that the TPM answers is the end for all but one. */
-static int run_well(struct tpm *t, const struct cursor *c, struct cursor *response,
+static int run_well(struct tpm *t, const struct tpm_cursor *c, struct tpm_cursor *response,
 		    const char **why)
 {
 	int err = run(t, c, response, why);
@@ -194,12 +152,12 @@ static int run_well(struct tpm *t, const struct cursor *c, struct cursor *respon
 
 static int startup(struct tpm *t, const char **why)
 {
-	struct cursor c = begin(t, TAG_PLAIN, COMMAND_STARTUP), response;
+	struct tpm_cursor c = begin(t, TAG_PLAIN, COMMAND_STARTUP), response;
 	int err;
 
-	put(&c, STARTUP_CLEAR, 2);
+	tpm_put(&c, STARTUP_CLEAR, 2);
 	err = run_well(t, &c, &response, why);
-	if (!err && !complete(&response)) {
+	if (!err && !tpm_complete(&response)) {
 		*why = "its answer to TPM2_Startup is malformed";
 		err = ERR_IO;
 	}
@@ -208,23 +166,23 @@ static int startup(struct tpm *t, const char **why)
 }
 
 /* TPML_PCR_SELECTION: part 2, 10.9.7. A bank without all of pcrs is none for us. */
-static int parse_banks(struct tpm *t, struct cursor *c, uint32_t pcrs, const char **why)
+static int parse_banks(struct tpm *t, struct tpm_cursor *c, uint32_t pcrs, const char **why)
 {
-	bool more = get(c, 1);
-	uint32_t capability = get(c, 4), count = get(c, 4);
+	bool more = tpm_get(c, 1);
+	uint32_t capability = tpm_get(c, 4), count = tpm_get(c, 4);
 
 	*why = "its list of banks is malformed";
 	if (more || capability != CAPABILITY_PCRS || count > LISTED_MAX)
 		return ERR_IO;
 	t->bank_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		uint16_t algorithm = (uint16_t)get(c, 2);
-		uint32_t bytes = get(c, 1), map = 0;
+		uint16_t algorithm = (uint16_t)tpm_get(c, 2);
+		uint32_t bytes = tpm_get(c, 1), map = 0;
 
 		if (bytes > SELECT_MAX)
 			return ERR_IO;
 		for (uint32_t j = 0; j < bytes; j++)
-			map |= get(c, 1) << 8 * j;
+			map |= tpm_get(c, 1) << 8 * j;
 		if (!map || (map & pcrs) != pcrs)
 			continue;
 		if (t->bank_count == TPM_BANKS_MAX || !tpm_digest_bytes(algorithm))
@@ -234,19 +192,19 @@ static int parse_banks(struct tpm *t, struct cursor *c, uint32_t pcrs, const cha
 				return ERR_IO;
 		t->bank[t->bank_count++] = algorithm;
 	}
-	return complete(c) ? 0 : ERR_IO;
+	return tpm_complete(c) ? 0 : ERR_IO;
 }
 
 static int read_banks(struct tpm *t, uint32_t pcrs, const char **why)
 {
-	struct cursor c, response;
+	struct tpm_cursor c, response;
 	int err = ERR_AGAIN;
 
 	for (unsigned int i = 0; i < 2 && err == ERR_AGAIN; i++) {
 		c = begin(t, TAG_PLAIN, COMMAND_GET_CAPABILITY);
-		put(&c, CAPABILITY_PCRS, 4);
-		put(&c, 0, 4);
-		put(&c, 1, 4);
+		tpm_put(&c, CAPABILITY_PCRS, 4);
+		tpm_put(&c, 0, 4);
+		tpm_put(&c, 1, 4);
 		err = run(t, &c, &response, why);
 		if (err == ERR_AGAIN && (i || t->code != CODE_INITIALIZE || startup(t, why)))
 			err = ERR_IO;
@@ -322,18 +280,18 @@ static bool has_digest(const struct tpm_digests *digests, unsigned int n, uint16
 }
 
 /* TPML_DIGEST_VALUES (part 2, 10.9.6): of each active bank, and of others as the TPM likes. */
-static bool parse_digests(const struct tpm *t, struct cursor *c, struct tpm_digests *out)
+static bool parse_digests(const struct tpm *t, struct tpm_cursor *c, struct tpm_digests *out)
 {
-	out->count = get(c, 4);
+	out->count = tpm_get(c, 4);
 	if (out->count > TPM_BANKS_MAX)
 		return false;
 	for (unsigned int i = 0; i < out->count; i++) {
-		uint16_t algorithm = (uint16_t)get(c, 2);
+		uint16_t algorithm = (uint16_t)tpm_get(c, 2);
 
 		if (!tpm_digest_bytes(algorithm) || has_digest(out, i, algorithm))
 			return false;
 		out->of[i].algorithm = algorithm;
-		get_bytes(c, out->of[i].digest, tpm_digest_bytes(algorithm));
+		tpm_get_bytes(c, out->of[i].digest, tpm_digest_bytes(algorithm));
 	}
 	for (unsigned int i = 0; i < t->bank_count; i++)
 		if (!has_digest(out, out->count, t->bank[i]))
@@ -342,41 +300,41 @@ static bool parse_digests(const struct tpm *t, struct cursor *c, struct tpm_dige
 }
 
 /* What follows the parameters: an answer to the empty password (part 1, 19.4). */
-static bool parse_session(struct cursor *c)
+static bool parse_session(struct tpm_cursor *c)
 {
-	uint32_t nonce = get(c, 2), attributes = get(c, 1), hmac = get(c, 2);
+	uint32_t nonce = tpm_get(c, 2), attributes = tpm_get(c, 1), hmac = tpm_get(c, 2);
 
-	return !nonce && attributes <= 1 && !hmac && complete(c);
+	return !nonce && attributes <= 1 && !hmac && tpm_complete(c);
 }
 
 int tpm_event(struct tpm *t, uint32_t pcr, const void *data, uint32_t n, struct tpm_digests *out,
 	      const char **why)
 {
-	struct cursor c = begin(t, TAG_SESSIONS, COMMAND_PCR_EVENT), r;
+	struct tpm_cursor c = begin(t, TAG_SESSIONS, COMMAND_PCR_EVENT), r;
 	uint32_t parameters;
 	int err;
 
 	ASSERT(n <= TPM_EVENT_MAX);
-	put(&c, pcr, 4);
-	put(&c, 9, 4); /* bytes of the one authorization: an empty password */
-	put(&c, HANDLE_PASSWORD, 4);
-	put(&c, 0, 2);
-	put(&c, 0, 1);
-	put(&c, 0, 2);
-	put(&c, n, 2);
-	__builtin_memcpy(c.p + c.at, data, n);
-	c.at += n;
+	tpm_put(&c, pcr, 4);
+	tpm_put(&c, 9, 4); /* bytes of the one authorization: an empty password */
+	tpm_put(&c, HANDLE_PASSWORD, 4);
+	tpm_put(&c, 0, 2);
+	tpm_put(&c, 0, 1);
+	tpm_put(&c, 0, 2);
+	tpm_put(&c, n, 2);
+	tpm_put_bytes(&c, data, n);
 	err = run_well(t, &c, &r, why);
 	if (err)
 		return err;
-	parameters = get(&r, 4) + r.at;
+	parameters = tpm_get(&r, 4) + r.at;
 	*why = "its digests are malformed";
 	return parse_digests(t, &r, out) && r.at == parameters && parse_session(&r) ? 0 : ERR_IO;
 }
 
 int tpm_exchange(struct tpm *t, uint8_t *message, uint32_t room, const char **why)
 {
-	struct cursor c = {t->command, tpm_get32(message + 2), sizeof(t->command), false}, response;
+	struct tpm_cursor c = {t->command, tpm_get32(message + 2), sizeof(t->command), false},
+			  response;
 	int err;
 
 	ASSERT(c.at <= room && c.at <= sizeof(t->command));

@@ -1,85 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A TPM's commands and responses, byte by byte, big-endian, within bounds. */
+/* A TPM's commands and responses, byte by byte, big-endian. */
 #ifndef ATTEST_TPM_BYTES_H
 #define ATTEST_TPM_BYTES_H
 
 #include "ept/base.h"
 
-#define TPM_HEAD 10u /* tag, size, code (TPM 2.0 library, part 1, 18) */
+/* A command or response begins with tag, size and code (TPM 2.0 library, part 1, 18). */
+#define TPM_HEADER 10u
 
-struct tpm_writer {
-	uint8_t *to;
-	uint32_t room, at;
-	bool full; /* something had no room */
+/* Of a command under construction, or of a response: reading past the end gives zeros, and is remembered. */
+struct tpm_cursor {
+	uint8_t *p;
+	uint32_t at, end;
+	bool past;
 };
 
-static inline void tpm_put(struct tpm_writer *w, const void *bytes, uint32_t n)
+static inline void tpm_put(struct tpm_cursor *c, uint32_t value, uint32_t bytes)
 {
-	if (w->full || n > w->room - w->at) {
-		w->full = true;
-		return;
-	}
-	__builtin_memcpy(w->to + w->at, bytes, n);
-	w->at += n;
+	ASSERT(bytes <= c->end - c->at);
+	while (bytes--)
+		c->p[c->at++] = (uint8_t)(value >> 8 * bytes);
 }
 
-static inline void tpm_put8(struct tpm_writer *w, uint8_t value)
+static inline void tpm_put_bytes(struct tpm_cursor *c, const void *bytes, uint32_t n)
 {
-	tpm_put(w, &value, 1);
-}
-
-static inline void tpm_put16(struct tpm_writer *w, uint16_t value)
-{
-	tpm_put8(w, (uint8_t)(value >> 8));
-	tpm_put8(w, (uint8_t)value);
-}
-
-static inline void tpm_put32(struct tpm_writer *w, uint32_t value)
-{
-	tpm_put16(w, (uint16_t)(value >> 16));
-	tpm_put16(w, (uint16_t)value);
+	ASSERT(n <= c->end - c->at);
+	__builtin_memcpy(c->p + c->at, bytes, n);
+	c->at += n;
 }
 
 /* A TPM2B: its size, then its bytes. */
-static inline void tpm_put_sized(struct tpm_writer *w, const void *bytes, uint16_t n)
+static inline void tpm_put_sized(struct tpm_cursor *c, const void *bytes, uint16_t n)
 {
-	tpm_put16(w, n);
-	tpm_put(w, bytes, n);
+	tpm_put(c, n, 2);
+	tpm_put_bytes(c, bytes, n);
 }
 
-struct tpm_reader {
-	const uint8_t *from;
-	uint32_t bytes, at;
-	bool bad; /* something was not there: zeros were read */
-};
-
-static inline uint8_t tpm_get8(struct tpm_reader *r)
+static inline uint32_t tpm_get(struct tpm_cursor *c, uint32_t bytes)
 {
-	if (r->at >= r->bytes) {
-		r->bad = true;
+	uint32_t value = 0;
+
+	if (bytes > c->end - c->at) {
+		c->past = true;
 		return 0;
 	}
-	return r->from[r->at++];
+	while (bytes--)
+		value = value << 8 | c->p[c->at++];
+	return value;
 }
 
-static inline uint16_t tpm_get16(struct tpm_reader *r)
+static inline void tpm_get_bytes(struct tpm_cursor *c, void *out, uint32_t n)
 {
-	uint16_t high = tpm_get8(r);
-
-	return (uint16_t)(high << 8 | tpm_get8(r));
+	if (n > c->end - c->at) {
+		c->past = true;
+		__builtin_memset(out, 0, n);
+		return;
+	}
+	__builtin_memcpy(out, c->p + c->at, n);
+	c->at += n;
 }
 
-static inline uint32_t tpm_get32(struct tpm_reader *r)
+/* All of it was read, and no more. */
+static inline bool tpm_complete(const struct tpm_cursor *c)
 {
-	uint32_t high = tpm_get16(r);
-
-	return high << 16 | tpm_get16(r);
-}
-
-static inline void tpm_get(struct tpm_reader *r, uint8_t *to, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		to[i] = tpm_get8(r);
+	return !c->past && c->at == c->end;
 }
 
 #endif

@@ -4,6 +4,7 @@
 #define ATTEST_TPM_INTERFACE_H
 
 #include "attest/tpm.h"
+#include "attest/tpm_bytes.h"
 
 /*
  * PTP 6.5.1.3 has TIMEOUT_A 750 ms, B 2 s, C 200 ms, D 30 ms, and commands of 2 s at most (6.5.1.4). A TPM that is waited for longer
@@ -12,9 +13,6 @@
  */
 #define TPM_TIMEOUT (2u * 1000 * 1000)
 #define TPM_TIMEOUT_ANSWER (10u * 1000 * 1000)
-
-/* A response begins with tag, size and code (part 1, 18.4). */
-#define TPM_HEADER 10u
 
 static inline uint32_t tpm_get32(const uint8_t *p)
 {

@@ -35,19 +35,17 @@ static const uint8_t image[COUNTER_UUID] = "an image", another[COUNTER_UUID] = "
 
 static uint32_t get32(const uint8_t *p)
 {
-	struct tpm_reader r = {p, 4, 0, false};
-
-	return tpm_get32(&r);
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 static void transmit(uint8_t message[COUNTER_MESSAGE])
 {
 	uint32_t n = get32(message + 2), got = 0;
 
-	assert_in_range(n, TPM_HEAD, COUNTER_MESSAGE);
+	assert_in_range(n, TPM_HEADER, COUNTER_MESSAGE);
 	assert_int_equal(write(tpm, message, n), n);
 	memset(message, 0, COUNTER_MESSAGE);
-	while (got < TPM_HEAD || got < get32(message + 2)) {
+	while (got < TPM_HEADER || got < get32(message + 2)) {
 		ssize_t part = read(tpm, message + got, COUNTER_MESSAGE - got);
 
 		assert_true(part > 0);
@@ -112,17 +110,17 @@ static void learn(struct counter_key *k)
 static void undefine(uint32_t index)
 {
 	uint8_t message[COUNTER_MESSAGE] = {0};
-	struct tpm_writer w = {message, sizeof(message), 0, false};
+	struct tpm_cursor w = {message, 0, sizeof(message), false};
 
-	tpm_put16(&w, 0x8002);
-	tpm_put32(&w, TPM_HEAD + 8 + 4 + 9);
-	tpm_put32(&w, CC_NV_UNDEFINE_SPACE);
-	tpm_put32(&w, RH_OWNER);
-	tpm_put32(&w, index);
-	tpm_put32(&w, 9);
-	tpm_put32(&w, 0x40000009);
-	tpm_put32(&w, 0);
-	tpm_put8(&w, 0);
+	tpm_put(&w, 0x8002, 2);
+	tpm_put(&w, TPM_HEADER + 8 + 4 + 9, 4);
+	tpm_put(&w, CC_NV_UNDEFINE_SPACE, 4);
+	tpm_put(&w, RH_OWNER, 4);
+	tpm_put(&w, index, 4);
+	tpm_put(&w, 9, 4);
+	tpm_put(&w, 0x40000009, 4);
+	tpm_put(&w, 0, 4);
+	tpm_put(&w, 0, 1);
 	transmit(message);
 	assert_int_equal(get32(message + 6), 0);
 }
@@ -232,7 +230,7 @@ static void alters(uint8_t message[COUNTER_MESSAGE])
 {
 	if (code_of(message) == lie.code && lie.at < get32(message + 2))
 		message[lie.at] ^= (uint8_t)(1 << lie.bit);
-	if (get32(message + 2) < TPM_HEAD || get32(message + 2) > COUNTER_MESSAGE)
+	if (get32(message + 2) < TPM_HEADER || get32(message + 2) > COUNTER_MESSAGE)
 		return;
 	transmit(message);
 }
