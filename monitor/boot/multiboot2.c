@@ -136,8 +136,10 @@ static int parse_rsdp(struct boot_info *info, struct body body, unsigned int len
 	return error;
 }
 
-static int parse_tag(struct boot_info *info, uint32_t type, struct body body, const char **why)
+static int parse_tag(void *to, uint32_t type, struct body body, const char **why)
 {
+	struct boot_info *info = to;
+
 	switch (type) {
 	case MB2_CMDLINE:
 		return boot_add_string(info, body.at, body.len, &info->cmdline, why);
@@ -169,15 +171,15 @@ static int parse_tag(struct boot_info *info, uint32_t type, struct body body, co
 	}
 }
 
-/* Where the next tag is in [pos, total). */
-struct walk {
-	hpa_t info;
-	uint32_t pos, total;
-};
-
-static int walk_start(struct walk *w, hpa_t info_hpa, const char **why)
+/* Calls fn(to, ..) for each tag, up to the last or an error. */
+static int walk(hpa_t info_hpa,
+		int (*fn)(void *to, uint32_t type, struct body body, const char **why), void *to,
+		const char **why)
 {
 	struct multiboot2_head head;
+	struct multiboot2_tag tag;
+	uint32_t pos = sizeof(head);
+	int error;
 
 	if (info_hpa.a % TAG_ALIGN)
 		return boot_refuse(ERR_INVAL, why, "the multiboot information is misaligned");
@@ -186,61 +188,48 @@ static int walk_start(struct walk *w, hpa_t info_hpa, const char **why)
 				   "the multiboot information lies outside of memory");
 	if (head.total_size > TOTAL_SIZE_MAX)
 		return boot_refuse(ERR_2BIG, why, "the multiboot information is longer than 1 MiB");
-	*w = (struct walk){info_hpa, sizeof(head), head.total_size};
-	return 0;
-}
 
-/* The last tag has type MB2_END. */
-static int walk_next(struct walk *w, uint32_t *type, struct body *body, const char **why)
-{
-	hpa_t at = HPA(w->info.a + w->pos);
-	struct multiboot2_tag tag;
+	while (pos < head.total_size && head.total_size - pos >= sizeof(tag)) {
+		hpa_t at = HPA(info_hpa.a + pos);
 
-	if (w->pos >= w->total || w->total - w->pos < sizeof(tag))
-		return boot_refuse(ERR_INVAL, why, "the multiboot2 tags have no end");
-	if (boot_read(&tag, at, sizeof(tag)))
-		return boot_refuse(ERR_FAULT, why,
-				   "the multiboot information lies outside of memory");
-	*type = tag.type;
-	if (tag.type == MB2_END)
-		return 0;
-	if (tag.size < sizeof(tag) || tag.size > w->total - w->pos)
-		return boot_refuse(ERR_INVAL, why, "a multiboot2 tag has a wrong size");
-	*body = (struct body){HPA(at.a + sizeof(tag)), tag.size - (uint32_t)sizeof(tag)};
-	w->pos += ALIGN_UP(tag.size, TAG_ALIGN);
-	return 0;
+		if (boot_read(&tag, at, sizeof(tag)))
+			return boot_refuse(ERR_FAULT, why,
+					   "the multiboot information lies outside of memory");
+		if (tag.type == MB2_END)
+			return 0;
+		if (tag.size < sizeof(tag) || tag.size > head.total_size - pos)
+			return boot_refuse(ERR_INVAL, why, "a multiboot2 tag has a wrong size");
+		error = fn(to, tag.type,
+			   (struct body){HPA(at.a + sizeof(tag)), tag.size - (uint32_t)sizeof(tag)},
+			   why);
+		if (error)
+			return error;
+		pos += ALIGN_UP(tag.size, TAG_ALIGN);
+	}
+	return boot_refuse(ERR_INVAL, why, "the multiboot2 tags have no end");
 }
 
 int multiboot2_parse(struct boot_info *info, hpa_t info_hpa, const char **why)
 {
-	uint32_t type = MB2_END;
-	struct body body;
-	struct walk w;
-	int error = walk_start(&w, info_hpa, why);
+	return walk(info_hpa, parse_tag, info, why);
+}
 
-	do {
-		if (!error)
-			error = walk_next(&w, &type, &body, why);
-		if (!error && type != MB2_END)
-			error = parse_tag(info, type, body, why);
-	} while (!error && type != MB2_END);
-	return error;
+struct efi_tags {
+	uint64_t *system, *image;
+};
+
+static int efi_tag(void *to, uint32_t type, struct body body, const char **why)
+{
+	struct efi_tags *tags = to;
+
+	if (type == MB2_EFI64)
+		return read_body(tags->system, body, sizeof(*tags->system), why);
+	if (type == MB2_EFI64_IMAGE)
+		return read_body(tags->image, body, sizeof(*tags->image), why);
+	return 0;
 }
 
 int multiboot2_efi(hpa_t info_hpa, uint64_t *system, uint64_t *image, const char **why)
 {
-	uint32_t type = MB2_END;
-	struct body body;
-	struct walk w;
-	int error = walk_start(&w, info_hpa, why);
-
-	do {
-		if (!error)
-			error = walk_next(&w, &type, &body, why);
-		if (!error && type == MB2_EFI64)
-			error = read_body(system, body, sizeof(*system), why);
-		if (!error && type == MB2_EFI64_IMAGE)
-			error = read_body(image, body, sizeof(*image), why);
-	} while (!error && type != MB2_END);
-	return error;
+	return walk(info_hpa, efi_tag, &(struct efi_tags){system, image}, why);
 }
