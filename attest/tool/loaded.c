@@ -255,10 +255,11 @@ const char *loaded_dma(uint32_t flags, char buf[LOADED_FLAGS])
 
 const char *loaded_open(uint32_t flags, char buf[LOADED_FLAGS])
 {
-	static const char *const names[] = {"chipset", "config", "power", "memory"};
+	static const char *const names[] = {"chipset", "config", "power", "memory", "cpus"};
 
 	_Static_assert(PLATFORM_OPEN_CHIPSET == 1 && PLATFORM_OPEN_CONFIG == 2 &&
-			       PLATFORM_OPEN_POWER == 4 && PLATFORM_OPEN_MEMORY == 8,
+			       PLATFORM_OPEN_POWER == 4 && PLATFORM_OPEN_MEMORY == 8 &&
+			       PLATFORM_OPEN_CPUS == 16,
 		       "names' order");
 	return flags_words(flags, names, ARRAY_SIZE(names), buf);
 }

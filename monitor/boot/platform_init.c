@@ -12,6 +12,18 @@
 #include "monitor/power.h"
 #include "monitor/uptime.h"
 
+int platform_cpus(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+{
+	int err = acpi_parse(acpi, info, why);
+
+	if (err != ERR_NOENT)
+		return err;
+	log_line("%s: only the boot CPU is used, and others are not held", *why);
+	acpi->cpu_count = 0;
+	platform_open(PLATFORM_OPEN_CPUS);
+	return 0;
+}
+
 /* Without ACPI there is no sleep that the firmware would announce; a table that is wrong stops the boot. */
 static int read_fadt(const struct boot_info *info, const char **why)
 {

@@ -66,6 +66,42 @@ static void memory_after_a_txt_launch(void **state)
 	assert_int_equal(platform_report().open, PLATFORM_OPEN_POWER);
 }
 
+/* Nobody lists them: no ACPI at all, no MADT, or one without CPUs. A bad one is no machine to start on. */
+static void cpus_that_are_not_listed(void **state)
+{
+	uint8_t madt[8 + 8] = {0};
+	struct acpi_info acpi;
+
+	start();
+	assert_int_equal(platform_cpus(&acpi, &info, &why), 0);
+	assert_int_equal(acpi.cpu_count, 0);
+	assert_int_equal(platform_report().open, PLATFORM_OPEN_CPUS);
+	put_mcfg(ECAM);
+	assert_int_equal(platform_cpus(&acpi, &info, &why), 0);
+	assert_int_equal(acpi.cpu_count, 0);
+	table_put(TABLES, "APIC", madt, TABLE_HEADER + 8);
+	tables_root(TABLES);
+	assert_int_equal(platform_cpus(&acpi, &info, &why), 0);
+	assert_int_equal(acpi.cpu_count, 0);
+	table_put(TABLES, "APIC", madt, TABLE_HEADER + 7);
+	assert_int_not_equal(platform_cpus(&acpi, &info, &why), 0);
+}
+
+static void cpus_that_are_listed(void **state)
+{
+	/* 5.2.12, 5.2.12.2: a local APIC of id 3, enabled */
+	const uint8_t madt[8 + 8] = {[2] = 0xe0, 0xfe, [9] = 8, [11] = 3, [12] = 1};
+	struct acpi_info acpi;
+
+	start();
+	table_put(TABLES, "APIC", madt, TABLE_HEADER + sizeof(madt));
+	tables_root(TABLES);
+	assert_int_equal(platform_cpus(&acpi, &info, &why), 0);
+	assert_int_equal(acpi.cpu_count, 1);
+	assert_int_equal(acpi.cpu[0].apic_id, 3);
+	assert_int_equal(platform_report().open, 0);
+}
+
 static void configuration_space(void **state)
 {
 	start();
@@ -113,6 +149,8 @@ int main(void)
 		cmocka_unit_test(no_acpi),
 		cmocka_unit_test(memory_that_is_left_as_it_is),
 		cmocka_unit_test(memory_after_a_txt_launch),
+		cmocka_unit_test(cpus_that_are_not_listed),
+		cmocka_unit_test(cpus_that_are_listed),
 		cmocka_unit_test(configuration_space),
 		cmocka_unit_test(configuration_space_in_ram),
 		cmocka_unit_test(bad_tables_stop_the_boot),
