@@ -25,7 +25,7 @@
 
 /* Modules and their command lines, what is measured once, and with each its digests in all banks. */
 #define EVENTS_MAX (2 * BOOT_MODULES_MAX + 8)
-#define EVENT_BYTES (MEASURED_EVENT_MAX + 16 + EVENTLOG_ALGORITHMS_MAX * (2 + TPM_DIGEST_MAX))
+#define EVENT_BYTES (MEASURED_EVENT_MAX + 16 + FIRMWARELOG_BANKS_MAX * (2 + TPM_DIGEST_MAX))
 #define LOG_PAGES \
 	(ALIGN_UP(EVENTLOG_FIRMWARE_MAX + EVENTS_MAX * EVENT_BYTES, PAGE_SIZE) >> PAGE_SHIFT)
 #define TXT_LOG_PAGES 8 /* tboot 1.10.5 gives SINIT two */
