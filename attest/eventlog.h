@@ -6,19 +6,15 @@
 #ifndef ATTEST_EVENTLOG_H
 #define ATTEST_EVENTLOG_H
 
+#include "attest/firmwarelog.h"
 #include "attest/tpm.h"
 
 #define EVENTLOG_FIRMWARE_MAX (256u << 10) /* a longer one is not continued */
-#define EVENTLOG_ALGORITHMS_MAX 8u
 
 struct eventlog {
 	uint8_t *bytes;
 	uint32_t size, used; /* of bytes */
-	unsigned int count;  /* what the header lists */
-	struct {
-		uint16_t algorithm;
-		uint16_t bytes;
-	} of[EVENTLOG_ALGORITHMS_MAX];
+	struct firmwarelog format;
 };
 
 /*

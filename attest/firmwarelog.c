@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/firmwarelog.h"
 
-#define EV_NO_ACTION 3u
+#include "attest/tpm.h"
+
+/* Intel's events of a TXT launch (315168, "TPM Event Log"), and the PCR of those that only tell. */
+#define EV_TXT_FIRST 0x400u
+#define EV_TXT_LAST 0x4ffu
+#define TXT_NO_PCR 0xffu
 
 /* TCG_PCR_EVENT with TCG_EfiSpecIDEvent up to its list of algorithms (10.2.1, 10.4.5.1). */
 struct spec_id {
@@ -31,53 +36,77 @@ static bool take(void *to, const uint8_t *bytes, uint32_t len, uint32_t *at, uin
 	return true;
 }
 
-bool firmwarelog_open(struct firmwarelog *log, const uint8_t *bytes, uint32_t len)
+/* Whether one of the first n banks has this algorithm: number *i. */
+static bool find_bank(const struct firmwarelog *log, uint32_t n, uint16_t algorithm, uint32_t *i)
 {
-	struct spec_id id;
-	uint32_t at = 0;
-
-	if (!take(&id, bytes, len, &at, sizeof(id)) || id.type != EV_NO_ACTION ||
-	    __builtin_memcmp(id.signature, "Spec ID Event03", sizeof(id.signature)) != 0 ||
-	    !id.banks || id.banks > FIRMWARELOG_BANKS_MAX || id.bytes > len - EVENT_HEAD ||
-	    !take(log->bank, bytes, EVENT_HEAD + id.bytes, &at,
-		  id.banks * (uint32_t)sizeof(log->bank[0])))
-		return false;
-	log->banks = id.banks;
-	log->first = EVENT_HEAD + id.bytes;
-	return true;
-}
-
-static bool digest_bytes(const struct firmwarelog *log, uint16_t algorithm, uint32_t *n)
-{
-	for (uint32_t i = 0; i < log->banks; i++)
-		if (log->bank[i].algorithm == algorithm) {
-			*n = log->bank[i].bytes;
+	for (*i = 0; *i < n; ++*i)
+		if (log->bank[*i].algorithm == algorithm)
 			return true;
-		}
 	return false;
 }
 
-/* Goes past one TCG_PCR_EVENT2 (10.2.2). */
-static bool skip_event(const struct firmwarelog *log, const uint8_t *bytes, uint32_t len,
-		       uint32_t *at)
+/* Sizes are right as far as we know them, nothing is there twice, and SHA-256 is. */
+static bool banks_good(const struct firmwarelog *log)
+{
+	uint32_t ignored;
+
+	for (uint32_t i = 0; i < log->banks; i++) {
+		const struct firmwarelog_bank *bank = &log->bank[i];
+		uint32_t known = tpm_digest_bytes(bank->algorithm);
+
+		if (!bank->bytes || bank->bytes > TPM_DIGEST_MAX ||
+		    (known && known != bank->bytes) || find_bank(log, i, bank->algorithm, &ignored))
+			return false;
+	}
+	return find_bank(log, log->banks, TPM_SHA256, &ignored);
+}
+
+bool firmwarelog_open(struct firmwarelog *log, const uint8_t *bytes, uint32_t len)
+{
+	static const uint8_t zeros[sizeof(((struct spec_id *)NULL)->sha1)];
+	struct spec_id id;
+	uint32_t at = 0;
+	uint8_t vendor;
+
+	if (!take(&id, bytes, len, &at, sizeof(id)) || id.pcr || id.type != FIRMWARELOG_NO_ACTION ||
+	    __builtin_memcmp(id.sha1, zeros, sizeof(zeros)) != 0 ||
+	    __builtin_memcmp(id.signature, FIRMWARELOG_SIGNATURE, sizeof(id.signature)) != 0 ||
+	    !id.banks || id.banks > FIRMWARELOG_BANKS_MAX || id.bytes > len - EVENT_HEAD)
+		return false;
+	log->banks = id.banks;
+	log->first = EVENT_HEAD + id.bytes;
+	return take(log->bank, bytes, log->first, &at, id.banks * (uint32_t)sizeof(log->bank[0])) &&
+	       take(&vendor, bytes, log->first, &at, sizeof(vendor)) &&
+	       take(NULL, bytes, log->first, &at, vendor) && at == log->first && banks_good(log);
+}
+
+static bool pcr_good(uint32_t pcr, uint32_t type)
+{
+	return pcr < TPM_PCRS || type == FIRMWARELOG_NO_ACTION ||
+	       (pcr == TXT_NO_PCR && type >= EV_TXT_FIRST && type <= EV_TXT_LAST);
+}
+
+/* TCG_PCR_EVENT2 (10.2.2). */
+bool firmwarelog_skip(const struct firmwarelog *log, const uint8_t *bytes, uint32_t len,
+		      uint32_t *at)
 {
 	struct {
 		uint32_t pcr, type, digests;
 	} head;
-	uint32_t n;
+	uint32_t n, i, seen = 0;
+	uint16_t algorithm;
 
-	if (!take(&head, bytes, len, at, sizeof(head)) || head.digests > log->banks)
+	if (!take(&head, bytes, len, at, sizeof(head)) || !pcr_good(head.pcr, head.type) ||
+	    head.digests != log->banks)
 		return false;
 	while (head.digests--) {
-		uint16_t algorithm;
-
 		if (!take(&algorithm, bytes, len, at, sizeof(algorithm)) ||
-		    !digest_bytes(log, algorithm, &n) || !take(NULL, bytes, len, at, n))
+		    !find_bank(log, log->banks, algorithm, &i) || seen & 1u << i ||
+		    !take(NULL, bytes, len, at, log->bank[i].bytes))
 			return false;
+		seen |= 1u << i;
 	}
-	if (!take(&n, bytes, len, at, sizeof(n)) || !take(NULL, bytes, len, at, n))
-		return false;
-	return true;
+	return take(&n, bytes, len, at, sizeof(n)) && take(NULL, bytes, len, at, n);
 }
 
 bool firmwarelog_end(const struct firmwarelog *log, const uint8_t *bytes, uint32_t len,
@@ -88,8 +117,8 @@ bool firmwarelog_end(const struct firmwarelog *log, const uint8_t *bytes, uint32
 
 	if (last) {
 		while (good && at < last)
-			good = skip_event(log, bytes, len, &at);
-		good = good && at == last && skip_event(log, bytes, len, &at);
+			good = firmwarelog_skip(log, bytes, len, &at);
+		good = good && at == last && firmwarelog_skip(log, bytes, len, &at);
 	}
 	*end = at;
 	return good;
@@ -106,7 +135,7 @@ bool firmwarelog_final(const struct firmwarelog *log, const uint8_t *table, uint
 	for (uint64_t i = 0; i < head.events; i++) {
 		if (i == skip)
 			*from = at;
-		if (!skip_event(log, table, len, &at))
+		if (!firmwarelog_skip(log, table, len, &at))
 			return false;
 	}
 	if (head.events == skip)

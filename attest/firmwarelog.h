@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the events of a firmware's log lie: its crypto-agile log, and the table of those that came after the log had been
- * asked for (TCG PC Client Platform Firmware Profile 1.05, 10; TCG EFI Protocol Specification 1.00, 7). Bytes in, offsets
+ * Where the events of a crypto-agile log lie: a firmware's, a TXT launch's, and the table of those that came after the firmware's log
+ * had been asked for (TCG PC Client Platform Firmware Profile 1.05, 10; TCG EFI Protocol Specification 1.00, 7). Bytes in, offsets
  * out: no digest is looked at.
  */
 #ifndef ATTEST_FIRMWARELOG_H
@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #define FIRMWARELOG_BANKS_MAX 8u
+#define FIRMWARELOG_NO_ACTION 3u                /* EV_NO_ACTION, which extends nothing */
+#define FIRMWARELOG_SIGNATURE "Spec ID Event03" /* with its NUL: 16 bytes */
 
 struct firmwarelog {
 	uint32_t first; /* offset of the first event behind the log's header */
@@ -22,8 +24,15 @@ struct firmwarelog {
 	} bank[FIRMWARELOG_BANKS_MAX];
 };
 
-/* Reads the header, an event of its own. False: that is no crypto-agile log. */
+/* Reads the header, an event of its own. False: that is no crypto-agile log with SHA-256. */
 bool firmwarelog_open(struct firmwarelog *log, const uint8_t *bytes, uint32_t len);
+
+/*
+ * Goes past the event at *at, within len. False, with *at anywhere: it is malformed. One has a digest of each bank, and a PCR that there is,
+ * unless it extends none.
+ */
+bool firmwarelog_skip(const struct firmwarelog *log, const uint8_t *bytes, uint32_t len,
+		      uint32_t *at);
 
 /*
  * *end: offset of the byte behind the event that begins at offset `last`; 0 is the header. False: no event begins there,

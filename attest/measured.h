@@ -17,7 +17,7 @@
 /* All of an event's data, its head included: what TPM2_PCR_Event() takes (TPM 2.0 part 2, 10.4.3). */
 #define MEASURED_EVENT_MAX 1024u
 
-/* A longer string is measured as "sha256:" and 64 hexadecimal digits. */
+/* A longer string, or one that begins with "sha256:", is measured as that and its SHA-256 in 64 hexadecimal digits. */
 #define MEASURED_STRING_MAX 900u
 
 /* TCG_PCClientTaggedEvent. Little-endian, as all here. */

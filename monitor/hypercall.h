@@ -122,6 +122,8 @@ enum disk_slot_state {
 #define PLATFORM_OPEN_CONFIG 2u  /* some of memory-mapped PCI configuration space */
 #define PLATFORM_OPEN_POWER \
 	4u /* sleep and reset registers that ACPI does not name, or out of reach */
+#define PLATFORM_OPEN_MEMORY 8u /* a reset that the monitor does not see leaves RAM as it is */
+#define PLATFORM_OPEN_CPUS 16u  /* CPUs that ACPI does not list, if there are any, are not held */
 
 /* What the monitor keeps L1 from changing. X(NAME, "text"); append only. */
 #define REFUSALS(X)                                             \

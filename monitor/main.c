@@ -58,14 +58,8 @@ static void find_cpus(void)
 	unsigned int n = 0;
 	const char *why = "";
 
-	int err = acpi_parse(&acpi, &info, &why);
-
-	if (err == ERR_NOENT) {
-		log_line("%s: only the boot CPU is used, and others are not held", why);
-		acpi.cpu_count = 0;
-	} else if (err) {
+	if (platform_cpus(&acpi, &info, &why))
 		die_about("ACPI", why);
-	}
 	id[n++] = self;
 	for (unsigned int i = 0; i < acpi.cpu_count; i++) {
 		if (!acpi.cpu[i].enabled || acpi.cpu[i].apic_id == self)

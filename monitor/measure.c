@@ -25,7 +25,7 @@
 
 /* Modules and their command lines, what is measured once, and with each its digests in all banks. */
 #define EVENTS_MAX (2 * BOOT_MODULES_MAX + 8)
-#define EVENT_BYTES (MEASURED_EVENT_MAX + 16 + EVENTLOG_ALGORITHMS_MAX * (2 + TPM_DIGEST_MAX))
+#define EVENT_BYTES (MEASURED_EVENT_MAX + 16 + FIRMWARELOG_BANKS_MAX * (2 + TPM_DIGEST_MAX))
 #define LOG_PAGES \
 	(ALIGN_UP(EVENTLOG_FIRMWARE_MAX + EVENTS_MAX * EVENT_BYTES, PAGE_SIZE) >> PAGE_SHIFT)
 #define TXT_LOG_PAGES 8 /* tboot 1.10.5 gives SINIT two */
@@ -99,13 +99,23 @@ static void measured(enum measured_id id, const void *a, uint32_t a_bytes, const
 		event(id, a, a_bytes, b, b_bytes);
 }
 
+/* To be measured as it is. Else its hash is: of what is long, and of what could be taken for a hash. */
+static bool is_plain(const char *text)
+{
+	size_t i = 0;
+
+	while (HEX_TEXT[i] && text[i] == HEX_TEXT[i])
+		i++;
+	return HEX_TEXT[i] && strlen(text) <= MEASURED_STRING_MAX;
+}
+
 static void measured_string(enum measured_id id, const void *a, uint32_t a_bytes, const char *text)
 {
 	char digits[sizeof(HEX_TEXT) + 2 * CRYPTO_SHA256_BYTES] = HEX_TEXT;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
 	size_t n = strlen(text);
 
-	if (n > MEASURED_STRING_MAX) {
+	if (!is_plain(text)) {
 		crypto_sha256(text, n, digest);
 		n = strlen(HEX_TEXT);
 		for (unsigned int i = 0; i < sizeof(digest); i++, n += 2)

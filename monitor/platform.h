@@ -6,6 +6,7 @@
 #ifndef MONITOR_PLATFORM_H
 #define MONITOR_PLATFORM_H
 
+#include "monitor/boot/acpi.h"
 #include "monitor/boot/boot.h"
 
 enum platform_space {
@@ -22,6 +23,12 @@ struct platform_report {
 	uint64_t value;
 	uint64_t open; /* PLATFORM_OPEN_ of hypercall.h */
 };
+
+/*
+ * acpi_parse(), and its errors; but on a machine whose CPUs nobody lists, acpi has none, and that is said: whatever CPUs there are
+ * besides the boot CPU, the monitor does not hold them.
+ */
+int platform_cpus(struct acpi_info *acpi, const struct boot_info *info, const char **why);
 
 /*
  * At boot, when the host table is there and the backend's CPUs are not prepared yet: reads ACPI's

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "attest/tool/rows.h"
+#include "ept/base.h"
 #include "monitor/hypercall.h"
 
 static int wrong(char why[LOG_WHY], const char *format, unsigned int value)
@@ -254,12 +255,13 @@ const char *loaded_dma(uint32_t flags, char buf[LOADED_FLAGS])
 
 const char *loaded_open(uint32_t flags, char buf[LOADED_FLAGS])
 {
-	static const char *const names[] = {"chipset", "config", "power"};
+	static const char *const names[] = {"chipset", "config", "power", "memory", "cpus"};
 
 	_Static_assert(PLATFORM_OPEN_CHIPSET == 1 && PLATFORM_OPEN_CONFIG == 2 &&
-			       PLATFORM_OPEN_POWER == 4,
+			       PLATFORM_OPEN_POWER == 4 && PLATFORM_OPEN_MEMORY == 8 &&
+			       PLATFORM_OPEN_CPUS == 16,
 		       "names' order");
-	return flags_words(flags, names, 3, buf);
+	return flags_words(flags, names, ARRAY_SIZE(names), buf);
 }
 
 const char *loaded_tboot(uint32_t state)

@@ -182,7 +182,9 @@ static bool read_open_word(struct yaml *y, yaml_node_t *item, void *arg)
 {
 	static const struct word words[] = {{"chipset", PLATFORM_OPEN_CHIPSET},
 					    {"config", PLATFORM_OPEN_CONFIG},
-					    {"power", PLATFORM_OPEN_POWER}};
+					    {"power", PLATFORM_OPEN_POWER},
+					    {"memory", PLATFORM_OPEN_MEMORY},
+					    {"cpus", PLATFORM_OPEN_CPUS}};
 
 	return read_word(y, item, words, ARRAY_SIZE(words), arg);
 }

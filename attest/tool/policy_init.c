@@ -96,7 +96,7 @@ static void put_require(FILE *to)
 	fputs("\nrequire:\n"
 	      "  iommus: 1                  # driven by the monitor, at least\n"
 	      "  dma: [blocked, interrupts] # devices reach only the host's memory, send only ordinary interrupts\n"
-	      "  may-be-open: []            # chipset, config, power: what the monitor cannot close here\n"
+	      "  may-be-open: []            # chipset, config, power, memory, cpus: what the monitor cannot close here\n"
 	      "  tboot: [none, measured]    # or fell-through\n"
 	      "  may-have-dev-keys: false\n"
 	      "  may-have-no-isolation: false\n",

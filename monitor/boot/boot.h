@@ -62,6 +62,7 @@ struct boot_info {
 	uint32_t mem_upper;
 	uint64_t efi_system_table; /* multiboot 2 under UEFI, else 0; it may be gone */
 	bool boot_services;        /* the loader left UEFI's running, and boot/efi.c ended them */
+	bool wiped_at_reset;       /* the firmware will wipe memory, and L1 cannot change that */
 	/*
 	 * The firmware's event log (TCG, crypto-agile), which UEFI handed over. It lies in RAM that nothing writes up to l1_load(),
 	 * and that is L1's then. 0, 0: there is none, and no_event_log says why.

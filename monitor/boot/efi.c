@@ -11,6 +11,10 @@
 static const struct efi_guid guid_acpi[] = {{EFI_GUID_ACPI_1}, {EFI_GUID_ACPI_2}};
 static const struct efi_guid guid_tcg2 = {EFI_GUID_TCG2};
 static const struct efi_guid guid_final_events = {EFI_GUID_FINAL_EVENTS};
+static const struct efi_guid guid_wipe = {EFI_GUID_WIPE};
+static const struct efi_guid guid_wipe_lock = {EFI_GUID_WIPE_LOCK};
+static const uint16_t name_wipe[] = EFI_NAME_WIPE;
+static const uint16_t name_wipe_lock[] = EFI_NAME_WIPE_LOCK;
 
 static struct {
 	bool left;
@@ -22,6 +26,7 @@ static struct {
 	uint64_t map_bytes, stride;
 	unsigned int rsdp_len;
 	uint8_t rsdp[BOOT_RSDP_MAX];
+	bool wipes;
 	const char *no_log;
 	struct firmwarelog format;
 	uint64_t final; /* where the table is, or 0 */
@@ -163,6 +168,32 @@ static const char *append_final(void)
 	return NULL;
 }
 
+/* Sets a byte that the firmware keeps, if it has one of that name. True: it has now this value. */
+static bool set_byte(const uint16_t *name, const struct efi_guid *guid, uint8_t value)
+{
+	const struct efi_runtime *runtime = efi.system->runtime;
+	uint32_t attributes = 0;
+	uint64_t bytes = 1;
+	uint8_t now = 0;
+
+	if (runtime->get_variable(name, guid, &attributes, &bytes, &now))
+		return false;
+	runtime->set_variable(name, guid, EFI_VARIABLE_KEPT, 1, &value);
+	bytes = 1;
+	return !runtime->get_variable(name, guid, &attributes, &bytes, &now) &&
+	       attributes == EFI_VARIABLE_KEPT && bytes == 1 && now == value;
+}
+
+/* Has the firmware wipe memory at the next boot, however that comes, and L1 not take that back. Without a lock L1 could. */
+static bool ask_wipe(void)
+{
+	const struct efi_runtime *runtime = efi.system->runtime;
+
+	return runtime && runtime->head.signature == EFI_RUNTIME_SIGNATURE &&
+	       set_byte(name_wipe, &guid_wipe, EFI_WIPE_ALWAYS) &&
+	       set_byte(name_wipe_lock, &guid_wipe_lock, EFI_WIPE_LOCKED);
+}
+
 /*
  * The loader may have put us into memory that it did not own (it copies last of all). Free memory we take; what the firmware
  * uses has been destroyed.
@@ -224,6 +255,7 @@ static int leave(struct range image, const char **why)
 		return error;
 	take_rsdp();
 	efi.no_log = take_log();
+	efi.wipes = ask_wipe();
 	error = exit_services(why);
 	if (error)
 		return error;
@@ -279,6 +311,7 @@ int efi_fill(struct boot_info *info, const char **why)
 				   region_type(memory.type));
 	if (error)
 		return boot_refuse(error, why, "more than 128 memory regions");
+	info->wiped_at_reset = efi.wipes;
 	info->no_event_log = efi.no_log;
 	if (efi.log_bytes)
 		info->event_log =

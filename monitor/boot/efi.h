@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Leaving UEFI's boot services, which GRUB's multiboot2 keeps alive for us (header tag 7), and what has to be asked for
- * before: the event log, the memory map, where ACPI is. Nothing of UEFI is called afterwards.
+ * before: the event log, the memory map, where ACPI is, that memory is wiped at the next boot. Nothing of UEFI is called afterwards.
  */
 #ifndef MONITOR_BOOT_EFI_H
 #define MONITOR_BOOT_EFI_H

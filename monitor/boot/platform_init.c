@@ -3,6 +3,7 @@
 
 #include "monitor/boot/fadt.h"
 #include "monitor/boot/mcfg.h"
+#include "monitor/boot/tboot.h"
 #include "monitor/chipset.h"
 #include "monitor/hypercall.h"
 #include "monitor/log.h"
@@ -10,6 +11,18 @@
 #include "monitor/port.h"
 #include "monitor/power.h"
 #include "monitor/uptime.h"
+
+int platform_cpus(struct acpi_info *acpi, const struct boot_info *info, const char **why)
+{
+	int err = acpi_parse(acpi, info, why);
+
+	if (err != ERR_NOENT)
+		return err;
+	log_line("%s: only the boot CPU is used, and others are not held", *why);
+	acpi->cpu_count = 0;
+	platform_open(PLATFORM_OPEN_CPUS);
+	return 0;
+}
 
 /* Without ACPI there is no sleep that the firmware would announce; a table that is wrong stops the boot. */
 static int read_fadt(const struct boot_info *info, const char **why)
@@ -48,10 +61,20 @@ static int read_mcfg(const struct boot_info *info, const char **why)
 	return pci_config_init(&mcfg);
 }
 
+/* Resets that are not trapped: a button, a management controller. After a TXT launch SECRETS has memory wiped (docs/tboot.md). */
+static void judge_reset(const struct boot_info *info)
+{
+	if (info->wiped_at_reset || tboot_found()->state == TBOOT_MEASURED)
+		return;
+	log_line("a reset from outside leaves memory as it is: neither UEFI nor TXT will wipe it");
+	platform_open(PLATFORM_OPEN_MEMORY);
+}
+
 int platform_init(const struct boot_info *info, const char **why)
 {
 	int err;
 
+	judge_reset(info);
 	port_init();
 	*why = "too many ports are to exit: raise PORT_RULES_MAX in port.h";
 	err = port_list();

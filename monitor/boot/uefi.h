@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UEFI 2.10 (chapter numbers below) and TCG EFI Protocol Specification 1.00: what of them is used. */
+/*
+ * UEFI 2.10 (chapter numbers below), TCG EFI Protocol Specification 1.00, TCG Platform Reset Attack Mitigation 1.10: what of them
+ * is used.
+ */
 #ifndef MONITOR_BOOT_UEFI_H
 #define MONITOR_BOOT_UEFI_H
 
@@ -37,6 +40,23 @@ struct efi_guid {
 	{                                                      \
 		0xbd, 0x89, 0x86, 0x3b, 0xbe, 0xf8, 0x23, 0x25 \
 	}
+
+/* Platform Reset Attack Mitigation, 4: two variables of one byte each, which firmware that wipes memory makes itself. */
+#define EFI_GUID_WIPE                                          \
+	0xe20939be, 0x32d4, 0x41be,                            \
+	{                                                      \
+		0xa1, 0x50, 0x89, 0x7f, 0x85, 0xd4, 0x98, 0x29 \
+	}
+#define EFI_GUID_WIPE_LOCK                                     \
+	0xbb983ccf, 0x151d, 0x40e1,                            \
+	{                                                      \
+		0xa0, 0x7b, 0x4a, 0x17, 0xbe, 0x16, 0x82, 0x92 \
+	}
+#define EFI_NAME_WIPE u"MemoryOverwriteRequestControl"
+#define EFI_NAME_WIPE_LOCK u"MemoryOverwriteRequestControlLock"
+/* ClearMemory; DisableAutoDetect: also after what looks like an orderly shutdown, which an SMI of L1's can be. */
+#define EFI_WIPE_ALWAYS 0x11u
+#define EFI_WIPE_LOCKED 1u /* without a key: until the next boot */
 
 /* 4.2 */
 struct efi_head {
@@ -86,6 +106,19 @@ struct efi_boot {
 					  void **interface);
 };
 
+/* 4.5, 8.2 */
+#define EFI_RUNTIME_SIGNATURE 0x56524553544e5552u
+#define EFI_VARIABLE_KEPT 7u /* NON_VOLATILE, BOOTSERVICE_ACCESS, RUNTIME_ACCESS */
+struct efi_runtime {
+	struct efi_head head;
+	void *others[6];
+	uint64_t(EFIAPI *get_variable)(const uint16_t *name, const struct efi_guid *vendor,
+				       uint32_t *attributes, uint64_t *bytes, void *data);
+	void *next_variable;
+	uint64_t(EFIAPI *set_variable)(const uint16_t *name, const struct efi_guid *vendor,
+				       uint32_t attributes, uint64_t bytes, const void *data);
+};
+
 /* 4.6 */
 struct efi_table {
 	struct efi_guid guid;
@@ -99,7 +132,7 @@ struct efi_system {
 	void *vendor;
 	uint64_t vendor_revision;
 	void *console[6];
-	void *runtime;
+	struct efi_runtime *runtime;
 	struct efi_boot *boot;
 	uint64_t tables;
 	struct efi_table *table;
@@ -116,6 +149,8 @@ struct efi_tcg2 {
 _Static_assert(offsetof(struct efi_boot, get_memory_map) == 56, "boot services");
 _Static_assert(offsetof(struct efi_boot, exit_boot_services) == 232, "boot services");
 _Static_assert(offsetof(struct efi_boot, locate_protocol) == 320, "boot services");
+_Static_assert(offsetof(struct efi_runtime, get_variable) == 72, "runtime services");
+_Static_assert(offsetof(struct efi_runtime, set_variable) == 88, "runtime services");
 _Static_assert(offsetof(struct efi_system, boot) == 96, "system table");
 _Static_assert(sizeof(struct efi_memory) == 40, "memory descriptor");
 

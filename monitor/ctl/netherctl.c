@@ -205,6 +205,10 @@ static void print_platform(const struct monitor_platform *p)
 		printf("open to the host: some of PCI configuration space\n");
 	if (p->open & PLATFORM_OPEN_POWER)
 		printf("open to the host: sleep or reset registers\n");
+	if (p->open & PLATFORM_OPEN_MEMORY)
+		printf("open to the host: memory, after a reset from outside\n");
+	if (p->open & PLATFORM_OPEN_CPUS)
+		printf("open to the host: CPUs that ACPI does not list\n");
 }
 
 static void print_stat(const struct snapshot *s)

@@ -27,6 +27,7 @@ class Api(http.server.ThreadingHTTPServer):
         self.host = None        # prover.Host
         self.more = {}          # of its evidence
         self.change = None      # a function: what the server makes of the answer to path
+        self.headers = []       # of its answers
         self.images = {}
         self.vms = {}
         self.requests = []
@@ -119,7 +120,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.refuse(404, "not_found", what)
         if self.server.change:
             result = self.server.change(what, result)
-        return self.answer(200, result)
+        return self.answer(200, result, self.server.headers)
 
     # --- images -----------------------------------------------------------------------------------
 

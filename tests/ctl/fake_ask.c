@@ -57,7 +57,7 @@ int ask_platform(struct monitor_platform *p)
 	*p = (struct monitor_platform){
 		.refused = 2, .space = 1, .address = 0x64, .value = 0xdd, .open = 1};
 	if (odd("unprotected"))
-		*p = (struct monitor_platform){.open = 6};
+		*p = (struct monitor_platform){.open = 30};
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 out=build/test/$run_name
 mkdir -p "$out" || exit 1
-in_dom0 'netherctl log
+in_dom0 'netherctl log; netherctl stat
 	xl info | grep -E "^(nr_cpus|total_memory|virt_caps)"; nproc
 	dmesg | grep ACPI; xl dmesg | grep -E "Bootloader:|Command line:|RAM map:|\((usable|reserved|ACPI data|ACPI NVS)\)|ACPI: RSDP"
 	guest-up /guests/pvh.cfg 300 || exit 1
@@ -24,6 +24,7 @@ mib=$(printf '%s\n' "$output" | sed -En 's/.* ([0-9]+) MiB for the monitor at .*
 start=$(printf '%s\n' "$output" | sed -En 's/.* MiB for the monitor at ([0-9a-f]+),.*/\1/p')
 
 expect "^nethervisor: the firmware's event log: taken" "the monitor's word of the log"
+expect '^open to the host: memory, after a reset from outside$' "netherctl's word of memory: OVMF does not wipe it"
 expect '^nr_cpus +: 1$' "Xen's count of CPUs"
 expect '^1$' "dom0's count of CPUs"
 expect '^virt_caps +: pv hvm ' "Xen's capabilities"

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	ASSERT(!memcmp(copy + MORE, data, size) && log.used && log.used <= size);
-	ASSERT(log.count && log.count <= EVENTLOG_ALGORITHMS_MAX);
+	ASSERT(log.format.banks && log.format.banks <= FIRMWARELOG_BANKS_MAX);
 	used = log.used;
 	memcpy(copy, data, used);
 	log.bytes = copy;

@@ -17,6 +17,8 @@
 #define DESCRIPTOR 48u /* firmware's are longer than the specification's */
 #define DESCRIPTORS_MAX 2000u
 #define STALE (EFI_ERROR | 2)
+#define NOT_FOUND (EFI_ERROR | 14)
+#define DENIED (EFI_ERROR | 15)
 
 static const struct range image = {6 * MIB, 8 * MIB};
 static struct boot_info info;
@@ -31,9 +33,21 @@ static struct {
 	struct efi_table table[4096 / sizeof(struct efi_table)];
 } held __attribute__((aligned(4096)));
 
+/* As EDK2 keeps them: the request can be written to until the lock is 1. */
+struct variable {
+	const uint16_t *name;
+	struct efi_guid guid;
+	bool there, denied, forgets;
+	uint32_t attributes, bytes;
+	uint8_t value;
+};
+
 static struct {
 	struct efi_system system;
 	struct efi_boot boot;
+	struct efi_runtime runtime;
+	struct variable wipe, lock;
+	unsigned int sets;
 	struct efi_tcg2 tcg2;
 	struct bytes log, final;
 	uint64_t last;
@@ -122,6 +136,66 @@ static EFIAPI uint64_t locate_protocol(const struct efi_guid *guid, void *regist
 	return 0;
 }
 
+static struct variable *variable(const uint16_t *name, const struct efi_guid *guid)
+{
+	struct variable *v = memcmp(guid, &fw.wipe.guid, sizeof(*guid)) ? &fw.lock : &fw.wipe;
+	unsigned int i = 0;
+
+	assert_int_equal(fw.exits, 0);
+	assert_memory_equal(guid, &v->guid, sizeof(*guid));
+	do
+		assert_int_equal(name[i], v->name[i]);
+	while (name[i++]);
+	return v;
+}
+
+static EFIAPI uint64_t get_variable(const uint16_t *name, const struct efi_guid *guid,
+				    uint32_t *attributes, uint64_t *bytes, void *data)
+{
+	const struct variable *v = variable(name, guid);
+	uint64_t room = *bytes;
+
+	if (!v->there)
+		return NOT_FOUND;
+	*bytes = v->bytes;
+	if (room < v->bytes)
+		return EFI_ERROR | 5;
+	*attributes = v->attributes;
+	memset(data, v->value, v->bytes);
+	return 0;
+}
+
+static EFIAPI uint64_t set_variable(const uint16_t *name, const struct efi_guid *guid,
+				    uint32_t attributes, uint64_t bytes, const void *data)
+{
+	struct variable *v = variable(name, guid);
+
+	assert_true(v->there); /* it would be made, and mean nothing */
+	assert_int_equal(attributes, 7);
+	assert_int_equal(bytes, 1);
+	fw.sets++;
+	if (v->denied || fw.lock.value)
+		return DENIED;
+	if (!v->forgets)
+		memcpy(&v->value, data, 1);
+	return 0;
+}
+
+static void put_variables(void)
+{
+	fw.wipe = (struct variable){.name = u"MemoryOverwriteRequestControl",
+				    .guid = {EFI_GUID_WIPE}};
+	fw.lock = (struct variable){.name = u"MemoryOverwriteRequestControlLock",
+				    .guid = {EFI_GUID_WIPE_LOCK}};
+	fw.wipe.there = fw.lock.there = true;
+	fw.wipe.attributes = fw.lock.attributes = 7;
+	fw.wipe.bytes = fw.lock.bytes = 1;
+	fw.runtime.head.signature = EFI_RUNTIME_SIGNATURE;
+	fw.runtime.get_variable = get_variable;
+	fw.runtime.set_variable = set_variable;
+	fw.system.runtime = &fw.runtime;
+}
+
 static void put_info(void)
 {
 	const struct {
@@ -153,6 +227,7 @@ static int setup(void **state)
 	memset(&held, 0, sizeof(held));
 	ram_all(false);
 	put_info();
+	put_variables();
 	fw.stride = DESCRIPTOR;
 	fw.boot.head.signature = EFI_BOOT_SIGNATURE;
 	fw.boot.get_memory_map = get_memory_map;
@@ -196,6 +271,7 @@ static int setup(void **state)
 
 static int boot(void)
 {
+	fw.exits = 0;
 	efi_leave(HPA(INFO), image);
 	why = "";
 	return boot_parse(&info, MULTIBOOT2_BOOT_MAGIC, HPA(INFO), &why);
@@ -349,6 +425,65 @@ static void the_log_is_read_in_its_own_memory_only(void **state)
 	no_log("malformed");
 }
 
+static void memory_is_wiped_at_a_reset(void **state)
+{
+	assert_int_equal(boot(), 0);
+	assert_true(info.wiped_at_reset);
+	assert_int_equal(fw.wipe.value, 0x11);
+	assert_int_equal(fw.lock.value, 1);
+	assert_int_equal(fw.sets, 2);
+	/* What counts is what it holds: somebody before us may have locked it so. */
+	assert_int_equal(boot(), 0);
+	assert_true(info.wiped_at_reset);
+	assert_int_equal(fw.sets, 4);
+}
+
+/* It boots, with the request and the lock as they are then. */
+static void not_wiped(uint8_t wipe, uint8_t lock)
+{
+	assert_int_equal(boot(), 0);
+	assert_false(info.wiped_at_reset);
+	assert_int_equal(fw.wipe.value, wipe);
+	assert_int_equal(fw.lock.value, lock);
+	assert_int_equal(fw.exits, 1);
+	setup(NULL);
+}
+
+static void firmware_that_does_not_wipe_is_known(void **state)
+{
+	fw.wipe.there = false;
+	not_wiped(0, 0);
+	fw.wipe.denied = true;
+	not_wiped(0, 0);
+	fw.wipe.forgets = true;
+	not_wiped(0, 0);
+	fw.wipe.bytes = 2;
+	not_wiped(0, 0);
+	fw.wipe.attributes = 6; /* gone with the power, or before */
+	not_wiped(0x11, 0);
+	fw.system.runtime = NULL;
+	not_wiped(0, 0);
+	fw.runtime.head.signature++;
+	not_wiped(0, 0);
+}
+
+/* The honest host's button is worth something without it, but L1's hand can be at the variable. */
+static void a_wipe_that_can_be_taken_back_is_none(void **state)
+{
+	fw.lock.there = false;
+	not_wiped(0x11, 0);
+	fw.lock.denied = true;
+	not_wiped(0x11, 0);
+	fw.lock.forgets = true;
+	not_wiped(0x11, 0);
+	fw.wipe.value = 0x11;
+	fw.lock.value = 2; /* by somebody's key */
+	not_wiped(0x11, 2);
+	fw.wipe.value = 1; /* but after an orderly shutdown */
+	fw.lock.value = 1;
+	not_wiped(1, 1);
+}
+
 static void a_place_that_the_firmware_uses_is_refused(void **state)
 {
 	fw.image_taken = true; /* by the loader, for us */
@@ -420,6 +555,9 @@ int main(void)
 		cmocka_unit_test_setup(goes_on_without_a_log, setup),
 		cmocka_unit_test_setup(a_log_that_is_too_long_is_none, setup),
 		cmocka_unit_test_setup(the_log_is_read_in_its_own_memory_only, setup),
+		cmocka_unit_test_setup(memory_is_wiped_at_a_reset, setup),
+		cmocka_unit_test_setup(firmware_that_does_not_wipe_is_known, setup),
+		cmocka_unit_test_setup(a_wipe_that_can_be_taken_back_is_none, setup),
 		cmocka_unit_test_setup(a_place_that_the_firmware_uses_is_refused, setup),
 		cmocka_unit_test_setup(refuses_other_tables, setup),
 		cmocka_unit_test_setup(refuses_other_maps, setup),

@@ -99,7 +99,7 @@ static void continued(void **state)
 	end = events.used;
 	assert_int_equal(eventlog_continue(&events, ROOM, &why), 0);
 	assert_int_equal(events.used, end);
-	assert_int_equal(events.count, 2);
+	assert_int_equal(events.format.banks, 2);
 	assert_int_equal(eventlog_add(&events, 12, 6, &digests, "12345678", 8), 0);
 	assert_memory_equal(room + end + 4, room + end - 108 + 4, 104);
 	assert_int_equal(room[end], 12);

@@ -306,12 +306,30 @@ static void changes(void **state)
 	}
 }
 
-/* 900 bytes are measured as they are, one more as its hash. */
+/* The monitor's command line is measured as its hash. */
+static void hashed_string(const char *line)
+{
+	char hashed[7 + 65] = "sha256:";
+	uint8_t digest[32];
+
+	start(MODEL_FIFO);
+	info.cmdline = text(line);
+	measure_start(&info);
+	measure_loaded(&info);
+	measure_end();
+	verify(9, 1);
+	crypto_sha256(line, strlen(line), digest);
+	for (unsigned int i = 0; i < 32; i++)
+		sprintf(hashed + 7 + 2 * i, "%02x", digest[i]);
+	expect_event(11, 1, 0x4e480002, hashed, 71);
+	real_stop();
+}
+
+/* 900 bytes are measured as they are, one more as its hash; and what looks like a hash. */
 static void long_strings(void **state)
 {
-	static char line[902], hashed[4 + 7 + 65];
+	static char line[902];
 	static uint8_t plain[904] = {1};
-	uint8_t digest[32];
 
 	memset(line, 'x', 901);
 	memset(plain + 4, 'x', 900);
@@ -321,17 +339,20 @@ static void long_strings(void **state)
 	verify(9, 2);
 	expect_event(11, 7, 0x4e480006, plain, sizeof(plain));
 	real_stop();
+	hashed_string(line);
+	hashed_string("sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	hashed_string("sha256:");
+}
+
+static void short_strings(void **state)
+{
+	static const uint8_t almost[4 + 6] = {1, 0, 0, 0, 's', 'h', 'a', '2', '5', '6'};
+
 	start(MODEL_FIFO);
-	info.cmdline = text(line);
-	measure_start(&info);
-	measure_loaded(&info);
-	measure_end();
-	verify(9, 1);
-	crypto_sha256(line, 901, digest);
-	strcpy(hashed, "sha256:");
-	for (unsigned int i = 0; i < 32; i++)
-		sprintf(hashed + 7 + 2 * i, "%02x", digest[i]);
-	expect_event(11, 1, 0x4e480002, hashed, 71);
+	info.module[1].cmdline = text("sha256");
+	measure_all(true);
+	verify(9, 2);
+	expect_event(11, 7, 0x4e480006, almost, sizeof(almost));
 	real_stop();
 }
 
@@ -548,19 +569,13 @@ static void txt_launch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_chain),
-		cmocka_unit_test(changes),
-		cmocka_unit_test(long_strings),
-		cmocka_unit_test(localities),
-		cmocka_unit_test(elsewhere),
-		cmocka_unit_test(no_tpm),
-		cmocka_unit_test(unknown_start_method),
-		cmocka_unit_test(malformed_table),
-		cmocka_unit_test(failures),
-		cmocka_unit_test(capped),
-		cmocka_unit_test(without_keys),
-		cmocka_unit_test(firmware_log),
-		cmocka_unit_test(txt_launch),
+		cmocka_unit_test(whole_chain),     cmocka_unit_test(changes),
+		cmocka_unit_test(long_strings),    cmocka_unit_test(short_strings),
+		cmocka_unit_test(localities),      cmocka_unit_test(elsewhere),
+		cmocka_unit_test(no_tpm),          cmocka_unit_test(unknown_start_method),
+		cmocka_unit_test(malformed_table), cmocka_unit_test(failures),
+		cmocka_unit_test(capped),          cmocka_unit_test(without_keys),
+		cmocka_unit_test(firmware_log),    cmocka_unit_test(txt_launch),
 	};
 
 	return RUN_APART(tests);
