@@ -2,12 +2,11 @@
 /*
  * Channels' grants (docs/channel.md): a page that a guest offers, what reaches it, and whose bytes are in
  * it. Guest 0 offers, to guest 1 or to the host; guest 2 is not named. With TWO, guests 0 and 1 offer to
- * each other, and there are no windows.
+ * each other, and the host is no peer and has no windows.
  *
  * As in isolation.pml TLBs hold all that they may hold, the host is the adversary, and an atomic block is
- * a step of the implementation. A channel has one page, and is made and ended with its record in a state
- * that others wait for (MAKING, ACCEPTING, ENDING). The channels' lock is held for single steps: to look at a
- * record and change it.
+ * a step of the implementation. One lock covers all channels. It is kept over flushes; so who waits for it,
+ * or for a guest's table, serves others meanwhile. A guest's table is locked first.
  *
  * h is a channel, the guest that offers it, and its page, which that guest has at one gpa.
  */
@@ -38,35 +37,29 @@ bool lock;	     /* the channels' */
 
 /* A channel's record. */
 #define FREE 0
-#define MAKING 1
-#define OFFERED 2
-#define ACCEPTING 3
-#define OPEN 4
-#define CLOSING 5
-byte state[CHANNELS];
-#define SETTLED(h) (state[h] == FREE || state[h] == OFFERED || state[h] == OPEN)
-byte named[CHANNELS], acceptor[CHANNELS];
+#define OFFERED 1
+#define OPEN 2
+byte state[CHANNELS], named[CHANNELS], acceptor[CHANNELS];
+bool table[CHANNELS]; /* its pages' list, which is the table that hardware walks for an acceptor */
 
-/*
- * The slot in an acceptor's aperture, and whose that is. After the offerer has left it shows a scratch
- * page, which is set aside when the channel is accepted.
- */
+/* The slot in an acceptor's aperture: nothing, the channel's page or, after the offerer has left, nobody's. */
 #define NONE 0
 #define PAGE 1
-#define SCRATCH 2
+#define NOBODYS 2
 byte slot[CHANNELS], slot_of[CHANNELS];
-bool lent[CHANNELS]; /* the scratch page is not free */
+bool host_left[CHANNELS]; /* the same of the host's: it has accepted and not closed what the offerer left */
 
 /* The offerer's own entry, the host's table and what of tables is left in TLBs. */
 bool mapped[CHANNELS];
 #define ABSENT 0
-#define FRAME 1 /* a window: ciphertext, zeros for a channel's page */
-#define RW 2
+#define FRAME 1 /* a window */
+#define ZEROS 2 /* the same, for a channel's page that the host has no part in */
+#define LEFT 3	/* nobody's page, for what it had a part in */
+#define RW 4
 byte hmap[CHANNELS];
 byte stale_rw[2], stale_frame[2]; /* for each CPU a set of pages */
-byte stale[2 * GUESTS];		  /* sets of pages and scratch pages */
+byte stale[2 * GUESTS];		  /* sets of pages, reached by channels' tables or the offerer's */
 #define STALE(cpu, g) stale[(cpu)*GUESTS + (g)]
-#define SCRATCH_BIT(h) BIT(2 + (h))
 bool knows[2 * GUESTS]; /* the guest has been entered since that CPU last flushed it */
 #define KNOWS(cpu, g) knows[(cpu)*GUESTS + (g)]
 
@@ -79,6 +72,7 @@ bool req_host[2];
 byte req_guest[2]; /* a set of guests */
 #define REQUESTED(cpu) (req_host[cpu] || req_guest[cpu])
 
+bool claims[CHANNELS]; /* ghost: host_left, and the page has not left its guest since */
 bool busy[2]; /* ghost: that CPU is in the middle of a move */
 
 #include "channel_check.pml"
@@ -106,6 +100,7 @@ end:
 	:: touch_dead()
 #ifdef WITH_HOST
 	:: touch_read()
+	:: touch_offered()
 	:: host_accept()
 #endif
 	od

@@ -1,44 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a channel ends, whoever ends it. */
+/* How a channel ends, whoever ends it: the channels' lock is held. */
 
-/* The acceptor's way to the page. While it is open. */
-inline unhook()
+/* What the acceptor, w, and the host have in the page's place. The offerer left if it is the one that ends it. */
+inline separate()
 {
 	d_step {
 		if
-		:: w == PARTY_HOST ->
-#ifndef BUG_CHANNEL_HOST_LEFT
-			host_map(ABSENT);
-#endif
-			skip
-		:: w < GUESTS -> linger(w, BIT(h)); slot[h] = (g == h -> SCRATCH : NONE)
+		:: w < GUESTS -> linger(w, BIT(h)); slot[h] = (g == h -> NOBODYS : NONE)
 		:: else
+		fi;
+		if
+		:: w == PARTY_HOST && g == h && life[h] == LIVE -> host_left[h] = true; claims[h] = true; host_map(LEFT)
+		:: else
+#ifdef BUG_CHANNEL_HIDES_LEFT
+			host_map(ABSENT)
+#else
+			if
+			:: hmap[h] == ZEROS -> host_map(ABSENT)
+#ifndef BUG_CHANNEL_HOST_LEFT
+			:: hmap[h] == RW -> host_map(ABSENT)
+#endif
+			:: else
+			fi
+#endif
 		fi
 	}
 }
 
-inline flush_acceptor()
+inline flush_sides()
 {
 	if
-#ifdef WITH_HOST
-	:: w == PARTY_HOST ->
-#ifndef BUG_CHANNEL_HOST_NO_FLUSH
-		shoot_host();
-#endif
-		skip
-#endif
 	:: w < GUESTS ->
 #ifndef BUG_CHANNEL_NO_FLUSH
 		shoot_guest(w);
 #endif
 		skip
 	:: else
-	fi
+	fi;
+#ifdef WITH_HOST
+#ifndef BUG_CHANNEL_HOST_NO_FLUSH
+	shoot_host()
+#endif
+#endif
 }
 
 inline give_back()
 {
-	d_step {
+	if
+	:: g == h ->
 		printf("CPU %d: page %d is its offerer's\n", c, h);
 		owner[h] = GUEST;
 		if
@@ -46,150 +55,128 @@ inline give_back()
 		:: else
 		fi;
 		content[h] = PRIVATE
+	:: else
+	fi
+}
+
+/* Side g of channel h does not want it any more, is over, or (the offerer) has lost the page. */
+inline finish()
+{
+	w = acceptor[h];
+	printf("CPU %d: %d ends %d with %d\n", c, g, h, w);
+#ifdef BUG_CHANNEL_FLUSH_EARLY
+	atomic { flush_sides() };
+	atomic { separate() };
+#else
+	atomic { separate() };
+#ifdef BUG_CHANNEL_SCRUB_EARLY
+	atomic { scrub() };
+#endif
+#ifdef BUG_CHANNEL_OWNER_EARLY
+	atomic { give_back() };
+#endif
+#ifdef BUG_CHANNEL_TABLE_EARLY
+	table[h] = (g != h);
+#endif
+#ifdef BUG_CHANNEL_PEER_LOCK
+	if
+	:: w < GUESTS -> lock_table(w); locked[w] = false
+	:: else
+	fi;
+#endif
+	atomic { flush_sides() };
+#endif
+#ifndef BUG_CHANNEL_SCRUB_EARLY
+	atomic { scrub() };
+#endif
+	serve();
+	atomic {
+#ifndef BUG_CHANNEL_OWNER_EARLY
+		give_back();
+#endif
+		if
+		:: g != h && !ONLY(h, DATA(h)) -> assert(I5_returned_zero)
+		:: else
+		fi
+	};
+	d_step {
+		state[h] = (g == h -> FREE : OFFERED);
+		named[h] = (g == h -> NOBODY : named[h]);
+		table[h] = (g != h);
+		acceptor[h] = NOBODY;
+		w = 0
 	}
 }
 
-/* Nobody else is making, accepting or ending it. Whoever does waits for nothing but flushes. */
-#ifdef BUG_CHANNEL_NO_WAIT
-#define MAY_END(h) true
-#else
-#define MAY_END(h) SETTLED(h)
-#endif
-
-/* Side g of channel h does not want it any more, or is over, or (the offerer) has lost the page. */
-inline revoke()
-{
-	do
-	:: atomic {
-		MAY_END(h) && !lock ->
-			if
-			:: g == h && (state[h] == OFFERED || state[h] == OPEN) -> w = acceptor[h]; ok = true
-			:: g != h && state[h] == OPEN && acceptor[h] == g -> w = g; ok = true
-			:: else ->
-				ok = false;
-				if
-				:: g == h && REACHES(1 - h, h) -> assert(channel_closed)
-				:: else
-				fi
-			fi;
-			if
-			:: ok ->
-				printf("CPU %d: %d ends %d with %d\n", c, g, h, w);
-				state[h] = CLOSING;
-#ifdef BUG_CHANNEL_LOCK_KEPT
-				lock = true;
-#endif
-#ifdef BUG_CHANNEL_FLUSH_EARLY
-				flush_acceptor();
-#endif
-				unhook()
-			:: else
-			fi;
-			break
-		}
-	:: atomic { !MAY_END(h) && REQUESTED(c) -> answer() }
-	od;
-	if
-	:: ok ->
-#ifdef BUG_CHANNEL_PEER_LOCK
-		if
-		:: w < GUESTS -> lock_table(w); locked[w] = false
-		:: else
-		fi;
-#endif
-#ifdef BUG_CHANNEL_SCRUB_EARLY
-		atomic { scrub() };
-#endif
-#ifdef BUG_CHANNEL_OWNER_EARLY
-		atomic {
-			if
-			:: g == h -> owner[h] = GUEST
-			:: else
-			fi
-		};
-#endif
-#ifndef BUG_CHANNEL_FLUSH_EARLY
-		atomic { flush_acceptor() };
-#endif
-#ifndef BUG_CHANNEL_SCRUB_EARLY
-		atomic { scrub() };
-#endif
-		atomic {
-			if
-			:: g == h -> give_back()
-			:: else -> skip
-			fi
-		};
-		atomic {
-#ifndef BUG_CHANNEL_LOCK_KEPT
-			!lock;
-#endif
-			lock = false;
-			state[h] = (g == h -> FREE : OFFERED);
-			named[h] = (g == h -> NOBODY : named[h]);
-			acceptor[h] = NOBODY;
-			if
-			:: g != h && g < GUESTS -> lent[h] = false; slot_of[h] = NOBODY
-			:: else
-			fi;
-			if
-			:: state[h] == OFFERED && !ONLY(h, DATA(h)) -> assert(I5_returned_zero)
-			:: else
-			fi
-		}
-	:: else
-	fi
-}
-
-/* The offerer has left; now the acceptor, g, does too. */
+/* After the offerer has left: what the acceptor, g, was left with. */
 inline leave_slot()
 {
 	atomic {
-		!lock;
 		if
-		:: slot[h] == SCRATCH && slot_of[h] == g ->
-			printf("CPU %d: %d gives up its scratch page of %d\n", c, g, h);
+		:: g < GUESTS && slot[h] == NOBODYS && slot_of[h] == g ->
+			printf("CPU %d: %d leaves %d\n", c, g, h);
 			slot[h] = NONE;
-			linger(g, SCRATCH_BIT(h));
-			ok = true
-		:: else -> ok = false
+			slot_of[h] = NOBODY
+		:: else
+		fi
+	}
+}
+
+/* The same of the host's. */
+inline host_forget()
+{
+	atomic {
+		printf("CPU %d: the host leaves %d\n", c, h);
+		host_left[h] = false;
+		claims[h] = false;
+		if
+		:: hmap[h] == LEFT -> host_map(ABSENT)
+		:: else
 		fi
 	};
-	if
-	:: ok ->
-#ifndef BUG_CHANNEL_SCRATCH_EARLY
-		atomic { shoot_guest(g) };
-#endif
-		atomic { !lock; lent[h] = false; slot_of[h] = NOBODY }
-	:: else
-	fi
+	atomic { shoot_host() }
 }
 
 #define OFFERER_CLOSES(h) (RUNS(h) && state[h] != FREE)
 #define ACCEPTOR_CLOSES(g, h) (RUNS(g) && slot_of[h] == (g))
+#define HOST_CLOSES(h) (acceptor[h] == PARTY_HOST || host_left[h])
 
-/* A side closes, by a call. */
+/* A side closes, by a call. What it closes may be gone when it gets the lock. */
 inline close()
 {
 	atomic {
 		if
-		:: OFFERER_CLOSES(0) -> skip
+		:: OFFERER_CLOSES(0)
 		:: ACCEPTOR_CLOSES(1, 0) -> g = 1
 #ifdef TWO
 		:: OFFERER_CLOSES(1) -> g = 1; h = 1
 		:: ACCEPTOR_CLOSES(0, 1) -> h = 1
 #endif
 #ifdef WITH_HOST
-		:: acceptor[0] == PARTY_HOST -> g = PARTY_HOST
+		:: HOST_CLOSES(0) -> g = PARTY_HOST
 #endif
 		fi;
 		begin();
 		printf("CPU %d: %d closes %d\n", c, g, h)
 	}
-	revoke();
+	take_lock();
 	if
-	:: g < GUESTS && g != h -> leave_slot()
-	:: else
+	:: atomic { (g == h && state[h] != FREE) || acceptor[h] == g -> skip }; finish()
+	:: atomic { else -> skip };
+#ifdef WITH_HOST
+		if
+		:: g == PARTY_HOST && host_left[h] -> host_forget()
+		:: else
+		fi
+#endif
 	fi;
-	atomic { done() }
+	leave_slot();
+	atomic {
+		if
+		:: g == h && REACHES(1 - h, h) -> assert(channel_closed)
+		:: else
+		fi;
+		lock = false;
+		done()
+	}
 }

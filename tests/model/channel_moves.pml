@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What guests and the host make the monitor do about channels. Each move is on one CPU, c. One that needs a
- * guest's lock is chosen when it is free: waiting for it is the same as trapping later. Guests' table locks
- * come before the channels', which is never kept while others are served.
+ * What guests and the host make the monitor do about channels. Each move is on one CPU, c. One that begins with
+ * a guest's lock is chosen when that is free: waiting for it is the same as trapping later.
  */
 
 /* A channel, and a guest, for which f holds; blocks if there is none. */
@@ -60,18 +59,84 @@ inline serve()
 	fi
 }
 
-/*
- * The record is taken before the page is: who finds the page CHANNEL finds it, too, and waits. Nobody is served
- * between the walk and the change of the owner: an unmapping either is seen by the walk or waits.
- */
-#define MAY_OFFER(h) (!lock && RUNS(h) && state[h] == FREE)
+/* Who waits, perhaps for a third CPU, serves others. */
+inline lock_table(gu)
+{
+	do
+	:: atomic { !locked[gu] -> locked[gu] = true; break }
+	:: atomic { REQUESTED(c) -> answer() }
+	od
+}
 
+inline take_lock()
+{
+#ifdef BUG_CHANNEL_DEAF
+	atomic { !lock -> lock = true }
+#else
+	do
+	:: atomic { !lock -> lock = true; break }
+	:: atomic { REQUESTED(c) -> answer() }
+	od
+#endif
+}
+
+inline walk()
+{
+	atomic { ok = mapped[h]; printf("CPU %d has walked (%d)\n", c, ok) }
+}
+
+#define MAY_OFFER(h) (RUNS(h) && !locked[h])
+#ifdef BUG_CHANNEL_OFFER_DEAD
+#define CAN_OFFER(h) (ok && state[h] == FREE && owner[h] == GUEST)
+#else
+#define CAN_OFFER(h) (ok && state[h] == FREE && owner[h] == GUEST && life[h] == LIVE)
+#endif
+
+/* The table is locked from the walk on: what it maps is not taken away meanwhile. */
 inline offer()
 {
 	atomic {
 		PICK_CHANNEL(MAY_OFFER);
 		begin();
-		state[h] = MAKING;
+		printf("CPU %d: guest %d begins to offer\n", c, h);
+#ifndef BUG_CHANNEL_WALK_EARLY
+		locked[h] = true
+#endif
+	}
+#ifdef BUG_CHANNEL_WALK_EARLY
+	walk();
+#endif
+	take_lock();
+#ifndef BUG_CHANNEL_WALK_EARLY
+	walk();
+#endif
+	atomic {
+		if
+		:: CAN_OFFER(h) ->
+			owner[h] = CHANNEL;
+			table[h] = true;
+			printf("CPU %d has the page\n", c)
+		:: else ->
+			locked[h] = false;
+			lock = false;
+			done();
+			goto next
+		fi
+	}
+#ifdef WITH_HOST
+	atomic {
+		if
+		:: hmap[h] == FRAME -> host_map(ABSENT); shoot_host()
+		:: else
+		fi
+	}
+#endif
+	atomic { shoot_guest(h) } /* other CPUs that deal with exits of its */
+#ifndef BUG_CHANNEL_NOT_ZEROED
+	atomic { scrub() }
+#endif
+	serve();
+	atomic {
 		named[h] = 1 - h;
 #ifdef WITH_HOST
 		if
@@ -79,48 +144,28 @@ inline offer()
 		:: skip
 		fi;
 #endif
-		printf("CPU %d: guest %d begins to offer to %d\n", c, h, named[h])
-	}
-	atomic { ok = mapped[h]; printf("CPU %d has walked (%d)\n", c, ok) }
-#ifdef BUG_CHANNEL_WALK_EARLY
-	serve();
-#endif
-	atomic {
-		if
-		:: ok && owner[h] == GUEST -> owner[h] = CHANNEL; printf("CPU %d has the page\n", c)
-		:: else -> /* nobody waits for it, but who has found the record by its offerer */
-			state[h] = FREE;
-			named[h] = NOBODY;
-			done();
-			goto next
-		fi
-	}
-	serve();
-#ifndef BUG_CHANNEL_NOT_ZEROED
-	atomic { scrub() }
-#endif
-	atomic {
-		!lock;
-		printf("CPU %d: guest %d offers\n", c, h);
+		printf("CPU %d: guest %d offers to %d\n", c, h, named[h]);
 		state[h] = OFFERED;
+		locked[h] = false;
+		lock = false;
 		done()
 	}
 }
 
+#define TRIES(g, h) (RUNS(g) && !locked[g] && state[h] == OFFERED)
 #ifdef BUG_CHANNEL_SERVICE_ONLY
 #define IS_NAMED(g, h) true
 #else
 #define IS_NAMED(g, h) (named[h] == (g))
 #endif
+#define IS_FREE(h) (state[h] == OFFERED && slot[h] == NONE)
 #ifdef BUG_CHANNEL_ACCEPT_DEAD
-#define MAY_ACCEPT(g, h) (state[h] == OFFERED && IS_NAMED(g, h) && !lent[h])
+#define MAY_ACCEPT(g, h) (IS_FREE(h) && IS_NAMED(g, h))
 #else
-#define MAY_ACCEPT(g, h) (life[g] == LIVE && state[h] == OFFERED && IS_NAMED(g, h) && !lent[h])
+#define MAY_ACCEPT(g, h) (IS_FREE(h) && IS_NAMED(g, h) && life[g] == LIVE)
 #endif
 
-#define TRIES(g, h) (RUNS(g) && !locked[g] && state[h] == OFFERED)
-
-/* A guest's call, with any offer. Looked at under the lock: that the guest lives, after which its end waits. */
+/* A guest's call, with any offer. That it lives is looked at under the lock, which its end needs. */
 inline accept()
 {
 	atomic {
@@ -135,42 +180,44 @@ inline accept()
 		begin();
 		locked[g] = true
 	}
-	serve(); /* when it waited for that lock */
-	atomic {
-		!lock;
-		if
-		:: MAY_ACCEPT(g, h) ->
+	take_lock();
+	if
+	:: atomic {
+		MAY_ACCEPT(g, h) ->
 			printf("CPU %d: guest %d accepts %d\n", c, g, h);
-			state[h] = ACCEPTING;
 			acceptor[h] = g;
 			slot_of[h] = g;
-			lent[h] = true
-		:: else ->
-			locked[g] = false;
-			done();
-			goto next
-		fi
-	}
-	serve();
-	atomic { slot[h] = PAGE; content[h] = content[h] | DATA(g); locked[g] = false }
-	atomic { !lock; printf("CPU %d: %d is open\n", c, h); state[h] = OPEN; done() }
+			slot[h] = PAGE;
+			content[h] = content[h] | DATA(g)
+		}
+		state[h] = OPEN
+	:: atomic { else -> skip }
+	fi;
+	atomic { locked[g] = false; lock = false; done() }
 }
 
-/* The same of the host's, which loses the window that it may have there. */
+/* The same of the host's, which has zeros there if it has looked. */
 inline host_accept()
 {
 	atomic {
-		!lock && state[h] == OFFERED && named[h] == PARTY_HOST;
-		printf("CPU %d: the host accepts %d\n", c, h);
-		begin();
-		state[h] = ACCEPTING;
-		acceptor[h] = PARTY_HOST
+		state[0] == OFFERED && named[0] == PARTY_HOST -> begin()
 	}
-	atomic { host_map(RW); content[h] = content[h] | DATA(PARTY_HOST) }
+	take_lock();
+	if
+	:: atomic {
+		state[h] == OFFERED && named[h] == PARTY_HOST && !host_left[h] ->
+			printf("CPU %d: the host accepts %d\n", c, h);
+			acceptor[h] = PARTY_HOST;
+			host_map(RW);
+			content[h] = content[h] | DATA(PARTY_HOST)
+		}
 #ifndef BUG_CHANNEL_FRAME_LEFT
-	atomic { shoot_host() }
+		atomic { shoot_host() }
 #endif
-	atomic { !lock; state[h] = OPEN; done() }
+		state[h] = OPEN
+	:: atomic { else -> skip }
+	fi;
+	atomic { lock = false; done() }
 }
 
 /*
@@ -193,30 +240,46 @@ inline store_clear()
 	atomic { shoot_guest(h) }
 #ifndef BUG_CHANNEL_UNMAP_NO_HOOK
 	if
-	:: owner[h] == CHANNEL -> revoke()
+	:: owner[h] == CHANNEL ->
+		take_lock();
+		if
+		:: state[h] != FREE -> finish()
+		:: else
+		fi;
+		lock = false
 	:: else
 	fi;
 #endif
 	atomic {
 		ok = (owner[h] == GUEST);
-		owner[h] = (ok -> BUSY : owner[h])
+		owner[h] = (ok -> BUSY : owner[h]);
+		claims[h] = false
 	}
 	leave();
 	atomic { locked[h] = false; done() }
 }
 
-/* The page, encrypted or zeroed, goes to the host. If it was not BUSY its owner stays as it is. */
+/*
+ * The page, encrypted or zeroed, goes to the host. If it was not BUSY its owner stays as it is. What the host has in
+ * its place goes under the lock: if another CPU has just taken that away, it has flushed before.
+ */
 inline leave()
 {
-	atomic {
-		scrub();
+	atomic { scrub() }
 #ifdef WITH_HOST
+#ifndef BUG_CHANNEL_LEFT_UNLOCKED
+	take_lock();
+#endif
+	atomic {
 		if
-		:: hmap[h] == FRAME -> host_map(ABSENT); shoot_host()
+		:: hmap[h] == FRAME || hmap[h] == LEFT -> host_map(ABSENT); shoot_host()
 		:: else
 		fi
-#endif
 	}
+#ifndef BUG_CHANNEL_LEFT_UNLOCKED
+	lock = false;
+#endif
+#endif
 	atomic { host_map(RW) }
 	atomic {
 		owner[h] = (ok -> HOST : owner[h]);
@@ -246,14 +309,6 @@ inline store_map()
 	}
 }
 
-inline lock_table(gu)
-{
-	do
-	:: atomic { !locked[gu] -> locked[gu] = true; break }
-	:: atomic { locked[gu] && REQUESTED(c) -> answer() }
-	od
-}
-
 /*
  * A guest is over: for any reason of its host's, also that this wrote to a page of it, or of its channel. Nobody
  * enters it from then on, when all have flushed it is nowhere, and then its channels end.
@@ -269,23 +324,28 @@ inline end_guest()
 		life[g] = ENDING
 	}
 	atomic { shoot_guest(g) }
+	take_lock();
 	do
 	:: h < CHANNELS ->
+		if
 #ifdef BUG_CHANNEL_END_NO_HOOK
-		if
-		:: g == h -> revoke()
-		:: else
-		fi;
+		:: g == h && state[h] != FREE -> finish()
 #else
-		revoke();
+		:: (g == h && state[h] != FREE) || acceptor[h] == g -> finish()
 #endif
-		if
-		:: g != h -> leave_slot()
 		:: else
 		fi;
+#ifdef WITH_HOST
+		if
+		:: g == h && host_left[h] -> host_forget()
+		:: else
+		fi;
+#endif
+		leave_slot();
 		h++
 	:: else -> h = 0; break
 	od;
+	lock = false;
 	lock_table(g);
 	atomic {
 		if
@@ -327,15 +387,37 @@ inline launch()
 }
 
 /* The host reads a page that it does not have. If it writes, that is a reason to end the guest. */
-#define MAY_TOUCH(h) \
-	(hmap[h] == ABSENT && (owner[h] == GUEST || owner[h] == CHANNEL) && life[h] == LIVE)
+#define MAY_READ(h) (hmap[h] == ABSENT && owner[h] == GUEST && life[h] == LIVE)
 
 inline touch_read()
 {
 	atomic {
-		PICK_CHANNEL(MAY_TOUCH);
+		MAY_READ(0);
 		printf("CPU %d reads page %d\n", c, h);
-		host_map(FRAME);
-		h = 0
+		host_map(FRAME)
+	}
+}
+
+/* Of a channel: under the lock, so that what is shown goes when that ends. */
+#define SHOWS(h) (hmap[h] == ABSENT && owner[h] == CHANNEL)
+
+inline touch_offered()
+{
+	atomic { SHOWS(0) -> begin() }
+#ifdef BUG_CHANNEL_SHOWN_UNLOCKED
+	atomic { ok = SHOWS(h) }
+#else
+	take_lock();
+	atomic { ok = SHOWS(h) }
+#endif
+	atomic {
+		if
+		:: ok -> printf("CPU %d sees zeros for page %d\n", c, h); host_map(ZEROS)
+		:: else
+		fi;
+#ifndef BUG_CHANNEL_SHOWN_UNLOCKED
+		lock = false;
+#endif
+		done()
 	}
 }

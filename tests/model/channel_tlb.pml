@@ -81,7 +81,7 @@ inline host_map(how)
 		:: hmap[h] == RW && how != RW ->
 			stale_rw[0] = stale_rw[0] | BIT(h);
 			stale_rw[1] = stale_rw[1] | BIT(h)
-		:: hmap[h] == FRAME && how != FRAME ->
+		:: hmap[h] != ABSENT && hmap[h] != RW && how != hmap[h] ->
 			stale_frame[0] = stale_frame[0] | BIT(h);
 			stale_frame[1] = stale_frame[1] | BIT(h)
 		:: else
