@@ -28,7 +28,8 @@
  * R10: the host does not meet a window in the place of a page that is its own, or that it has accepted; nor zeros in
  * the place of what is no channel's. As long as it has not closed, it does not break a guest that has.
  */
-#define SEES_FRAME(h) ((hmap[h] != RW && hmap[h] != ABSENT) || ((stale_frame[0] | stale_frame[1]) & BIT(h)))
+#define SEES_FRAME(h) \
+	((hmap[h] != RW && hmap[h] != ABSENT) || ((stale_frame[0] | stale_frame[1]) & BIT(h)))
 #define FRAME_AT(h) \
 	((!SEES_FRAME(h) || (owner[h] != HOST && !(state[h] == OPEN && acceptor[h] == PARTY_HOST && !lock))) && \
 	 (hmap[h] != ZEROS || owner[h] == CHANNEL) && \

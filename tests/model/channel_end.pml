@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a channel ends, whoever ends it: the channels' lock is held. */
 
-/* What the acceptor, w, and the host have in the page's place. The offerer left if it is the one that ends it. */
+/*
+ * What the acceptor, w, and the host have in the page's place. The offerer has left if it ends the channel. ok: the
+ * host may know what is gone.
+ */
 inline separate()
 {
 	d_step {
+		ok = (hmap[h] == RW || hmap[h] == ZEROS);
 		if
 		:: w < GUESTS -> linger(w, BIT(h)); slot[h] = (g == h -> NOBODYS : NONE)
 		:: else
@@ -39,7 +43,10 @@ inline flush_sides()
 	fi;
 #ifdef WITH_HOST
 #ifndef BUG_CHANNEL_HOST_NO_FLUSH
-	shoot_host()
+	if
+	:: ok -> shoot_host()
+	:: else
+	fi
 #endif
 #endif
 }
@@ -104,6 +111,7 @@ inline finish()
 		named[h] = (g == h -> NOBODY : named[h]);
 		table[h] = (g != h);
 		acceptor[h] = NOBODY;
+		ok = false;
 		w = 0
 	}
 }

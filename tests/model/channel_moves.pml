@@ -221,8 +221,7 @@ inline host_accept()
 }
 
 /*
- * A trapped store that clears the offerer's leaf. When every CPU has flushed no offer's walk finds the page, and
- * one that found it before has made it CHANNEL.
+ * A trapped store that clears the offerer's leaf. An offer that has found the page has made it CHANNEL by now.
  */
 #define MAY_CLEAR(h) (mapped[h] && !locked[h])
 
