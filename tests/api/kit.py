@@ -164,17 +164,17 @@ class Lab:
             print("".join(f.readlines()[-60:]))
         check("the server", False, *why)
 
-    def stop(self, how=signal.SIGTERM):
-        """Ends it; by SIGTERM it has to end in order."""
+    def stop(self, how=signal.SIGTERM, status=0):
+        """Ends it; by SIGTERM it has to end in order, or with another status that is expected."""
         self.server.send_signal(how)
         try:
-            status = self.server.wait(60)
+            ended = self.server.wait(60)
         except subprocess.TimeoutExpired:
             self.server.kill()
             self.fail("does not end")
         self.server.stdout.close()
-        if how == signal.SIGTERM and status != 0:
-            self.fail("ends with %d" % status)
+        if how == signal.SIGTERM and ended != status:
+            self.fail("ends with %d" % ended)
         self.server = None
 
     def end(self):
