@@ -141,7 +141,7 @@ class Lab:
         self.config.update(config)
         with open(self.folder + "/config", "w", encoding="utf-8") as f:
             f.write("# a test's\n" + "".join("%s = %s\n" % kv for kv in self.config.items()))
-        env = dict(os.environ, MONITOR_DIR=self.folder, ASAN_OPTIONS="detect_leaks=0:quarantine_size_mb=16",
+        env = dict(os.environ, MONITOR_DIR=self.folder, ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=16",
                    UBSAN_OPTIONS="print_stacktrace=1")
         self.log = open(self.folder + "/netherd-api.log", "ab")
         self.server = subprocess.Popen([program, "--config", self.folder + "/config", "--foreground"],
@@ -210,9 +210,16 @@ class Lab:
     def connect(self, timeout=60):
         return http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=timeout)
 
-    def raw(self, timeout=30, source=None):
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=timeout,
-                                         source_address=(source, 0) if source else None)
+    def raw(self, timeout=30, source=None, small=False):
+        """TLS, and nothing asked yet. small: with as little room for answers as there can be."""
+        plain = socket.socket()
+        plain.settimeout(timeout)
+        if small:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # on which the server's room depends, too
+        if source:
+            plain.bind((source, 0))
+        plain.connect(("127.0.0.1", self.port))
         return self.context.wrap_socket(plain, server_hostname="127.0.0.1")
 
     def ask(self, method, path, body=None, tenant="alice", headers=None, connection=None, token=None):
