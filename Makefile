@@ -19,7 +19,7 @@ endif
 # Everything that any target needs, for Debian 12. `make DEPS=` trusts the machine as it is.
 DEPS := gcc make binutils libc6-dev git python3 \
 	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcapstone-dev \
-	cppcheck shellcheck spin \
+	cppcheck shellcheck spin systemd \
 	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
 	grub-common grub-pc-bin grub-efi-amd64-bin ovmf e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
 

@@ -40,11 +40,10 @@ struct counter {
 	uint64_t value;
 
 	uint8_t step;
-	bool advance, advanced, written, defined;
+	bool advanced, written, defined;
 	uint64_t target;
 	int result;
 	uint32_t index, code, tpm_key, session;
-	uint32_t parameters, parameters_at; /* of the response */
 	uint8_t policy[32];
 	uint8_t caller[32], tpm[32], salt[32];
 	struct crypto_hmac hmac;

@@ -39,6 +39,7 @@ static const struct key {
 	NUMBER(reserve_mib, 64, 0, 1 << 30),
 	NUMBER(header_seconds, 10, 1, 3600),
 	NUMBER(body_seconds, 120, 1, 3600),
+	NUMBER(send_seconds, 60, 1, 3600),
 	NUMBER(idle_seconds, 30, 1, 3600),
 	NUMBER(tpm_queue, 8, 1, 64),
 #undef TEXT

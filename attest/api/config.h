@@ -19,7 +19,7 @@ struct config {
 	uint64_t rate, rate_per_address; /* requests a second: of a token, of an address */
 	uint64_t quota_mib, images;      /* of a tenant */
 	uint64_t reserve_mib;            /* free space that uploads leave */
-	uint64_t header_seconds, body_seconds, idle_seconds;
+	uint64_t header_seconds, body_seconds, send_seconds, idle_seconds;
 	uint64_t tpm_queue; /* who may wait for the TPM */
 };
 

@@ -25,6 +25,7 @@ struct image {
 	bool busy;         /* somebody writes or reads its files, and has the fields */
 	bool cancel;       /* who verifies is to stop */
 	uint64_t verified; /* bytes */
+	int err;           /* why it could not be verified, when that was last tried; or 0 */
 };
 
 /* All below are with the store's lock, but for image_path(), image_open() and image_room(). */

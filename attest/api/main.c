@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "attest/api/calls.h"
 #include "attest/api/certificate.h"
@@ -24,6 +25,7 @@
 #define FILE_MAX 65536u
 #define TICK_MS 500
 #define POLL_SECONDS 5 /* for the TPM */
+#define END_SECONDS 15 /* for what has begun, before the program ends without it */
 
 static const char usage[] = "usage: netherd-api --config FILE [--foreground] [--ready-fd N]\n"
 			    "       netherd-api --make-certificate DIR\n"
@@ -148,6 +150,24 @@ static void live(void)
 	}
 }
 
+/* A command of a TPM that hangs cannot be broken off. What is stored is as after a kill: what was promised is there. */
+static void *insist(void *arg)
+{
+	sleep(END_SECONDS);
+	process_say("a TPM or a disk does not answer: ended without it");
+	_exit(1);
+}
+
+/* Done in order, or after END_SECONDS. */
+static void end_in_time(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, insist, NULL))
+		_exit(1);
+	pthread_detach(thread);
+}
+
 static int start_server(void)
 {
 	size_t bytes;
@@ -181,6 +201,7 @@ static int serve(int ready_fd)
 	snprintf(text, sizeof(text), "%s: ready, port %d", config.listen, port);
 	process_ready(text, ready_fd);
 	live();
+	end_in_time();
 	server_stop();
 	pthread_join(thread, NULL);
 	tpm_stop();

@@ -21,7 +21,6 @@
 #define STACK (1u << 20)
 #define THREADS 8u       /* of connections */
 #define WORKERS_MORE 16u /* than wait for the TPM */
-#define SEND_SECONDS 60
 #define TLS "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 static const struct config *config;
@@ -80,7 +79,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct exchange *x)
 	}
 	ok = MHD_queue_response(c, a->status, response);
 	MHD_destroy_response(response);
-	connection_time(connection_of(c), SEND_SECONDS);
+	connection_time(connection_of(c), config->send_seconds);
 	return ok;
 }
 

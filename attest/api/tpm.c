@@ -189,10 +189,7 @@ static TSS2_RC do_nothing(void *arg)
  */
 static bool is_refusal(TSS2_RC rc)
 {
-	if (rc & TSS2_RC_LAYER_MASK)
-		return false;
-	return (rc & TPM2_RC_FMT1 && rc & TPM2_RC_P) ||
-	       (rc == TPM2_RC_FAILURE && !do_nothing(NULL));
+	return tpm_keys_rejected(rc) || (rc == TPM2_RC_FAILURE && !do_nothing(NULL));
 }
 
 /* What fails is tried once more over a new connection. ours: no parameter is from outside. */

@@ -277,7 +277,7 @@ static TSS2_RC create_ak(struct tpm *t, const char *path)
 	TSS2_RC rc = create_one(t, &ak_ecc, &public, &private);
 	int err;
 
-	if (rc) /* a TPM without this curve */
+	if (tpm_keys_rejected(rc)) /* a TPM without this curve */
 		rc = create_one(t, &ak_rsa, &public, &private);
 	if (!rc)
 		rc = load_ak(t, public, private);
@@ -315,8 +315,8 @@ TSS2_RC tpm_keys_load(struct tpm *t, const char *path)
 		return rc;
 	if (read_ak(path, &public, &private)) {
 		rc = load_ak(t, &public, &private);
-		/* Another answer than the TPM's own says nothing of the key. */
-		if (!rc || rc & TSS2_RC_LAYER_MASK)
+		/* Any other error says nothing of the key: a TPM that fails for a while must not cost it. */
+		if (!tpm_keys_rejected(rc))
 			return rc;
 	}
 	return create_ak(t, path);

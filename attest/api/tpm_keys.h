@@ -15,6 +15,12 @@ struct tpm {
 	struct tpm_identity identity;
 };
 
+/* Whether it is a parameter that the TPM does not like (TPM 2.0 part 2, 6.6.2), and not the TPM that fails. */
+static inline bool tpm_keys_rejected(TSS2_RC rc)
+{
+	return !(rc & TSS2_RC_LAYER_MASK) && rc & TPM2_RC_FMT1 && rc & TPM2_RC_P;
+}
+
 /*
  * The EK (TCG EK Credential Profile 2.5, templates L-1 and L-2) and the AK, which is made if the file at path has none
  * that this TPM takes. TSS2_RC_SUCCESS, or an error: then the connection is of no use.

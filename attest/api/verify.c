@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attest/api/files.h"
 #include "attest/api/image.h"
 #include "attest/api/images.h"
 #include "attest/api/limits.h"
@@ -115,6 +116,7 @@ static void *verify(void *image)
 		err = image_record(&after);
 	image_lock();
 	i->state = err ? IMAGE_UPLOADING : after.state;
+	i->err = err;
 	i->busy = i->cancel = false;
 	image_changed();
 	image_unlock();
@@ -135,6 +137,7 @@ static bool start(struct image *i, struct answer *a)
 	}
 	i->busy = true;
 	i->verified = 0;
+	i->err = 0;
 	i->state = IMAGE_VERIFYING;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -167,7 +170,9 @@ static void answer_state(const struct request *r, struct answer *a)
 	const struct image *i = image_find(r->tenant, r->name);
 	cJSON *json;
 
-	if (!i || i->state == IMAGE_UPLOADING) {
+	if (i && i->state == IMAGE_UPLOADING && file_is_full(i->err)) {
+		image_error(i->err, a);
+	} else if (!i || i->state == IMAGE_UPLOADING) {
 		answer_error(a, 500, "internal", "the image could not be verified");
 	} else if (i->state == IMAGE_MISMATCH) {
 		answer_error(a, 422, "mismatch", "the image is not what its hashes say");

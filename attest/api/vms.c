@@ -224,6 +224,10 @@ static void spool(const struct request *r, const char *verb, const char *image,
 		spool_path(r->name, "", path);
 		err = file_write(path, text, (size_t)n);
 	}
+	if (err && message) {
+		spool_path(r->name, ".release", path);
+		unlink(path);
+	}
 	if (err) {
 		answer_error(a, file_is_full(err) ? 507 : 500,
 			     file_is_full(err) ? "insufficient_storage" : "internal",

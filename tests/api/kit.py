@@ -141,7 +141,7 @@ class Lab:
         self.config.update(config)
         with open(self.folder + "/config", "w", encoding="utf-8") as f:
             f.write("# a test's\n" + "".join("%s = %s\n" % kv for kv in self.config.items()))
-        env = dict(os.environ, MONITOR_DIR=self.folder, ASAN_OPTIONS="detect_leaks=0:quarantine_size_mb=16",
+        env = dict(os.environ, MONITOR_DIR=self.folder, ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=16",
                    UBSAN_OPTIONS="print_stacktrace=1")
         self.log = open(self.folder + "/netherd-api.log", "ab")
         self.server = subprocess.Popen([program, "--config", self.folder + "/config", "--foreground"],
@@ -164,17 +164,17 @@ class Lab:
             print("".join(f.readlines()[-60:]))
         check("the server", False, *why)
 
-    def stop(self, how=signal.SIGTERM):
-        """Ends it; by SIGTERM it has to end in order."""
+    def stop(self, how=signal.SIGTERM, status=0):
+        """Ends it; by SIGTERM it has to end in order, or with another status that is expected."""
         self.server.send_signal(how)
         try:
-            status = self.server.wait(60)
+            ended = self.server.wait(60)
         except subprocess.TimeoutExpired:
             self.server.kill()
             self.fail("does not end")
         self.server.stdout.close()
-        if how == signal.SIGTERM and status != 0:
-            self.fail("ends with %d" % status)
+        if how == signal.SIGTERM and ended != status:
+            self.fail("ends with %d" % ended)
         self.server = None
 
     def end(self):
@@ -210,9 +210,16 @@ class Lab:
     def connect(self, timeout=60):
         return http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=timeout)
 
-    def raw(self, timeout=30, source=None):
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=timeout,
-                                         source_address=(source, 0) if source else None)
+    def raw(self, timeout=30, source=None, small=False):
+        """TLS, and nothing asked yet. small: with as little room for answers as there can be."""
+        plain = socket.socket()
+        plain.settimeout(timeout)
+        if small:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # on which the server's room depends, too
+        if source:
+            plain.bind((source, 0))
+        plain.connect(("127.0.0.1", self.port))
         return self.context.wrap_socket(plain, server_hostname="127.0.0.1")
 
     def ask(self, method, path, body=None, tenant="alice", headers=None, connection=None, token=None):

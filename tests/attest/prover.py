@@ -40,7 +40,7 @@ def command(*args, data=None, env=None):
 
 def run(*args, status=OK, says="", data=None, without=(), timeout=60):
     """nether-attest's standard output. says: what is to be on standard error. without: variables of the environment."""
-    environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=0", XDG_STATE_HOME=os.path.abspath("state"))
+    environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", XDG_STATE_HOME=os.path.abspath("state"))
     environment = {name: value for name, value in environment.items() if name not in without}
     done = subprocess.run([TOOL, *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                           env=environment, check=False)

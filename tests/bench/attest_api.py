@@ -7,10 +7,8 @@ import contextlib
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
 
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
@@ -18,6 +16,7 @@ sys.path[:0] = [os.path.join(TESTS, "api"), os.path.join(TESTS, "attest")]
 
 import kit  # noqa: E402
 import prover  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 BUILD = os.path.join(kit.TOP, "build")
 kit.PROGRAM = os.path.join(BUILD, "bench/netherd-api")  # no sanitizers
@@ -45,51 +44,6 @@ http {
 """
 
 
-class Timed:
-    """Between netherd-api and the TPM: how long each command took."""
-
-    def __init__(self, lab):
-        self.real = lab.folder + "/tpm.sock"
-        self.path = lab.folder + "/timed.sock"
-        self.seen = []
-        os.symlink(self.real + ".ctrl", self.path + ".ctrl")
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(self.path)
-        self.socket.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client = self.socket.accept()[0]
-                with client, socket.socket(socket.AF_UNIX) as tpm:
-                    tpm.connect(self.real)
-                    while self.one(client, tpm):
-                        pass
-
-    def one(self, client, tpm):
-        command = message(client)
-        if not command:
-            return False
-        start = time.monotonic()
-        tpm.sendall(command)
-        answer = message(tpm)
-        self.seen.append((struct.unpack(">I", command[6:10])[0], time.monotonic() - start))
-        client.sendall(answer)
-        return True
-
-
-def message(s):
-    """A command or an answer: a tag, all its bytes' number, .."""
-    data = b""
-    while len(data) < 6 or len(data) < struct.unpack(">I", data[2:6])[0]:
-        more = s.recv(4096)
-        if not more:
-            return b""
-        data += more
-    return data
-
-
 def run(*command):
     """Seconds that it took."""
     start = time.monotonic()
@@ -109,8 +63,8 @@ def started(name, **config):
         try:
             lab.start_tpm()
             boot(lab)
-            timed = Timed(lab)
-            lab.start(program=kit.PROGRAM, tcti="swtpm:path=" + timed.path).ready()
+            timed = Proxy(lab)
+            lab.start(program=kit.PROGRAM, tcti=timed.tcti).ready()
             prover.write("token", lab.tokens["alice"])
             pem = prover.command("openssl", "x509", "-in", "cert.pem", "-noout", "-pubkey")
             pin = prover.spki(prover.command("openssl", "pkey", "-pubin", "-outform", "DER", data=pem))

@@ -139,3 +139,19 @@ $(CRYPTO_TIME): tests/unit/test_crypto_time.c $(CRYPTO_IMAGE) $(B)/fake/crypto/f
 
 -include $(CRYPTO_REGISTERS).d $(CRYPTO_TIME).d
 -include $(FAKE_OBJS:.o=.d) $(NETHERD_FAKE:.o=.d) $(NETHERD_TESTS:=.d) $(ATTEST_TESTS:=.d) $(FAKE_EPT:.o=.d) $(UNIT_TESTS:=.d) $(EPT_ONLY:=.d) $(EPT_TOO:=.d)
+
+# build/bench/take, a benchmark: over the same machine without sanitizers.
+TAKE_OBJS := $(FAKE_SRCS:%=$(B)/bench/machine/%.o)
+TOOLS += $(B)/bench/take
+bench: $(B)/bench/take
+$(TAKE_OBJS): $(B)/bench/machine/%.o: % | $(B)/version.h
+	@mkdir -p $(@D)
+	$(say) CC $< "(fake, for the benchmark)"
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(HOST_CFLAGS) -Wno-cast-align -c -o $@ $<
+$(B)/bench/machine.a: $(TAKE_OBJS) $(B)/fake/monitor/boot/trampoline.S.o $(CRYPTO_THIRD)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+$(B)/bench/take: tests/bench/take.c $(B)/bench/machine.a
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(HOST_CFLAGS) -Wno-cast-align -o $@ $< $(B)/bench/machine.a -lcmocka -Wl,--wrap=measure_done
+-include $(TAKE_OBJS:.o=.d) $(B)/bench/take.d
