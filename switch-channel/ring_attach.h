@@ -168,11 +168,13 @@ static inline bool nring_offer_read(const struct nring_offer *o, struct nring_of
 	       copy->epoch;
 }
 
+/* Does not start in this epoch; said again at each look, in case that the other side has overwritten it, but counted once. */
 static inline void nring_refuse(struct nring_link *link, nring_u32 epoch, nring_u32 reason)
 {
 	nring_store(&link->header->accept.reason, reason);
 	nring_store_release(&link->header->accept.refused, epoch);
-	link->violations[reason]++;
+	if (epoch != link->epoch)
+		link->violations[reason]++;
 	link->epoch = epoch;
 }
 
@@ -192,7 +194,7 @@ static inline int nring_offer_check(struct nring_link *link, const struct nring_
 	return 0;
 }
 
-/* The acceptor's: of an offer that it has not refused before. */
+/* The acceptor's part: it starts in an epoch that neither it nor a predecessor has been in. */
 static inline enum nring_event nring_accept_look(struct nring_link *link)
 {
 	struct nring_header *h = link->header;
@@ -205,10 +207,10 @@ static inline enum nring_event nring_accept_look(struct nring_link *link)
 				       nring_load(&h->offer.epoch) != link->epoch
 			       ? NRING_LINK_END
 			       : NRING_LINK_NONE;
-	if (!nring_offer_read(&h->offer, &offer) || offer.epoch == link->epoch)
+	if (!nring_offer_read(&h->offer, &offer))
 		return NRING_LINK_NONE;
 	bad = nring_offer_check(link, &offer);
-	if (bad || nring_load(&h->accept.epoch) == offer.epoch ||
+	if (bad || offer.epoch == link->epoch || nring_load(&h->accept.epoch) == offer.epoch ||
 	    nring_load(&h->accept.refused) == offer.epoch) {
 		nring_refuse(link, offer.epoch, (nring_u32)bad);
 		return NRING_LINK_NONE;

@@ -32,8 +32,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#ifndef nring_load /* a fuzzer's answer anything */
 #define nring_load(p) __atomic_load_n(p, __ATOMIC_RELAXED)
 #define nring_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#endif
 #define nring_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define nring_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define nring_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
