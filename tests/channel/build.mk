@@ -14,3 +14,15 @@ $(CHANNEL_TESTS):
 
 TOOLS += $(CHANNEL_TESTS)
 -include $(CHANNEL_TESTS:=.d)
+
+# nether-port, with address and undefined-behaviour sanitizers, between network namespaces.
+DEPS += iproute2 iputils-ping iperf3
+$(B)/deps.mk: tests/channel/build.mk
+CHANNEL_PORT := $(B)/channel/nether-port $(B)/channel/scribble
+$(B)/channel/nether-port: $(wildcard switch-channel/lib/*.c switch-channel/port/*.c switch-channel/*.h switch-channel/lib/*.h switch-channel/port/*.h)
+$(B)/channel/scribble: tests/channel/scribble.c switch-channel/ring.h
+$(CHANNEL_PORT):
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $(filter %.c,$^)
+TOOLS += $(CHANNEL_PORT)
