@@ -136,7 +136,10 @@ struct nring_desc {
 		offload; /* bits 0..15 hdr_len, 16..31 gso_size, 32..47 csum_start, 48..63 csum_offset */
 };
 
-#define NRING_PLACE_MASK 0xffffffu
+#define NRING_PLACE_MASK 0xffffffu     /* of offset and length */
+#define NRING_FLAGS 0x1000000ull       /* 1 in the place of the flags, */
+#define NRING_LENGTH 0x100000000ull    /* of the length, */
+#define NRING_GSO 0x100000000000000ull /* of gso_type */
 
 enum nring_flag { /* struct virtio_net_hdr's flags */
 		  NRING_NEEDS_CSUM = 1,

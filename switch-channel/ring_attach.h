@@ -9,7 +9,7 @@
 #ifndef SWITCH_CHANNEL_RING_ATTACH_H
 #define SWITCH_CHANNEL_RING_ATTACH_H
 
-#include "ring_ops.h"
+#include "switch-channel/ring_ops.h"
 
 /* What this side wants; its own memory. */
 struct nring_wish {

@@ -11,7 +11,7 @@
 #ifndef SWITCH_CHANNEL_RING_OPS_H
 #define SWITCH_CHANNEL_RING_OPS_H
 
-#include "ring.h"
+#include "switch-channel/ring.h"
 
 #ifdef __KERNEL__
 #include <linux/compiler.h>
@@ -237,10 +237,10 @@ static inline void nring_commit(struct nring_tx *tx, nring_u32 length,
 {
 	struct nring_desc *d = &tx->desc[tx->head & tx->mask];
 	nring_u32 need = nring_aligned(length);
-	nring_u64 place = tx->at | (nring_u64)length << 32, offload = 0;
+	nring_u64 place = tx->at + length * NRING_LENGTH, offload = 0;
 
 	if (vnet) {
-		place |= (nring_u64)vnet->flags << 24 | (nring_u64)vnet->gso_type << 56;
+		place += vnet->flags * NRING_FLAGS + vnet->gso_type * NRING_GSO;
 		offload = vnet->hdr_len | (nring_u64)vnet->gso_size << 16 |
 			  (nring_u64)vnet->csum_start << 32 | (nring_u64)vnet->csum_offset << 48;
 	}

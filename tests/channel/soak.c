@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 	struct nring_wish wish = {.features = NRING_F_ALL, .mtu = 1500, .queues = 1, .order = 6};
 	static struct side side[2];
 	pthread_t thread[2];
-	uint8_t *memory = mmap(NULL, pages * (size_t)NRING_PAGE, PROT_READ | PROT_WRITE,
+	uint8_t *memory = mmap(NULL, (size_t)pages * NRING_PAGE, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (argc > 3)

@@ -9,8 +9,7 @@
 #include <string.h>
 
 static uint64_t answer(uint64_t real, unsigned int bytes);
-#define nring_load(p) \
-	((__typeof__(*(p) + 0))answer(__atomic_load_n(p, __ATOMIC_RELAXED), sizeof(*(p))))
+#define nring_load(p) answer(__atomic_load_n(p, __ATOMIC_RELAXED), sizeof(*(p)))
 #define nring_load_acquire(p) nring_load(p)
 #include "switch-channel/ring_attach.h"
 

@@ -143,7 +143,7 @@ static uint64_t violations(const uint64_t *v)
 /* Any sizes, any batches, both full and empty at times, and indices that pass 2^32. */
 static void frames_arrive_in_order(void **state)
 {
-	uint32_t sent = 0, got = 0, lengths[64], full = 0, empty = 0, largest = 0;
+	uint32_t sent = 0, got = 0, lengths[64] = {0}, full = 0, empty = 0, largest = 0;
 
 	tx.head = tx.published = tx.tail = rx.next = rx.ready = UINT32_MAX - 1000;
 	nring_control_of(memory, 1)->produced.value = tx.head;
@@ -234,7 +234,8 @@ static void outstanding_frames_do_not_overlap(void **state)
 		if (to) {
 			uint32_t at = (uint32_t)(to - nring_data_of(memory, &geometry, 1));
 
-			n -= (uint32_t)random() % 2 ? 0 : n / 2 - 7; /* less than was reserved */
+			if (random() % 2) /* less than was reserved */
+				n -= n / 2 - 7;
 			for (uint32_t i = 0; i < n; i++)
 				assert_int_equal(used[at + i]++, 0);
 			from[sent % 64] = at;
