@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "switch-channel/call.h"
 #include "switch-channel/lib/netherchan.h"
+#include "switch-channel/lib/xen/host.h"
 #include "switch-channel/port/tap.h"
 
 #define LOOK_MS 100
@@ -19,6 +21,9 @@
 
 struct port {
 	struct netherchan *channel;
+	struct host_channel *host; /* NULL: a file */
+	void *memory;
+	uint32_t pages;
 	const char *name;
 	int tap;
 	uint64_t to_tap, to_ring, lost; /* frames; lost: the kernel's errors */
@@ -101,6 +106,10 @@ static void look(struct port *p)
 	} else if (event == NRING_LINK_END) {
 		fprintf(stderr, "%s: the other side has gone\n", p->name);
 	}
+	if (!link->attached && p->host && host_channel_left(p->host)) {
+		fprintf(stderr, "%s: for good\n", p->name);
+		stopping = 1;
+	}
 	tap_carrier(p->tap, nring_link_peer(link) == STATE);
 }
 
@@ -144,28 +153,59 @@ static void report(const struct port *p)
 		printf("violations %d %llu\n", kind, (unsigned long long)s.violations[kind]);
 }
 
-/* The file's pages; with `pages`, of a file that is made that long. */
-static void *map(const char *path, uint32_t wanted, uint32_t *pages)
+/* The file's pages; with `wanted`, of a file that is made that long. */
+static bool map_file(struct port *p, const char *path, uint32_t wanted)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | (wanted ? O_CREAT : 0), 0600);
-	void *memory = NULL;
 
-	if (fd < 0)
-		return NULL;
-	if (!wanted || !ftruncate(fd, (off_t)wanted * NRING_PAGE))
-		memory = netherchan_map_fd(fd, pages);
-	close(fd);
-	return memory;
+	if (fd >= 0 && (!wanted || !ftruncate(fd, (off_t)wanted * NRING_PAGE)))
+		p->memory = netherchan_map_fd(fd, &p->pages);
+	if (!p->memory)
+		fprintf(stderr, "nether-port: %s: %m\n", path);
+	if (fd >= 0)
+		close(fd);
+	return p->memory;
+}
+
+static bool map_guest(struct port *p, uint32_t domid, const char *id)
+{
+	const char *why = "not a channel's number";
+	char *end;
+	unsigned long long channel = strtoull(id, &end, 10);
+
+	if (end != id && !*end)
+		p->host =
+			host_channel_accept((uint16_t)domid, channel, &p->memory, &p->pages, &why);
+	if (!p->host)
+		fprintf(stderr, "nether-port: %s: %s\n", id, why);
+	return p->host;
+}
+
+static void unmap(struct port *p)
+{
+	if (p->host)
+		host_channel_close(p->host, CHANNEL_REASON_CLOSED);
+	else
+		netherchan_unmap(p->memory, p->pages);
 }
 
 static int usage(void)
 {
-	fputs("usage: nether-port [--offer PAGES] [--queues N] [--order N] [--mtu N] [--no-offload] FILE TAP\n"
+	fputs("usage: nether-port [OPTION..] [--offer PAGES] FILE TAP\n"
+	      "       nether-port [OPTION..] --xen DOMAIN CHANNEL TAP\n"
 	      "Bridges the channel in FILE with the device TAP, until it is told to end; then prints counts.\n"
-	      "--offer makes FILE of so many pages, and offers the channel; otherwise it is accepted.\n",
+	      "--offer makes FILE of so many pages, and offers the channel; otherwise it is accepted.\n"
+	      "--xen, in dom0: the channel that a guest offers to the host, by Xen's number of the guest and the monitor's of the channel.\n"
+	      "Options: --mtu N, --no-offload; of an offer: --queues N, --order N (log2 of a ring's descriptors).\n",
 	      stderr);
 	return 2;
 }
+
+struct choice {
+	struct nring_wish wish;
+	uint32_t offer; /* pages; 0: accept */
+	uint32_t xen;   /* a domain; 0: a file */
+};
 
 static bool number(const char *text, uint32_t max, uint32_t *value)
 {
@@ -178,72 +218,80 @@ static bool number(const char *text, uint32_t max, uint32_t *value)
 	return true;
 }
 
-static bool options(int argc, char **argv, struct nring_wish *wish, uint32_t *offer)
+static bool option(struct choice *choice, int c, const char *text)
+{
+	switch (c) {
+	case 'o':
+		return number(text, NRING_PAGES_MAX, &choice->offer);
+	case 'x':
+		return number(text, 0x7fef, &choice->xen); /* Xen's own numbers begin behind it */
+	case 'q':
+		return number(text, NRING_QUEUES_MAX, &choice->wish.queues);
+	case 'r':
+		return number(text, NRING_ORDER_MAX, &choice->wish.order);
+	case 'm':
+		return number(text, 65535, &choice->wish.mtu);
+	case 'n':
+		choice->wish.features = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool options(int argc, char **argv, struct choice *choice)
 {
 	static const struct option known[] = {{"offer", required_argument, NULL, 'o'},
+					      {"xen", required_argument, NULL, 'x'},
 					      {"queues", required_argument, NULL, 'q'},
 					      {"order", required_argument, NULL, 'r'},
 					      {"mtu", required_argument, NULL, 'm'},
 					      {"no-offload", no_argument, NULL, 'n'},
 					      {0}};
-	bool good = true;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1 && good) {
-		if (c == 'o')
-			good = number(optarg, NRING_PAGES_MAX, offer);
-		else if (c == 'q')
-			good = number(optarg, NRING_QUEUES_MAX, &wish->queues);
-		else if (c == 'r')
-			good = number(optarg, NRING_ORDER_MAX, &wish->order);
-		else if (c == 'm')
-			good = number(optarg, 65535, &wish->mtu);
-		else if (c == 'n')
-			wish->features = 0;
-		else
-			good = false;
-	}
-	return good && argc - optind == 2;
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
+		if (!option(choice, c, optarg))
+			return false;
+	return argc - optind == 2 && !(choice->offer && choice->xen);
 }
 
 int main(int argc, char **argv)
 {
-	/* Nobody here hears bells. */
-	struct nring_wish wish = {.features = NRING_F_ALL & ~NRING_F_SLEEP,
-				  .mtu = 1500,
-				  .queues = 1,
-				  .order = 9};
+	/* Nobody here hears bells: tap_features() has no F_SLEEP. */
+	struct choice choice = {
+		.wish = {.features = NRING_F_ALL, .mtu = 1500, .queues = 1, .order = 9}};
 	struct sigaction action = {.sa_handler = stop};
 	struct port port = {0};
-	uint32_t offer = 0, pages = 0;
-	void *memory;
+	const char *where;
 	int why;
 
-	if (!options(argc, argv, &wish, &offer))
+	if (!options(argc, argv, &choice))
 		return usage();
+	where = argv[optind];
 	port.name = argv[optind + 1];
 	port.tap = tap_open(port.name);
 	if (port.tap < 0) {
 		fprintf(stderr, "nether-port: %s: %m\n", port.name);
 		return 1;
 	}
-	wish.features &= tap_features(port.tap);
-	memory = map(argv[optind], offer, &pages);
-	if (!memory) {
-		fprintf(stderr, "nether-port: %s: %m\n", argv[optind]);
+	choice.wish.features &= tap_features(port.tap);
+	if (!(choice.xen ? map_guest(&port, choice.xen, where)
+			 : map_file(&port, where, choice.offer)))
 		return 1;
-	}
-	port.channel = netherchan_open(memory, pages, offer != 0, &wish, &why);
+	port.channel =
+		netherchan_open(port.memory, port.pages, choice.offer != 0, &choice.wish, &why);
 	if (!port.channel) {
 		fprintf(stderr, "nether-port: these pages cannot be such a channel (%d)\n", why);
+		unmap(&port);
 		return 1;
 	}
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	run(&port);
 	report(&port);
-	netherchan_close(port.channel);
-	netherchan_unmap(memory, pages);
+	netherchan_close(port.channel); /* writes to the pages, for the last time */
+	unmap(&port);
 	close(port.tap);
 	return 0;
 }

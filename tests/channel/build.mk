@@ -19,10 +19,12 @@ TOOLS += $(CHANNEL_TESTS)
 DEPS += iproute2 iputils-ping iperf3
 $(B)/deps.mk: tests/channel/build.mk
 CHANNEL_PORT := $(B)/channel/nether-port $(B)/channel/scribble
-$(B)/channel/nether-port: $(wildcard switch-channel/lib/*.c switch-channel/port/*.c switch-channel/*.h switch-channel/lib/*.h switch-channel/port/*.h)
+$(B)/channel/nether-port: $(wildcard switch-channel/lib/*.c switch-channel/lib/xen/*.c switch-channel/port/*.c) monitor/ctl/ask.c \
+	$(wildcard switch-channel/*.h switch-channel/lib/*.h switch-channel/lib/xen/*.h switch-channel/port/*.h)
+$(B)/channel/nether-port: CHANNEL_XEN := -lxenforeignmemory
 $(B)/channel/scribble: tests/channel/scribble.c switch-channel/ring.h
 $(CHANNEL_PORT):
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -o $@ $(filter %.c,$^)
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -o $@ $(filter %.c,$^) $(CHANNEL_XEN)
 TOOLS += $(CHANNEL_PORT)

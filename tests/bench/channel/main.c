@@ -139,8 +139,10 @@ static int rate(uint64_t ms)
 	uint64_t start;
 	pthread_t thread;
 
-	if (!windows || (!alone && pthread_create(&thread, NULL, sender, NULL)))
+	if (!windows || (!alone && pthread_create(&thread, NULL, sender, NULL))) {
+		free(windows);
 		return 1;
+	}
 	pin(0);
 	receive_windows(windows, ms < WARM ? (uint32_t)ms : WARM);
 	total = 0;
