@@ -190,12 +190,13 @@ bench: all
 release-hashes: $(IMAGES)
 	@attest/release-hashes --images $(IMAGES) $(O)
 
-install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api \
+install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-port \
 		$(addprefix $(B)/,nether-image nether-image-upload nether-attest)
 	install -d $(DESTDIR)/boot
 	install -m 644 $(IMAGES) $(DESTDIR)/boot
 	install -D -m 755 $(B)/netherctl $(DESTDIR)/usr/sbin/netherctl
 	install -D -m 755 $(B)/netherd $(DESTDIR)/usr/sbin/netherd
+	install -D -m 755 $(B)/nether-port $(DESTDIR)/usr/sbin/nether-port
 	install -d $(DESTDIR)/usr/bin
 	install -m 755 $(B)/nether-image $(B)/nether-image-upload $(B)/nether-attest $(DESTDIR)/usr/bin
 	install -D -m 644 attest/netherd/netherd@.service $(DESTDIR)/lib/systemd/system/netherd@.service
@@ -208,7 +209,7 @@ install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api \
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-vm) \
+	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-port nether-vm) \
 		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) \
 		$(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
 		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service) \

@@ -10,27 +10,35 @@ void evidence_begin(struct evidence_writer *w, void *out, const struct evidence 
 	w->head = *head;
 	__builtin_memcpy(w->head.magic, EVIDENCE_MAGIC, sizeof(w->head.magic));
 	w->head.version = EVIDENCE_VERSION;
-	w->head.guests = w->head.disks = 0;
+	w->head.guests = w->head.disks = w->head.channels = 0;
 }
 
 static uint32_t used(const struct evidence_writer *w)
 {
 	return (uint32_t)(sizeof(w->head) + w->head.guests * sizeof(struct evidence_guest) +
-			  w->head.disks * sizeof(struct evidence_disk));
+			  w->head.disks * sizeof(struct evidence_disk) +
+			  w->head.channels * sizeof(struct evidence_channel));
 }
 
 void evidence_add_guest(struct evidence_writer *w, const struct evidence_guest *g)
 {
-	ASSERT(w->head.guests < EVIDENCE_GUESTS_MAX && !w->head.disks);
+	ASSERT(w->head.guests < EVIDENCE_GUESTS_MAX && !w->head.disks && !w->head.channels);
 	__builtin_memcpy(w->out + used(w), g, sizeof(*g));
 	w->head.guests++;
 }
 
 void evidence_add_disk(struct evidence_writer *w, const struct evidence_disk *d)
 {
-	ASSERT(w->head.disks < EVIDENCE_DISKS_MAX);
+	ASSERT(w->head.disks < EVIDENCE_DISKS_MAX && !w->head.channels);
 	__builtin_memcpy(w->out + used(w), d, sizeof(*d));
 	w->head.disks++;
+}
+
+void evidence_add_channel(struct evidence_writer *w, const struct evidence_channel *c)
+{
+	ASSERT(w->head.channels < EVIDENCE_CHANNELS_MAX);
+	__builtin_memcpy(w->out + used(w), c, sizeof(*c));
+	w->head.channels++;
 }
 
 uint32_t evidence_bytes(const struct evidence_writer *w)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the monitor says of itself and its guests, signed with the key that it measured at boot: docs/attestation.md,
- * "Evidence". Little-endian; a struct evidence, then guests, then disks, then the signature.
+ * "Evidence". Little-endian; a struct evidence, then guests, then disks, then
+ * channels, then the signature.
  */
 #ifndef ATTEST_EVIDENCE_H
 #define ATTEST_EVIDENCE_H
@@ -9,11 +10,12 @@
 #include <stdint.h>
 
 #define EVIDENCE_MAGIC "NHEVIDEN"
-#define EVIDENCE_VERSION 1u
+#define EVIDENCE_VERSION 2u
 #define EVIDENCE_NONCE 32u
 #define EVIDENCE_SIGNATURE 64u /* ECDSA with SHA-256 of all before it: r and s, big-endian */
 #define EVIDENCE_GUESTS_MAX 64u
 #define EVIDENCE_DISKS_MAX 64u
+#define EVIDENCE_CHANNELS_MAX 512u
 
 /* evidence.flags */
 #define EVIDENCE_NO_TPM 1u       /* nothing was measured: no keys can be released to this monitor */
@@ -57,15 +59,34 @@ struct evidence_disk {
 	uint8_t release[16]; /* by which message */
 };
 
+#define EVIDENCE_CHANNEL_HOST UINT64_MAX
+
+/* docs/channel.md; the words are those of switch-channel/call.h. */
+struct evidence_channel {
+	uint64_t id;
+	uint8_t service[16];
+	uint64_t offerer;  /* id of the guest */
+	uint64_t acceptor; /* the same; 0: nobody now; EVIDENCE_CHANNEL_HOST */
+	uint8_t identity
+		[32]; /* whom the offer names: by a launch digest or as a tenant; zeros: the host */
+	uint32_t peer;  /* as which of these: enum channel_peer */
+	uint32_t state; /* enum channel_state: LEFT: the host has not closed what the offerer has */
+	uint64_t accepts; /* how often it was accepted */
+	uint32_t pages;
+	uint32_t reason; /* of its last end: enum channel_reason */
+};
+
 _Static_assert(sizeof(struct evidence) == 224, "no padding");
 _Static_assert(sizeof(struct evidence_guest) == 56, "no padding");
 _Static_assert(sizeof(struct evidence_disk) == 80, "no padding");
+_Static_assert(sizeof(struct evidence_channel) == 96, "no padding");
 
 #define EVIDENCE_MAX                                                                     \
 	(sizeof(struct evidence) + EVIDENCE_GUESTS_MAX * sizeof(struct evidence_guest) + \
-	 EVIDENCE_DISKS_MAX * sizeof(struct evidence_disk) + EVIDENCE_SIGNATURE)
+	 EVIDENCE_DISKS_MAX * sizeof(struct evidence_disk) +                             \
+	 EVIDENCE_CHANNELS_MAX * sizeof(struct evidence_channel) + EVIDENCE_SIGNATURE)
 
-/* In the making: in this order of calls, into EVIDENCE_MAX bytes. No more guests or disks than there is room for. */
+/* In the making: in this order of calls, into EVIDENCE_MAX bytes. No more guests, disks and channels than there is room for. */
 struct evidence_writer {
 	uint8_t *out;
 	struct evidence head;
@@ -75,6 +96,7 @@ struct evidence_writer {
 void evidence_begin(struct evidence_writer *w, void *out, const struct evidence *head);
 void evidence_add_guest(struct evidence_writer *w, const struct evidence_guest *g);
 void evidence_add_disk(struct evidence_writer *w, const struct evidence_disk *d);
+void evidence_add_channel(struct evidence_writer *w, const struct evidence_channel *c);
 
 /* How many bytes it will be. */
 uint32_t evidence_bytes(const struct evidence_writer *w);

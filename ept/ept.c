@@ -37,6 +37,7 @@ struct table_format table_format = {
 	.leaf = EPT_PS,
 	.table = EPT_RWX | EPT_A,
 	.leaf_type = EPT_TYPE,
+	.wb = (uint64_t)MEM_WB << EPT_TYPE_SHIFT,
 	.malformed = MALFORMED | EVERY_TYPE(EXEC_ONLY),
 	.reserved_table = {[2] = TABLE_RESERVED, [3] = TABLE_RESERVED, [4] = TABLE_RESERVED},
 	.reserved_leaf = {[2] = LARGE_RESERVED(2), [3] = UINT64_MAX, [4] = UINT64_MAX},

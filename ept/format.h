@@ -31,6 +31,7 @@ struct table_format {
 	uint64_t leaf;      /* maps a page (levels > 1; at level 1 every present entry does) */
 	uint64_t table;     /* what an entry that points at a table carries: every right */
 	uint64_t leaf_type; /* the bits that table_leaf() puts a memory type into */
+	uint64_t wb;        /* those of write-back memory */
 	/* Bit n: an entry whose bits 5:0 are n is malformed, whatever its level. */
 	uint64_t malformed;
 	/*

@@ -11,28 +11,55 @@ static struct entry root_entry(const struct guest_table *t)
 	return (struct entry){.kind = ENTRY_TABLE, .level = TABLE_LEVELS + 1, .hpa = t->root};
 }
 
-int guest_table_launch(struct guest_table *t)
+/* Takes the table, whose root is copied when L1 cannot change it any more. */
+static int take(struct guest_table *t)
 {
 	struct entry root = root_entry(t);
+	int err = entry_protect(t, &root);
+
+	if (!err)
+		err = entry_take(t, &root);
+	if (err) {
+		entry_unprotect(t, &root);
+		return err;
+	}
+	phys_flush();
+	__builtin_memcpy(phys_table(t->walked), phys_at(t->root), PAGE_SIZE);
+	return 0;
+}
+
+int guest_table_launch(struct guest_table *t)
+{
 	int err;
 
 	lock_take_relaxed(&t->lock);
 	t->pages = t->tables = 0;
-	err = entry_protect(t, &root);
-	if (!err)
-		err = entry_take(t, &root);
-	if (err)
-		entry_unprotect(t, &root);
-	else
-		phys_flush();
+	t->own = 0;
+	err = phys_table_alloc(&t->walked);
+	if (!err) {
+		err = take(t);
+		if (err)
+			phys_table_free(t->walked);
+	}
 	t->live = !err;
 	lock_drop(&t->lock);
 	return err;
 }
 
-static void put(hpa_t at, uint64_t value)
+/* Index of an entry in its table. */
+static unsigned int index_of(hpa_t at)
 {
+	return (unsigned int)(page_offset(at.a) / sizeof(uint64_t));
+}
+
+/* In the table, and in the copy of its root. */
+static void put(const struct guest_table *t, hpa_t at, uint64_t value)
+{
+	unsigned int i = index_of(at);
+
 	__atomic_store_n((uint64_t *)phys_at(at), value, __ATOMIC_RELEASE);
+	if (ALIGN_DOWN(at.a, PAGE_SIZE) == t->root.a && (!t->own || i != t->own))
+		__atomic_store_n(&phys_table(t->walked)[i], value, __ATOMIC_RELEASE);
 }
 
 /* Whether the leaves below `table` map, page for page, what `leaf` does. */
@@ -106,6 +133,18 @@ static int fill_one(struct guest_table *t, const struct entry *e, void *context)
 	return err;
 }
 
+static int revoke_one(struct guest_table *t, const struct entry *e, void *context)
+{
+	for (uint64_t at = 0; at < table_span(e->level); at += PAGE_SIZE) {
+		hpa_t page = HPA(e->hpa.a + at);
+		owner_t its = owner_word(OWNER_CHANNEL, t->guest, GPA(e->gpa.a + at));
+
+		if (owner_of(page).w == its.w)
+			t->revoke(t, page);
+	}
+	return 0;
+}
+
 /* Nothing is mapped there for a moment; a guest that comes by waits for the lock. */
 static int unmap(struct guest_table *t, hpa_t at, const struct entry *old)
 {
@@ -113,9 +152,11 @@ static int unmap(struct guest_table *t, hpa_t at, const struct entry *old)
 
 	if (old->kind == ENTRY_NONE)
 		return 0;
-	put(at, 0);
+	put(t, at, 0);
 	phys_flush_guest(t->guest); /* it must have forgotten its pages before they leave it (R2) */
-	err = entry_each_leaf(t, old, leave_one, NULL);
+	err = t->revoke ? entry_each_leaf(t, old, revoke_one, NULL) : 0; /* and others, too (R30) */
+	if (!err)
+		err = entry_each_leaf(t, old, leave_one, NULL);
 	if (err)
 		unshare(t, old);
 	entry_unprotect(t, old);
@@ -160,7 +201,7 @@ static bool keeps_pages(struct guest_table *t, const struct entry *old, const st
 static void refuse(struct guest_table *t, hpa_t at, const struct entry *old,
 		   const struct entry *new)
 {
-	put(at, 0);
+	put(t, at, 0);
 	phys_flush_guest(t->guest);
 	unshare(t, old);
 	entry_unprotect(t, new);
@@ -179,7 +220,7 @@ static int replace(struct guest_table *t, hpa_t at, uint64_t value, const struct
 		return err;
 	}
 	if (keeps_pages(t, old, new)) {
-		put(at, value);
+		put(t, at, value);
 		if (old->kind == ENTRY_TABLE && new->kind == ENTRY_LEAF) {
 			phys_flush_guest(t->guest); /* no CPU walks the table any more (R2) */
 			entry_unprotect(t, old);
@@ -190,7 +231,7 @@ static int replace(struct guest_table *t, hpa_t at, uint64_t value, const struct
 	if (!err)
 		err = map(t, new);
 	if (!err)
-		put(at, value);
+		put(t, at, value);
 	else
 		entry_unprotect(t, new); /* nothing leads to its tables */
 	return err;
@@ -202,7 +243,7 @@ static bool others_present(const struct guest_table *t, hpa_t at)
 	const uint64_t *root = phys_at(t->root);
 
 	for (unsigned int i = 0; i < TABLE_ENTRIES; i++)
-		if (i != page_offset(at.a) / sizeof(*root) && table_present(root[i]))
+		if (i != index_of(at) && table_present(root[i]))
 			return true;
 	return false;
 }
@@ -211,7 +252,7 @@ static int store(struct guest_table *t, hpa_t at, uint64_t value)
 {
 	owner_t owner = owner_of(at);
 	unsigned int level = owner_level(owner);
-	unsigned int i = (unsigned int)(page_offset(at.a) / sizeof(value));
+	unsigned int i = index_of(at);
 	struct entry old, new;
 
 	if (!t->live || owner_kind(owner) != OWNER_TABLE || owner_guest(owner) != t->guest)
@@ -219,6 +260,8 @@ static int store(struct guest_table *t, hpa_t at, uint64_t value)
 	old = entry_at(HPA(ALIGN_DOWN(at.a, PAGE_SIZE)), level, owner_gpa(owner), i);
 	new = entry_read(value, level, old.gpa);
 	if (new.kind == ENTRY_BAD)
+		return ERR_PERM;
+	if (level == TABLE_LEVELS && t->own && i == t->own && new.kind != ENTRY_NONE)
 		return ERR_PERM;
 	if (level == TABLE_LEVELS && old.kind == ENTRY_TABLE && new.kind == ENTRY_NONE &&
 	    !others_present(t, at))
@@ -237,6 +280,28 @@ int guest_table_store(struct guest_table *t, hpa_t at, uint64_t value)
 	return err;
 }
 
+bool guest_table_has_room(const struct guest_table *t, gpa_t gpa)
+{
+	unsigned int i = table_index(TABLE_LEVELS, gpa.a);
+
+	return t->live && entry_at(t->root, TABLE_LEVELS, GPA(0), i).kind == ENTRY_NONE &&
+	       !guest_table_meets(t, gpa, table_span(TABLE_LEVELS));
+}
+
+int guest_table_add(struct guest_table *t, gpa_t gpa, hpa_t table)
+{
+	unsigned int i = table_index(TABLE_LEVELS, gpa.a);
+
+	ASSERT(i && gpa.a == i * table_span(TABLE_LEVELS));
+	if (!t->live)
+		return ERR_NOENT;
+	if (!guest_table_has_room(t, gpa))
+		return ERR_PERM;
+	t->own = i;
+	__atomic_store_n(&phys_table(t->walked)[i], table_entry(table), __ATOMIC_RELEASE);
+	return 0;
+}
+
 void guest_table_drop(struct guest_table *t)
 {
 	struct entry root = root_entry(t);
@@ -245,6 +310,7 @@ void guest_table_drop(struct guest_table *t)
 	if (t->live) {
 		unshare(t, &root);
 		entry_unprotect(t, &root);
+		phys_table_free(t->walked);
 	}
 	t->live = false;
 	lock_drop(&t->lock);

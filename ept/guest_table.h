@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The nested table that L1 builds for a guest, and that the hardware walks as it is. From the guest's
- * launch on L1 may only read its pages; each store to one comes to the monitor, which decodes it,
- * checks what it would map (invariant I3), makes the pages' owners follow, and performs it.
+ * The nested table that L1 builds for a guest, and that the hardware walks, but for the root: of that the
+ * hardware has a copy of the monitor's, to which an entry of the monitor's own can be added (R29). From the
+ * guest's launch on L1 may only read the table's pages; each store to one comes to the monitor, which decodes
+ * it, checks what it would map (invariant I3), makes the pages' owners follow, and performs it.
  *
  * A store that is refused breaks the guest: guest_table_drop() then gives the table back to L1, which
  * may do with it what it likes, since no CPU will walk it any more.
@@ -24,7 +25,9 @@ struct gpa_range {
 struct guest_table {
 	struct lock lock;   /* taken with lock_take_relaxed() by the functions below */
 	unsigned int guest; /* its number in the table of owners */
-	hpa_t root;
+	hpa_t root;         /* L1's */
+	hpa_t walked;       /* the hardware's, while live */
+	unsigned int own; /* index of the monitor's entry in that, which L1 leaves empty; 0: none */
 	/* Where HOST pages may be mapped, and nothing private is (R9). Sorted by nothing. */
 	struct gpa_range shared[GUEST_TABLE_SHARED_MAX];
 	unsigned int shared_count;
@@ -37,6 +40,11 @@ struct guest_table {
 	int (*fill)(struct guest_table *t, gpa_t gpa, void *page);
 	/* The page at gpa, BUSY, leaves the guest: afterwards anybody may read it. The same. */
 	int (*leave)(struct guest_table *t, gpa_t gpa, void *page);
+	/*
+	 * L1 takes this page, which is CHANNEL of the guest, out of its table; the guest has been flushed. Afterwards it
+	 * is GUEST, zeroed, and nobody else's. NULL: no page becomes CHANNEL.
+	 */
+	void (*revoke)(struct guest_table *t, hpa_t page);
 };
 
 /* Whether [gpa, gpa + len), which does not wrap around, meets the shared ranges. */
@@ -59,6 +67,16 @@ int guest_table_launch(struct guest_table *t);
  * and pages below it the guest's still.
  */
 int guest_table_store(struct guest_table *t, hpa_t at, uint64_t value);
+
+/*
+ * With t->lock held: what hardware walks has the table at `table`, of level 3, at gpa, a multiple of 512 GiB and
+ * not 0. ERR_PERM: L1 has something there, or may; ERR_NOENT: t is not live. Until guest_table_drop() L1 cannot
+ * put anything there.
+ */
+int guest_table_add(struct guest_table *t, gpa_t gpa, hpa_t table);
+
+/* With t->lock held: whether that would work, or has been done. */
+bool guest_table_has_room(const struct guest_table *t, gpa_t gpa);
 
 /*
  * The guest is gone or broken, and was flushed away from every CPU: gives the table's pages back to

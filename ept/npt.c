@@ -25,6 +25,7 @@ struct table_format table_format = {
 	.leaf = PTE_PS,
 	.table = PTE_P | PTE_W | PTE_U | PTE_A,
 	.leaf_type = PTE_PCD | PTE_PWT,
+	.wb = 0,
 	.reserved_table = {[3] = PTE_G, [4] = PTE_G},
 	/* Bit 12 of a large leaf belongs to the memory type. */
 	.reserved_leaf = {[2] = 0x001fe000, [3] = 0x3fffe000, [4] = UINT64_MAX},

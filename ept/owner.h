@@ -11,9 +11,11 @@
  *   TABLE    a page of the nested table that L1 built for a guest; L1 may only read it
  *   GUEST    a guest's, out of L1's reach
  *   BUSY     changing hands on some CPU: who meets it tries again
+ *   CHANNEL  a guest's, which it has offered to another side (ept/grant.h): out of L1's reach, unless L1 is that
+ *            side; neither it nor the other's is read or written by the monitor for anybody
  *
- * SHARED, TABLE and GUEST name the guest and an address of it: where the page is mapped, or what the
- * table's first entry maps.
+ * SHARED, TABLE, GUEST and CHANNEL name the guest and an address of it: where the page is mapped, or what
+ * the table's first entry maps.
  */
 #ifndef EPT_OWNER_H
 #define EPT_OWNER_H
@@ -28,6 +30,7 @@ enum owner_kind {
 	OWNER_TABLE,
 	OWNER_GUEST,
 	OWNER_BUSY,
+	OWNER_CHANNEL,
 };
 
 /* Bits 2:0 kind, 5:3 level of a TABLE (1..4), 15:8 guest, 51:16 guest frame number. */

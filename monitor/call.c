@@ -2,6 +2,7 @@
 #include "monitor/call.h"
 
 #include "monitor/arch.h"
+#include "monitor/channel.h"
 #include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/hw.h"
@@ -139,8 +140,10 @@ static int named_guest(const struct cpu *cpu, unsigned int *index)
 		return err;
 	owner = owner_of(page);
 	*index = owner_guest(owner) + 1;
-	return owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED ? 0
-										     : ERR_NOENT;
+	return owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED ||
+			       owner_kind(owner) == OWNER_CHANNEL
+		       ? 0
+		       : ERR_NOENT;
 }
 
 static int64_t do_launch(struct cpu *cpu)
@@ -283,6 +286,46 @@ static int64_t do_eventlog(struct cpu *cpu)
 	return 0;
 }
 
+static int64_t list_channel(uint64_t *r)
+{
+	struct channel_summary s;
+	int err = channel_summary(r[RDX], &s);
+
+	if (err)
+		return err;
+	r[RBX] = s.id;
+	memcpy(&r[R8], s.service, sizeof(s.service));
+	r[R10] = s.state;
+	r[R11] = s.reason;
+	r[R12] = s.offerer;
+	r[R13] = s.peer;
+	r[R14] = s.acceptor;
+	r[R15] = s.pages | s.accepts << 32;
+	return 0;
+}
+
+static int64_t do_channel(uint64_t *r)
+{
+	gpa_t gpa;
+	int err;
+
+	switch (r[RSI] & 0xff) {
+	case HYPERCALL_CHANNEL_LIST:
+		return list_channel(r);
+	case HYPERCALL_CHANNEL_PAGE:
+		err = channel_host_page(r[RDX], r[RSI] >> 8, &gpa, &r[R8]);
+		if (!err)
+			r[RBX] = gpa.a >> PAGE_SHIFT;
+		return err;
+	case HYPERCALL_CHANNEL_ACCEPT:
+		return channel_host_accept(r[RDX]);
+	case HYPERCALL_CHANNEL_CLOSE:
+		return channel_host_close(r[RDX], r[RSI] >> 8);
+	default:
+		return ERR_NOSYS;
+	}
+}
+
 void hypercall(struct cpu *cpu)
 {
 	uint64_t *r = cpu->regs.r;
@@ -333,6 +376,9 @@ void hypercall(struct cpu *cpu)
 		break;
 	case HYPERCALL_EVENTLOG:
 		err = do_eventlog(cpu);
+		break;
+	case HYPERCALL_CHANNEL:
+		err = do_channel(r);
 		break;
 	default:
 		err = ERR_NOSYS;

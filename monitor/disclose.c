@@ -3,7 +3,9 @@
 
 #include "ept/phys.h"
 #include "monitor/apic.h"
+#include "monitor/channel.h"
 #include "monitor/guest.h"
+#include "monitor/guestchannel.h"
 #include "monitor/guestmmio.h"
 #include "monitor/gueststore.h"
 #include "monitor/hw.h"
@@ -95,6 +97,8 @@ static int show_part(const struct view *s, gva_t gva, size_t len, uint32_t acces
 	if ((p->found || p->at.stop == WALK_NESTED) &&
 	    p->at.gpa.a >> PAGE_SHIFT == s->x->fault.a >> PAGE_SHIFT)
 		d->met = true;
+	if (!err && guestchannel_has(s, p))
+		return ERR_NOSYS;
 	if (err || !p->found || !view_has(s->v, owner_of(p->at.hpa)))
 		return err;
 	if (d->ranges == DISCLOSE_RANGES)
@@ -361,7 +365,10 @@ static enum disclose_result fault(const struct view *s)
 {
 	struct guest_table *t = &s->v->guest->protection.table;
 	struct walk_result at;
+	bool mapped;
 
+	if (channel_at(s->v->guest, s->x->fault, &mapped))
+		return guestchannel_fault(s, mapped);
 	if (look(s, &at) == WALK_DONE)
 		return DISCLOSE_AGAIN;
 	if (at.stop == WALK_NESTED && (at.error_code & WALK_PRESENT))
@@ -381,14 +388,6 @@ static enum disclose_result fault(const struct view *s)
 }
 
 /* --- hypercalls ----------------------------------------------------------------------------------- */
-
-const uint8_t *guestcall_registers(bool wide)
-{
-	static const uint8_t numbers[2][GUESTCALL_ARGS] = {{RBX, RCX, RDX, RSI, RDI},
-							   {RDI, RSI, RDX, R10, R8}};
-
-	return numbers[wide];
-}
 
 static int read_guest(void *context, gva_t gva, void *buf, size_t n)
 {
@@ -480,6 +479,8 @@ static enum disclose_result call(const struct view *s)
 	int len = hw_guest_insn_len(s->cpu);
 	int err = 0;
 
+	if ((uint32_t)s->cpu->regs.r[RAX] == CHANNEL_MAGIC && len > 0)
+		return guestchannel_call(s);
 	decide(s, c);
 	if (by_monitor(s, c)) {
 		s->cpu->regs.r[RAX] = c->answer;

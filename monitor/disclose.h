@@ -118,9 +118,6 @@ void disclose_forget(struct guest_vcpu *v);
 /* Whether Xen's CPUID leaves are hidden from the guest as it is now (R31). */
 bool disclose_hides_xen(const struct cpu *cpu, const struct guest *g);
 
-/* The registers of a hypercall's arguments, GUESTCALL_ARGS of them. */
-const uint8_t *guestcall_registers(bool wide);
-
 /*
  * Whether a call of the vCPU's, in progress, lets L1 do this to gpa of the guest g, whose vCPU it may be.
  * *from: for MOVE, where from. On any CPU.

@@ -306,6 +306,10 @@ static void give(struct slot *s, struct guest *g)
 	ahci_set(&own->ahci, s->drive, IDE_ENCRYPTED, &s->disk);
 	if (s->released && s->terms.lease < own->lease)
 		own->lease = s->terms.lease;
+	if (s->released) {
+		own->has_tenant = true; /* the only one: refusal() */
+		memcpy(own->tenant, s->terms.tenant, sizeof(own->tenant));
+	}
 	log_line("guest %lu: drive %u is an encrypted disk", g->id, s->drive);
 }
 

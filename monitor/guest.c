@@ -348,6 +348,17 @@ void guest_space(const struct guest *g, struct walk_space *space)
 {
 	space->private = guest_isolated(g);
 	space->guest = (uint8_t)guest_number(g);
+	if (space->private)
+		space->nested_root = g->root;
+}
+
+/* Without the lock: a guest that comes or goes meanwhile is flushed anyway. */
+hpa_t guest_walked_for(hpa_t root)
+{
+	for (size_t i = 0; i < GUEST_MAX; i++)
+		if (guests.guest[i].root.a == root.a && guest_isolated(&guests.guest[i]))
+			return guests.guest[i].protection.table.walked;
+	return HPA(0);
 }
 
 /* False: the guest is in another state. */

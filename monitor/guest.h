@@ -89,7 +89,19 @@ static inline bool guest_isolated(const struct guest *guest)
 	return guest->protection.table.live;
 }
 
-/* Adds to a space what is known of whose memory it is. */
+/* The root that hardware walks for the guest, whose nested table has its root at g->root. */
+static inline hpa_t guest_walked(const struct guest *guest)
+{
+	return guest_isolated(guest) ? guest->protection.table.walked : guest->root;
+}
+
+/*
+ * The same by L1's root: that of the monitor's copy, or 0 if L1's own is walked, or none. What L1 flushes by naming its
+ * root has to be flushed for that one, too.
+ */
+hpa_t guest_walked_for(hpa_t root);
+
+/* Adds to a space what is known of whose memory it is, and has it walk what L1 says of that: no channels (R29). */
 void guest_space(const struct guest *guest, struct walk_space *space);
 
 /*

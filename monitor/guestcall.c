@@ -2,6 +2,7 @@
 /* Numbers and layouts: Xen's public headers (xen.h, memory.h, hvm/params.h, features.h ...). */
 #include "monitor/guestcall.h"
 
+#include "monitor/arch.h"
 #include "monitor/gueststore.h"
 #include "monitor/lib.h"
 
@@ -471,6 +472,14 @@ static int decide(const struct guestcall_request *r, struct guestcall *c)
 	c->operand[0].taken_at = row->taken_at;
 	c->operand[0].taken = row->taken[c->wide];
 	return apply(r, c, memory ? first >> MEMORY_SHIFT : 0);
+}
+
+const uint8_t *guestcall_registers(bool wide)
+{
+	static const uint8_t numbers[2][GUESTCALL_ARGS] = {{RBX, RCX, RDX, RSI, RDI},
+							   {RDI, RSI, RDX, R10, R8}};
+
+	return numbers[wide];
 }
 
 uint64_t guestcall_error(const struct guestcall *c, int err)

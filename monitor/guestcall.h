@@ -97,6 +97,9 @@ struct guestcall {
 	uint8_t data[GUESTCALL_DATA]; /* [0, used) */
 };
 
+/* Numbers of the registers of a hypercall's arguments, GUESTCALL_ARGS of them. */
+const uint8_t *guestcall_registers(bool wide);
+
 /* The value of RAX that tells the caller of this error. */
 uint64_t guestcall_error(const struct guestcall *c, int err);
 

@@ -25,7 +25,9 @@ struct guest_disks {
 	struct ide ide;
 	struct ahci ahci;
 	struct guest_boot boot;
-	uint64_t lease; /* by uptime_ticks(); 0 or UINT64_MAX: none */
+	uint64_t lease;     /* by uptime_ticks(); 0 or UINT64_MAX: none */
+	bool has_tenant;    /* somebody released keys of its disks: */
+	uint8_t tenant[32]; /* who */
 };
 
 /* Of one access; in the disclosure. */

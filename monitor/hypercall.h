@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 7
+#define HYPERCALL_ABI 8
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
@@ -105,6 +105,27 @@ enum hypercall {
 	 * started the monitor; ERR_NOENT: none did, or it left no log that is whole.
 	 */
 	HYPERCALL_EVENTLOG = 14,
+	/*
+	 * Channels (docs/channel.md). RSI & 0xff = enum hypercall_channel, the rest of RSI an argument:
+	 * LIST:   RDX = index, 0..: RBX = id (never reused), R8..R9 = service, R10 = enum channel_state, R11 = enum channel_reason of the
+	 *         last end, R12 = id of the guest that offers, R13 = enum channel_peer that the offer names, R14 = id of the guest that has
+	 *         accepted, all ones (the host), or 0, R15 = pages in bits 31:0, how often accepted in 63:32. ERR_NOENT: no channel
+	 *         in this place; ERR_INVAL: no such place.
+	 * PAGE:   RDX = id of one that is offered to the host, RSI >> 8 = n: RBX = guest frame number where the offerer has page n, R8 =
+	 *         how many from n on lie one behind the other. ERR_NOENT: no such channel, or page.
+	 * ACCEPT: RDX = id: all of L1 may read and write its pages, not its devices. ERR_NOENT: none that is offered to the host and
+	 *         waits; ERR_BUSY: another one has been LEFT by the same guest, and is to be closed first; ERR_NOMEM.
+	 * CLOSE:  RDX = id, RSI >> 8 = enum channel_reason: of one that was accepted so, when L1 has unmapped it: a write that comes
+	 *         later ends the guest. ERR_NOENT; ERR_INVAL: not a reason of a side's.
+	 */
+	HYPERCALL_CHANNEL = 15,
+};
+
+enum hypercall_channel {
+	HYPERCALL_CHANNEL_LIST,
+	HYPERCALL_CHANNEL_PAGE,
+	HYPERCALL_CHANNEL_ACCEPT,
+	HYPERCALL_CHANNEL_CLOSE,
 };
 
 #define EVENTLOG_TXT (1ull << 63)

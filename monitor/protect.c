@@ -5,6 +5,7 @@
 #include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
+#include "monitor/channel.h"
 #include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/hw.h"
@@ -30,6 +31,7 @@ int protect_init(void)
 	if (protect_off)
 		log_line("no-isolation: L1 reaches its guests' memory");
 	sealed_init(mem_pages(pages), pages << PAGE_SHIFT);
+	channel_init();
 	return window_init();
 }
 
@@ -80,10 +82,21 @@ static int come(struct guest_table *t, gpa_t gpa, void *page)
 	return 0;
 }
 
+/* L1 sees no frame in the place of the page. True: its CPUs may still know one. */
+static bool cancel(hpa_t page)
+{
+	bool shown = window_cancel(page);
+
+	if (!host_allows(page, TABLE_R))
+		return shown;
+	host_set(page, PAGE_SIZE, 0); /* what a channel has left there */
+	return true;
+}
+
 /* A page that L1 takes away from the guest, which will miss it unless it gave it up. */
 static int go(struct guest_table *t, gpa_t gpa, void *page)
 {
-	bool shown = window_cancel(HPA((uint64_t)page - phys_direct)); /* it changes no more */
+	bool shown = cancel(HPA((uint64_t)page - phys_direct)); /* it changes no more */
 	int err = 0;
 
 	if (is_void(t, gpa) || may_share(t, gpa))
@@ -107,6 +120,7 @@ static void prepare(struct guest *g, const uint8_t key[CRYPTO_KEY_BYTES])
 	p->table.fill = come;
 	p->table.leave = go;
 	p->table.share = may_share;
+	p->table.revoke = channel_revoke;
 }
 
 int protect_launch(struct guest *g, const char **why)
@@ -165,6 +179,7 @@ void protect_end(struct guest *g)
 {
 	if (!g->protection.table.live)
 		return;
+	channel_end(g); /* while the pages are the guest's still */
 	guest_table_drop(&g->protection.table);
 	guestport_end(g);
 	/* What L1 wrote to a frame would be lost when the page becomes its own. */
@@ -224,6 +239,16 @@ static bool touch_guest(hpa_t hpa, owner_t owner, bool write)
 	return true;
 }
 
+/* The same for a page that the guest has offered, and not to L1, or L1 has not accepted. */
+static bool touch_channel(hpa_t hpa, owner_t owner, bool write)
+{
+	if (!write)
+		return channel_show(HPA(ALIGN_DOWN(hpa.a, PAGE_SIZE)), owner);
+	guest_end(guest_numbered(owner_guest(owner)), STOP_HOST_WRITE);
+	phys_relax(); /* it may be that another CPU is at it */
+	return true;
+}
+
 /* L1 stores into a table of a guest's, or uses it as one of its own. */
 static void touch_table(struct cpu *cpu, hpa_t hpa, owner_t owner, bool in_walk)
 {
@@ -265,7 +290,8 @@ static bool touch_own(struct cpu *cpu, hpa_t hpa)
 bool protect_touch(struct cpu *cpu, hpa_t hpa, bool write, bool in_walk)
 {
 	owner_t owner = owner_of(hpa);
-	bool its = owner_kind(owner) == OWNER_TABLE || owner_kind(owner) == OWNER_GUEST;
+	bool its = owner_kind(owner) == OWNER_TABLE || owner_kind(owner) == OWNER_GUEST ||
+		   owner_kind(owner) == OWNER_CHANNEL;
 
 	/* This CPU knew an older entry, or another CPU has shown a frame meanwhile. */
 	if (its && host_allows(hpa, write ? TABLE_W : TABLE_R)) {
@@ -280,6 +306,8 @@ bool protect_touch(struct cpu *cpu, hpa_t hpa, bool write, bool in_walk)
 		return true;
 	case OWNER_GUEST:
 		return touch_guest(hpa, owner, write);
+	case OWNER_CHANNEL:
+		return touch_channel(hpa, owner, write);
 	case OWNER_BUSY:
 		phys_relax();
 		return true;

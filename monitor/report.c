@@ -5,6 +5,7 @@
 #include "ept/lock.h"
 #include "monitor/anchor.h"
 #include "monitor/boot/tboot.h"
+#include "monitor/channel.h"
 #include "monitor/disks.h"
 #include "monitor/guest.h"
 #include "monitor/hw.h"
@@ -17,7 +18,10 @@
 #include "monitor/platform.h"
 #include "monitor/uptime.h"
 
-_Static_assert(GUEST_MAX <= EVIDENCE_GUESTS_MAX && DISKS_MAX <= EVIDENCE_DISKS_MAX, "room for all");
+_Static_assert(GUEST_MAX <= EVIDENCE_GUESTS_MAX && DISKS_MAX <= EVIDENCE_DISKS_MAX &&
+		       CHANNEL_RECORDS <= EVIDENCE_CHANNELS_MAX,
+	       "room for all");
+_Static_assert(CHANNEL_HOST == EVIDENCE_CHANNEL_HOST, "the host");
 
 /* One at a time. */
 static struct {
@@ -79,6 +83,26 @@ static void add_disk(struct evidence_writer *w, unsigned int index)
 	evidence_add_disk(w, &d);
 }
 
+static void add_channel(struct evidence_writer *w, unsigned int index)
+{
+	struct channel_summary s;
+	struct evidence_channel c;
+
+	if (channel_summary(index, &s))
+		return;
+	c = (struct evidence_channel){.id = s.id,
+				      .offerer = s.offerer,
+				      .acceptor = s.acceptor,
+				      .peer = s.peer,
+				      .state = s.state,
+				      .accepts = s.accepts,
+				      .pages = s.pages,
+				      .reason = s.reason};
+	memcpy(c.service, s.service, sizeof(c.service));
+	memcpy(c.identity, s.identity, sizeof(c.identity));
+	evidence_add_channel(w, &c);
+}
+
 static int copy_out(const struct walk_space *caller, gva_t gva, const uint8_t *from, uint64_t n)
 {
 	for (uint64_t part, done = 0; done < n; done += part) {
@@ -114,6 +138,8 @@ int report_give(const struct walk_space *caller, gva_t gva, uint64_t n, uint64_t
 		add_guest(&w, i);
 	for (unsigned int i = 0; i < DISKS_MAX; i++)
 		add_disk(&w, i);
+	for (unsigned int i = 0; i < CHANNEL_RECORDS; i++)
+		add_channel(&w, i);
 	*bytes = evidence_bytes(&w);
 	if (n >= *bytes) {
 		evidence_end(&w, identity_sign);

@@ -34,7 +34,8 @@ static bool has_vgif(const struct vmcb_control *c)
 	return svm_has(SVM_FEATURE_VGIF) && (c->int_ctl & V_GIF_ENABLE);
 }
 
-static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb_control *from)
+static void merge_controls(struct cpu *cpu, const struct guest *guest, struct hw_vcpu *v,
+			   const struct vmcb_control *from)
 {
 	struct vmcb_control *c = &v->vmcb->c;
 	bool nested = from->nested_ctl & NESTED_CTL_NP;
@@ -60,7 +61,7 @@ static void merge_controls(struct cpu *cpu, struct hw_vcpu *v, const struct vmcb
 	c->int_state = shadow | (from->int_state & INT_STATE_SHADOW);
 	c->exit_int_info = 0;
 	c->nested_ctl = NESTED_CTL_NP;
-	c->nested_cr3 = nested ? from->nested_cr3 & PAGE_MASK : host_root().a;
+	c->nested_cr3 = nested ? guest_walked(guest).a : host_root().a;
 	c->event_inj = from->event_inj;
 	c->next_rip = from->next_rip;
 	c->virt_ext = svm_has(SVM_FEATURE_LBRV) ? from->virt_ext & VIRT_EXT_LBR : 0;
@@ -219,7 +220,7 @@ static const char *start_guest(struct cpu *cpu, struct guest_vcpu *v, const stru
 	} else if (!v->entered) {
 		svm_hide_begin(cpu, v);
 	}
-	merge_controls(cpu, v->hw, request);
+	merge_controls(cpu, v->guest, v->hw, request);
 	if (v->guest->isolated) {
 		merge_clock(v);
 		if (v->hw->nmi == NMI_MASKED)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* L1's VMX instructions: SDM vol. 3, chapter 31. */
+#include "ept/format.h"
 #include "ept/phys.h"
 #include "monitor/arch.h"
 #include "monitor/exit.h"
@@ -236,9 +237,17 @@ static bool offered(unsigned int first_bit, uint64_t type, unsigned int types)
 	return type < types && (l1_caps.ept_vpid >> (first_bit + type) & 1);
 }
 
+/* What the hardware has been given in the place of that EPT pointer, if it is another one. */
+static bool flush_walked(uint64_t eptp)
+{
+	hpa_t walked = guest_walked_for(HPA(eptp & TABLE_ADDR_MASK));
+
+	return !walked.a || vmx_invept(INV_SINGLE, (eptp & ~TABLE_ADDR_MASK) | walked.a);
+}
+
 /*
- * L1's tables are what the hardware walks, so that the EPT pointer means the same. A pointer with
- * bits that VM entry would refuse is refused here; to which memory it leads does not matter.
+ * L1's tables are what the hardware walks, but for the roots of isolated guests. A pointer with bits that VM
+ * entry would refuse is refused here; to which memory it leads does not matter.
  */
 static void do_invept(struct cpu *cpu)
 {
@@ -251,7 +260,8 @@ static void do_invept(struct cpu *cpu)
 	}
 	if (operand_read(cpu, operand, sizeof(operand)))
 		return;
-	if ((type == INV_SINGLE && !eptp_ok(operand[0], &l1_caps)) || !vmx_invept(type, operand[0]))
+	if ((type == INV_SINGLE && !eptp_ok(operand[0], &l1_caps)) ||
+	    !vmx_invept(type, operand[0]) || (type == INV_SINGLE && !flush_walked(operand[0])))
 		vm_fail(cpu, ERROR_INV_OPERAND);
 	else
 		vm_succeed(cpu);

@@ -4,6 +4,7 @@
  * uses is the monitor's, one per vCPU. Fields that L1 has written since the last entry are copied to
  * it, controls after they were checked and merged; the rest is still there.
  */
+#include "ept/format.h"
 #include "ept/host.h"
 #include "ept/phys.h"
 #include "monitor/exit.h"
@@ -30,6 +31,12 @@ static bool l1_has_ept(const struct cpu *cpu)
 
 /* --- entry --------------------------------------------------------------------------------- */
 
+/* L1's, but for the root. */
+static uint64_t ept_pointer(const struct guest_vcpu *v, const uint64_t *f)
+{
+	return (f[F_EPT_POINTER] & ~TABLE_ADDR_MASK) | guest_walked(v->guest).a;
+}
+
 static void merge_controls(const struct guest_vcpu *v, const uint64_t *f)
 {
 	struct vmx_request r = {f[F_PIN_CONTROLS], f[F_CPU_CONTROLS], cpu2_of(f),
@@ -48,7 +55,7 @@ static void merge_controls(const struct guest_vcpu *v, const uint64_t *f)
 					      (f[F_EXIT_CONTROLS] & EXIT_ACK_INTR));
 	vmx_write(VMCS_ENTRY_CONTROLS, entry | (r.entry & ENTRY_GUEST_64));
 	vmx_write(VMCS_EPT_POINTER,
-		  r.cpu2 & CPU2_EPT ? f[F_EPT_POINTER] : host_root().a | EPTP_WB | EPTP_LEVELS_4);
+		  r.cpu2 & CPU2_EPT ? ept_pointer(v, f) : host_root().a | EPTP_WB | EPTP_LEVELS_4);
 	vmx_write(VMCS_MSR_BITMAP, v->hw->msr_bitmap);
 	vmx_write(VMCS_IO_BITMAP_A, v->hw->io_bitmap);
 	vmx_write(VMCS_IO_BITMAP_B, v->hw->io_bitmap + PAGE_SIZE);

@@ -68,3 +68,17 @@ $(B)/bench/netherd-api: $(filter-out %/ask.c.o,$(API_OBJS)) $(B)/bench/monitor.o
 	$(say) LD $@
 	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(API_LIBS)
 -include $(B)/bench/release.d $(B)/bench/monitor.d
+
+# tests/bench/channel/run, natively: the ring, and DPDK's rte_ring and memif. DPDK's headers ask for GNU C and SSSE3.
+DEPS += libdpdk-dev gnuplot-nox pkg-config
+BENCH_CHANNEL := $(B)/bench/channel $(B)/bench/channel-dpdk
+TOOLS += $(BENCH_CHANNEL)
+bench: $(BENCH_CHANNEL)
+$(B)/bench/channel: tests/bench/channel/main.c tests/bench/channel/ours.c
+$(B)/bench/channel-dpdk: tests/bench/channel/main.c tests/bench/channel/dpdk.c
+$(B)/bench/channel-dpdk: CHANNEL_DPDK = -std=gnu11 $(shell pkg-config --cflags libdpdk)
+$(B)/bench/channel-dpdk: CHANNEL_LIBS := -lrte_eal -lrte_ring -lrte_mempool -lrte_mbuf -lrte_ethdev -lrte_bus_vdev -lrte_net_memif
+$(BENCH_CHANNEL):
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) $(CHANNEL_DPDK) -pthread -o $@ $(filter %.c,$^) $(CHANNEL_LIBS)

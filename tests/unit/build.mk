@@ -108,6 +108,16 @@ $(EPT_TOO): $(B)/unit/%_ept: tests/unit/%.c $(FAKE_EPT) $(FAKE_LIB)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) $(FORMAT_EPT) -o $@ $< $(FAKE_EPT) $(FAKE_LIB) -lcmocka
 
+# libnetherchan, but for what asks the monitor and Xen. Xen's headers are GNU C.
+NETHERCHAN_FAKE := $(patsubst %,$(B)/fake/%.o,$(wildcard switch-channel/lib/*.c switch-channel/lib/xen/*.c))
+$(NETHERCHAN_FAKE): $(B)/fake/%.o: %
+	@mkdir -p $(@D)
+	$(say) CC $< "(fake)"
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -c -o $@ $<
+$(B)/unit/test_host_channel: $(NETHERCHAN_FAKE)
+$(B)/unit/test_host_channel: UNIT_LIBS := $(NETHERCHAN_FAKE) -std=gnu11
+-include $(NETHERCHAN_FAKE:.o=.d)
+
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone
 # Against OpenSSL's shared library, which must not find the archive's objects instead of its own.
 $(addprefix $(B)/unit/test_crypto_,hkdf hmac hpke p256 seal sha256 x25519 xts): UNIT_LIBS := -Wl,--exclude-libs,ALL -lcrypto
