@@ -12,6 +12,7 @@
 #include "monitor/fake/cpu.h"
 #include "monitor/fake/machine.h"
 #include "monitor/guest.h"
+#include "monitor/channel.h"
 #include "monitor/icr.h"
 #include "monitor/log.h"
 #include "monitor/mem.h"
@@ -23,8 +24,9 @@
 #define CODE 0x1000u
 #define DATA 0x2000u
 #define BLOCK (8 * MIB)
-/* What guest_init() takes, and two pages. */
-#define BLOCK_SIZE (ALIGN_UP(GUEST_VCPU_MAX * sizeof(struct disclosure), PAGE_SIZE) + 2 * PAGE_SIZE)
+/* What guest_init() and channel_init() take, and two pages or more. */
+#define BLOCK_SIZE \
+	(ALIGN_UP(GUEST_VCPU_MAX * sizeof(struct disclosure), PAGE_SIZE) + 160 * PAGE_SIZE)
 #define APIC_AT 0xfee00000u
 #define ADDRESS_MASK 0x000ffffffffff000u
 #define MSR_SOME 0x48u
@@ -72,6 +74,7 @@ static void start_machine(const struct start *s)
 	fake_catch();
 	protect_off = true;
 	guest_init();
+	channel_init();
 	ASSERT(!host_init(mem_top(), true, NULL));
 	ASSERT(!host_set(HPA(BLOCK), BLOCK_SIZE, 0));
 	ASSERT(!icr_init());

@@ -174,7 +174,7 @@ static void the_platform(void **state)
 
 static void unknown_functions(void **state)
 {
-	const uint64_t function[] = {HYPERCALL_EVENTLOG + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
+	const uint64_t function[] = {HYPERCALL_CHANNEL + 1, UINT32_MAX, 1ull << 32, UINT64_MAX};
 
 	machine(CPUS);
 	for (size_t i = 0; i < ARRAY_SIZE(function); i++) {

@@ -18,6 +18,7 @@
 #include "ept/format.h"
 #include "ept/host.h"
 #include "monitor/apic.h"
+#include "monitor/channel.h"
 #include "monitor/fake/cpu.h"
 #include "monitor/fake/machine.h"
 #include "monitor/guest.h"
@@ -49,6 +50,7 @@ static inline void machine(unsigned int cpus)
 	log_console(false);
 	protect_off = true;
 	guest_init();
+	channel_init();
 	assert_int_equal(host_init(mem_top(), true, NULL), 0);
 	assert_int_equal(host_set(HPA(BLOCK), BLOCK_SIZE, 0), 0);
 	assert_int_equal(icr_init(), 0);

@@ -26,6 +26,22 @@ static void invept(void **state)
 	assert_int_equal(vmcs.invvpids, 0);
 }
 
+/* What the hardware walks for an isolated guest is forgotten with what L1 names. */
+static void invept_of_a_copy(void **state)
+{
+	isolated_root = EPTP & ~(uint64_t)0xfff;
+	copied_root = 0x7654000;
+	invalidate(REASON_INVEPT, 1, EPTP, 0);
+	expect_success();
+	assert_int_equal(vmcs.invepts, 2);
+	assert_int_equal(vmcs.inv_type, 1);
+	assert_int_equal(vmcs.inv_operand[0], copied_root | (EPTP & 0xfff));
+	invalidate(REASON_INVEPT, 2, 0, 0);
+	expect_success();
+	assert_int_equal(vmcs.invepts, 1);
+	isolated_root = 0;
+}
+
 static void invept_that_fails(void **state)
 {
 	static const uint64_t types[] = {0, 3, 4, 1ull << 32 | 1, UINT64_MAX};
@@ -120,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(invept),
+		cmocka_unit_test(invept_of_a_copy),
 		cmocka_unit_test(invept_that_fails),
 		cmocka_unit_test(invvpid),
 		cmocka_unit_test(invvpid_that_fails),

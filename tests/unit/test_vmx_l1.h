@@ -113,6 +113,14 @@ void guest_vcpu_drop(struct guest_vcpu *v)
 	abort();
 }
 
+/* The only isolated guest's root, and that of its copy. */
+static uint64_t isolated_root, copied_root;
+
+hpa_t guest_walked_for(hpa_t root)
+{
+	return HPA(isolated_root && root.a == isolated_root ? copied_root : 0);
+}
+
 void vmx_vmcs_init(struct vmcs *v)
 {
 	abort();
