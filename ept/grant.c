@@ -111,8 +111,13 @@ void grant_replace(const struct grant *g, hpa_t frame)
 	}
 }
 
-void grant_withdraw(const struct grant *g, hpa_t frame)
+bool grant_withdraw(const struct grant *g, hpa_t frame)
 {
-	for (unsigned int i = 0; i < g->pages; i++)
+	bool any = false;
+
+	for (unsigned int i = 0; i < g->pages; i++) {
+		any |= host_allows(grant_page(g, i), TABLE_R);
 		host_hide(grant_page(g, i), frame);
+	}
+	return any;
 }

@@ -59,7 +59,10 @@ bool grant_hide(const struct grant *g);
 /* After grant_show(): L1 sees frame, a page of the monitor's, in the place of each. */
 void grant_replace(const struct grant *g, hpa_t frame);
 
-/* Where it still sees that frame, it sees nothing. The pages may be anybody's by now. */
-void grant_withdraw(const struct grant *g, hpa_t frame);
+/*
+ * Where it still sees that frame, it sees nothing; other frames stay. The pages may be anybody's by now. False: it saw nothing in
+ * their places.
+ */
+bool grant_withdraw(const struct grant *g, hpa_t frame);
 
 #endif

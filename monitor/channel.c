@@ -134,14 +134,16 @@ static bool separate(const struct channel *c, enum channel_reason reason, bool s
 				       grant_tables(&c->grant));
 		else
 			leave(c, reason);
-		grant_hide(&c->grant);
+		grant_withdraw(&c->grant, channels.zeros);
 		return true;
 	}
 	if (channel_is_hosts(c) && !stands && guest_live(c->offerer)) {
 		grant_replace(&c->grant, channel_nobodys(GUEST_MAX));
 		return true;
 	}
-	return grant_hide(&c->grant);
+	if (channel_is_hosts(c))
+		return grant_hide(&c->grant);
+	return grant_withdraw(&c->grant, channels.zeros);
 }
 
 void channel_finish(struct channel *c, enum channel_reason reason, bool stands)

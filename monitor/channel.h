@@ -66,6 +66,12 @@ void channel_end(struct guest *g);
 /* L1 reads a page that is `owner`'s, CHANNEL: it finds zeros. False: there is no memory to show it. */
 bool channel_show(hpa_t page, owner_t owner);
 
+/*
+ * L1 takes a page away from a guest, with whose table locked: it sees nothing any more that a channel has left in the page's
+ * place. True: it did, and CPUs may know it still.
+ */
+bool channel_cancel(hpa_t page);
+
 /* Whether gpa is where the guest, which has accepted something once, has channels; *mapped: it has one there now. */
 bool channel_at(const struct guest *g, gpa_t gpa, bool *mapped);
 

@@ -16,6 +16,18 @@ bool channel_show(hpa_t page, owner_t owner)
 	return err != ERR_NOMEM; /* another owner's by now: L1 repeats what it did */
 }
 
+bool channel_cancel(hpa_t page)
+{
+	bool left;
+
+	lock_take_relaxed(&channels.lock); /* who is just withdrawing it has flushed then */
+	left = host_allows(page, TABLE_R);
+	if (left)
+		host_set(page, PAGE_SIZE, 0);
+	lock_drop(&channels.lock);
+	return left;
+}
+
 int channel_summary(uint64_t index, struct channel_summary *out)
 {
 	const struct channel *c;

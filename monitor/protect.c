@@ -87,10 +87,7 @@ static bool cancel(hpa_t page)
 {
 	bool shown = window_cancel(page);
 
-	if (!host_allows(page, TABLE_R))
-		return shown;
-	host_set(page, PAGE_SIZE, 0); /* what a channel has left there */
-	return true;
+	return channel_cancel(page) || shown;
 }
 
 /* A page that L1 takes away from the guest, which will miss it unless it gave it up. */

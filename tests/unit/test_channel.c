@@ -426,6 +426,32 @@ static void the_host_invited(void **state)
 	expect_returned(0, 6, N - 2);
 }
 
+/* What the host was left with stays while the same pages are another channel's, until it closes. */
+static void the_host_is_late(void **state)
+{
+	uint64_t id, other, frame;
+	unsigned int rights;
+
+	channel_machine();
+	id = offers(0, 0, N, GUESTS);
+	assert_int_equal(channel_host_accept(id), 0);
+	assert_int_equal(channel_close(guests_of[0], id, CHANNEL_REASON_CLOSED), 0);
+	frame = in_place_of(page_of(0, 1), &rights);
+	for (unsigned int to = 1; to <= GUESTS; to += GUESTS - 1) {
+		other = offers(0, 0, N, to);
+		if (to == 1)
+			assert_int_equal(accepts(1, other, 0, 0), 0);
+		assert_int_equal(channel_close(guests_of[0], other, CHANNEL_REASON_CLOSED), 0);
+		assert_int_equal(in_place_of(page_of(0, 1), &rights), frame);
+		assert_int_equal(rights, TABLE_R | TABLE_W);
+	}
+	l1_touch(page_of(0, 1), true);
+	assert_true(guest_live(guests_of[0]));
+	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), 0);
+	assert_int_equal(in_place_of(page_of(0, 1), &rights), 0);
+	expect_returned(0, 0, N);
+}
+
 /* The offerer is over: nothing is left of it in L1's table but what L1 touches. */
 static void the_host_survives(void **state)
 {
@@ -481,6 +507,7 @@ int main(void)
 		cmocka_unit_test(the_root),
 		cmocka_unit_test(the_host_uninvited),
 		cmocka_unit_test(the_host_invited),
+		cmocka_unit_test(the_host_is_late),
 		cmocka_unit_test(the_host_survives),
 		cmocka_unit_test(faults),
 	};
