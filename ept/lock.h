@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Spin locks. Interrupts are off in the monitor, so a holder is never preempted. Order, outermost
- * first: guest table (guest.c), channels (monitor/channel.c), host table (ept/host.c), log. None is held over an entry into L1 or
- * L2.
+ * first: guest table (ept/guest_table.c), channels (monitor/channel.c), host table (ept/host.c), log.
+ * None is held over an entry into L1 or L2.
  */
 #ifndef EPT_LOCK_H
 #define EPT_LOCK_H

@@ -295,12 +295,10 @@ static int64_t list_channel(uint64_t *r)
 		return err;
 	r[RBX] = s.id;
 	memcpy(&r[R8], s.service, sizeof(s.service));
-	r[R10] = s.state;
-	r[R11] = s.reason;
+	r[R10] = s.state | s.reason << 8 | s.peer << 16 | (uint64_t)s.pages << 32;
+	r[R11] = s.accepts;
 	r[R12] = s.offerer;
-	r[R13] = s.peer;
-	r[R14] = s.acceptor;
-	r[R15] = s.pages | s.accepts << 32;
+	r[R13] = s.acceptor;
 	return 0;
 }
 

@@ -107,10 +107,10 @@ enum hypercall {
 	HYPERCALL_EVENTLOG = 14,
 	/*
 	 * Channels (docs/channel.md). RSI & 0xff = enum hypercall_channel, the rest of RSI an argument:
-	 * LIST:   RDX = index, 0..: RBX = id (never reused), R8..R9 = service, R10 = enum channel_state, R11 = enum channel_reason of the
-	 *         last end, R12 = id of the guest that offers, R13 = enum channel_peer that the offer names, R14 = id of the guest that has
-	 *         accepted, all ones (the host), or 0, R15 = pages in bits 31:0, how often accepted in 63:32. ERR_NOENT: no channel
-	 *         in this place; ERR_INVAL: no such place.
+	 * LIST:   RDX = index, 0..: RBX = id (never reused), R8..R9 = service, R10 = enum channel_state in bits 7:0, enum channel_reason
+	 *         of the last end in 15:8, enum channel_peer that the offer names in 23:16, pages in 63:32; R11 = how often accepted,
+	 *         R12 = id of the guest that offers, R13 = of the one that has accepted; all ones: the host; 0: nobody.
+	 *         ERR_NOENT: no channel in this place; ERR_INVAL: no such place.
 	 * PAGE:   RDX = id of one that is offered to the host, RSI >> 8 = n: RBX = guest frame number where the offerer has page n, R8 =
 	 *         how many from n on lie one behind the other. ERR_NOENT: no such channel, or page.
 	 * ACCEPT: RDX = id: all of L1 may read and write its pages, not its devices. ERR_NOENT: none that is offered to the host and

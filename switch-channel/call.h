@@ -59,7 +59,7 @@ enum channel_call {
 	/* RDX = address of a struct channel_accept. */
 	CHANNEL_ACCEPT = 3,
 	/*
-	 * RDX = id, RSI = enum channel_reason: the caller wants no more of a channel that it has offered or accepted. When it returns the
+	 * RDX = id, RSI = CHANNEL_REASON_CLOSED, _VIOLATION or _STALLED: the caller wants no more of a channel that it has offered or accepted. When it returns the
 	 * other side has no access to the offerer's pages, which are zeros.
 	 */
 	CHANNEL_CLOSE = 4,
@@ -73,15 +73,16 @@ enum channel_call {
 enum channel_error {
 	CHANNEL_OK = 0,
 	CHANNEL_EPERM =
-		-1, /* not in 64-bit mode at CPL 0; a page that is not the caller's own memory; not named in the offer */
-	CHANNEL_ENOENT = -2,  /* no such channel of the caller's, or that he could accept */
+		-1, /* not in 64-bit mode at CPL 0; a page that is not the caller's own memory; another service, or identity of the offerer */
+	CHANNEL_ENOENT =
+		-2, /* no such channel of the caller's, or that he could accept (an offer that does not name him is none) */
 	CHANNEL_EAGAIN = -11, /* the host is changing one of the pages: again */
 	CHANNEL_ENOMEM = -12, /* the caller's limits, or no memory in the monitor */
 	CHANNEL_EFAULT = -14, /* what the argument points to is not mapped, or crosses a page */
 	CHANNEL_EBUSY =
-		-16, /* a page that a channel or the host's device emulation is using; a slot that is not free */
+		-16, /* a page that a channel or the host's device emulation is using; a slot that is not free; CHANNEL_ACCEPT: the host has put something where the aperture is */
 	CHANNEL_EINVAL = -22, /* a field out of its range; a page twice */
-	CHANNEL_ENOSYS = -38, /* no such call */
+	CHANNEL_ENOSYS = -38, /* no such call; CHANNEL_ACCEPT: addresses of fewer than 40 bits */
 };
 
 enum channel_peer {

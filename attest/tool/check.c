@@ -247,8 +247,9 @@ static void check_evidence(struct check *c, const struct bundle *b, const struct
 
 	c->has_evidence = !evidence_parse(&c->evidence, &b->evidence, why);
 	if (c->has_evidence)
-		snprintf(why, sizeof(why), "%u guests, %u disks", c->evidence.head.guests,
-			 c->evidence.head.disks);
+		snprintf(why, sizeof(why), "%u guests, %u disks, %u channels",
+			 c->evidence.head.guests, c->evidence.head.disks,
+			 c->evidence.head.channels);
 	rows_add(&c->rows, c->has_evidence, "evidence", "evidence of a monitor's", "%s", why);
 	if (!c->has_evidence)
 		return;

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "monitor/hypercall.h"
+#include "switch-channel/call.h"
 
 #define FLAGS_KNOWN (EVIDENCE_NO_TPM | EVIDENCE_NO_ISOLATION | EVIDENCE_DEV_KEYS | EVIDENCE_ANCHORS)
 #define GUEST_FLAGS_KNOWN (LAUNCH_PROTECTED | LAUNCH_SEALED | EVIDENCE_GUEST_STOPPED)
@@ -29,6 +30,40 @@ static bool padded(const char *text, size_t n)
 	return length && length < n;
 }
 
+static bool is_zero(const uint8_t *at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (at[i])
+			return false;
+	return true;
+}
+
+/* Whether it says what a monitor can say. */
+static bool channel_ok(const struct evidence_channel *c)
+{
+	bool open = c->state == CHANNEL_OPEN || c->state == CHANNEL_LEFT;
+
+	return c->id && c->offerer && c->service[0] && c->state >= CHANNEL_OFFERED &&
+	       c->state <= CHANNEL_LEFT && c->peer >= CHANNEL_PEER_DIGEST &&
+	       c->peer <= CHANNEL_PEER_HOST && c->reason <= CHANNEL_REASON_PAGES && c->pages &&
+	       c->pages <= CHANNEL_PAGES_MAX && open == (c->acceptor != 0) &&
+	       (c->acceptor == EVIDENCE_CHANNEL_HOST) == (open && c->peer == CHANNEL_PEER_HOST) &&
+	       (c->peer != CHANNEL_PEER_HOST || is_zero(c->identity, sizeof(c->identity)));
+}
+
+static int parse_channels(struct evidence_all *e, struct cursor *c, char why[EVIDENCE_WHY])
+{
+	for (uint32_t i = 0; i < e->head.channels; i++) {
+		memcpy(&e->channels[i], take(c, sizeof(e->channels[i])), sizeof(e->channels[i]));
+		if (!channel_ok(&e->channels[i]))
+			return wrong(why, "a channel's record that is not known");
+		for (uint32_t j = 0; j < i; j++)
+			if (e->channels[j].id == e->channels[i].id)
+				return wrong(why, "a channel twice");
+	}
+	return 0;
+}
+
 static int parse_records(struct evidence_all *e, struct cursor *c, char why[EVIDENCE_WHY])
 {
 	for (uint32_t i = 0; i < e->head.guests; i++) {
@@ -44,7 +79,7 @@ static int parse_records(struct evidence_all *e, struct cursor *c, char why[EVID
 		if (e->disks[i].state > DISK_STATE_OVER)
 			return wrong(why, "a disk's record that is not known");
 	}
-	return 0;
+	return parse_channels(e, c, why);
 }
 
 int evidence_parse(struct evidence_all *e, const struct bytes *in, char why[EVIDENCE_WHY])
@@ -59,9 +94,10 @@ int evidence_parse(struct evidence_all *e, const struct bytes *in, char why[EVID
 	if (e->head.version != EVIDENCE_VERSION)
 		return wrong(why, "of another version");
 	if (e->head.guests > EVIDENCE_GUESTS_MAX || e->head.disks > EVIDENCE_DISKS_MAX ||
-	    e->head.bytes != in->n ||
+	    e->head.channels > EVIDENCE_CHANNELS_MAX || e->head.bytes != in->n ||
 	    in->n != sizeof(e->head) + e->head.guests * sizeof(e->guests[0]) +
-			     e->head.disks * sizeof(e->disks[0]) + EVIDENCE_SIGNATURE)
+			     e->head.disks * sizeof(e->disks[0]) +
+			     e->head.channels * sizeof(e->channels[0]) + EVIDENCE_SIGNATURE)
 		return wrong(why, "of another length than its counts say");
 	if (!padded(e->head.monitor, sizeof(e->head.monitor)) ||
 	    !padded(e->head.backend, sizeof(e->head.backend)))
@@ -171,6 +207,44 @@ void evidence_print_disk(const struct evidence_disk *d, FILE *to)
 		uuid, disk_text(d->state), d->guest, d->drive, tenant, release);
 }
 
+static void print_side(uint64_t guest, FILE *to)
+{
+	if (guest == EVIDENCE_CHANNEL_HOST)
+		fprintf(to, "the HOST");
+	else if (guest)
+		fprintf(to, "guest %" PRIu64, guest);
+	else
+		fprintf(to, "nobody yet");
+}
+
+/* The service's name is a guest's word: only what is plain text of it is printed. */
+void evidence_print_channel(const struct evidence_channel *c, FILE *to)
+{
+	static const char *const kinds[] = {"", "launch digest", "tenant", "host"};
+	static const char *const reasons[] = {"",
+					      "closed",
+					      "a violation of the ring",
+					      "no heartbeat",
+					      "a guest's end",
+					      "the host took pages"};
+	char identity[65];
+
+	hex_encode(identity, c->identity, sizeof(c->identity));
+	fprintf(to, "channel %" PRIu64 " ", c->id);
+	for (size_t i = 0; i < sizeof(c->service) && c->service[i]; i++)
+		fputc(c->service[i] > ' ' && c->service[i] < 0x7f ? c->service[i] : '?', to);
+	fprintf(to, ": guest %" PRIu64 " to ", c->offerer);
+	print_side(c->acceptor, to);
+	fprintf(to, ", offered to %s%s%s, %u pages, accepted %" PRIu64 " times", kinds[c->peer],
+		c->peer == CHANNEL_PEER_HOST ? "" : " ",
+		c->peer == CHANNEL_PEER_HOST ? "" : identity, c->pages, c->accepts);
+	if (c->state == CHANNEL_LEFT)
+		fprintf(to, ", left by its offerer");
+	if (c->reason)
+		fprintf(to, ", last ended by %s", reasons[c->reason]);
+	fputc('\n', to);
+}
+
 void evidence_print(const struct evidence_all *e, FILE *to)
 {
 	uint64_t s = e->head.uptime / 1000;
@@ -181,4 +255,6 @@ void evidence_print(const struct evidence_all *e, FILE *to)
 		evidence_print_guest(&e->guests[i], to);
 	for (uint32_t i = 0; i < e->head.disks; i++)
 		evidence_print_disk(&e->disks[i], to);
+	for (uint32_t i = 0; i < e->head.channels; i++)
+		evidence_print_channel(&e->channels[i], to);
 }

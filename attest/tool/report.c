@@ -30,6 +30,29 @@ static cJSON *add_item(cJSON *array)
 	return item;
 }
 
+static void add_channels(cJSON *out, const struct evidence_all *e)
+{
+	cJSON *list = need(cJSON_AddArrayToObject(out, "channels"));
+
+	for (uint32_t i = 0; i < e->head.channels; i++) {
+		const struct evidence_channel *c = &e->channels[i];
+		cJSON *item = add_item(list);
+
+		need(cJSON_AddNumberToObject(item, "id", (double)c->id));
+		add_hex(item, "service", c->service, sizeof(c->service));
+		need(cJSON_AddNumberToObject(item, "offerer", (double)c->offerer));
+		need(cJSON_AddBoolToObject(item, "host", c->acceptor == EVIDENCE_CHANNEL_HOST));
+		if (c->acceptor != EVIDENCE_CHANNEL_HOST)
+			need(cJSON_AddNumberToObject(item, "acceptor", (double)c->acceptor));
+		need(cJSON_AddNumberToObject(item, "peer", c->peer));
+		add_hex(item, "identity", c->identity, sizeof(c->identity));
+		need(cJSON_AddNumberToObject(item, "state", c->state));
+		need(cJSON_AddNumberToObject(item, "pages", c->pages));
+		need(cJSON_AddNumberToObject(item, "accepts", (double)c->accepts));
+		need(cJSON_AddNumberToObject(item, "reason", c->reason));
+	}
+}
+
 static void add_evidence(cJSON *json, const struct evidence_all *e)
 {
 	cJSON *out = need(cJSON_AddObjectToObject(json, "evidence")), *list;
@@ -56,6 +79,7 @@ static void add_evidence(cJSON *json, const struct evidence_all *e)
 		add_hex(item, "tenant", e->disks[i].tenant, sizeof(e->disks[i].tenant));
 		add_hex(item, "release", e->disks[i].release, sizeof(e->disks[i].release));
 	}
+	add_channels(out, e);
 }
 
 static void print_json(const struct check *c, const struct bundle *b)

@@ -77,6 +77,34 @@ static bool disk_changes(const struct evidence_all *before, const struct evidenc
 	return matters;
 }
 
+static const struct evidence_channel *find_channel(const struct evidence_all *e, uint64_t id)
+{
+	for (uint32_t i = 0; i < e->head.channels; i++)
+		if (e->channels[i].id == id)
+			return &e->channels[i];
+	return NULL;
+}
+
+/* They come and go with what the guests do: nothing that matters by itself. */
+static void channel_changes(const struct evidence_all *before, const struct evidence_all *now,
+			    FILE *to)
+{
+	for (uint32_t i = 0; i < before->head.channels; i++) {
+		const struct evidence_channel *was = &before->channels[i];
+		const struct evidence_channel *is = find_channel(now, was->id);
+
+		if (is && !memcmp(is, was, sizeof(*is)))
+			continue;
+		fprintf(to, is ? "changed: " : "gone: ");
+		evidence_print_channel(is ? is : was, to);
+	}
+	for (uint32_t i = 0; i < now->head.channels; i++)
+		if (!find_channel(before, now->channels[i].id)) {
+			fprintf(to, "new: ");
+			evidence_print_channel(&now->channels[i], to);
+		}
+}
+
 bool watch_changes(const struct evidence_all *before, const struct evidence_all *now, FILE *to)
 {
 	bool matters = false, guests, disks;
@@ -91,6 +119,7 @@ bool watch_changes(const struct evidence_all *before, const struct evidence_all 
 	}
 	guests = guest_changes(before, now, to);
 	disks = disk_changes(before, now, to);
+	channel_changes(before, now, to);
 	return matters || guests || disks;
 }
 

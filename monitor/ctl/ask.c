@@ -187,6 +187,24 @@ int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d)
 	return (int)a.status;
 }
 
+int ask_channel(uint64_t index, struct monitor_channel *c)
+{
+	struct answer a = call(HYPERCALL_CHANNEL, index, HYPERCALL_CHANNEL_LIST);
+
+	*c = (struct monitor_channel){
+		.id = a.rbx,
+		.state = (uint8_t)a.r[2],
+		.reason = (uint8_t)(a.r[2] >> 8),
+		.peer = (uint8_t)(a.r[2] >> 16),
+		.pages = (uint32_t)(a.r[2] >> 32),
+		.accepts = a.r[3],
+		.offerer = a.r[4],
+		.acceptor = a.r[5],
+	};
+	memcpy(c->service, a.r, sizeof(c->service) - 1);
+	return (int)a.status;
+}
+
 int ask_disk_attach(const struct mailbox_attach *attach, const void *page, uint64_t *number)
 {
 	struct answer a = call(HYPERCALL_DISK_ATTACH, (uintptr_t)attach, (uintptr_t)page);

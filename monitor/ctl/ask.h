@@ -97,6 +97,16 @@ struct monitor_disk {
 };
 int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d);
 
+/* Of the channels, one by its place: ERR_INVAL where that ends. */
+struct monitor_channel {
+	uint64_t id;
+	char service[17];                    /* with a NUL behind it */
+	uint32_t state, reason, peer, pages; /* enums of switch-channel/call.h */
+	uint64_t accepts;
+	uint64_t offerer, acceptor; /* id of a guest; CHANNEL_HOST; 0: nobody */
+};
+int ask_channel(uint64_t index, struct monitor_channel *c);
+
 /* Within a page that is locked in memory. page is mapped from the guest, which is not launched yet. */
 int ask_disk_attach(const struct mailbox_attach *a, const void *page, uint64_t *number);
 

@@ -14,6 +14,9 @@ int cmd_declare(int argc, char **argv);
 /* netherctl disks */
 int cmd_disks(int argc);
 
+/* netherctl channels */
+int cmd_channels(int argc);
+
 /* netherctl evidence NONCE FILE */
 int cmd_evidence(int argc, char **argv);
 /* netherctl eventlog [--txt] [FILE] */

@@ -497,6 +497,7 @@ static int usage(FILE *to, int status)
 		"  declare DOMID sealed|open\n"
 		"                  before its first run ('xl create -p'): what it is to be launched as\n"
 		"  disks           the guests' encrypted disks: state, what was moved, refused, fetched\n"
+		"  channels        what guests have offered each other and the host, and who has accepted\n"
 		"  evidence NONCE FILE\n"
 		"                  what the monitor signs of itself and its guests, for 64 hexadecimal digits\n"
 		"  eventlog [--txt] [FILE]\n"
@@ -512,8 +513,8 @@ static int usage(FILE *to, int status)
 static bool known(const char *command)
 {
 	static const char *const commands[] = {"stat",  "guests",   "launch",   "declare",
-					       "disks", "evidence", "eventlog", "log",
-					       "top",   "version"};
+					       "disks", "channels", "evidence", "eventlog",
+					       "log",   "top",      "version"};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(command, commands[i]))
@@ -565,6 +566,8 @@ int main(int argc, char **argv)
 		return cmd_declare(argc - 2, argv + 2);
 	if (!strcmp(command, "disks"))
 		return cmd_disks(argc - 2);
+	if (!strcmp(command, "channels"))
+		return cmd_channels(argc - 2);
 	if (!strcmp(command, "evidence"))
 		return cmd_evidence(argc - 2, argv + 2);
 	if (!strcmp(command, "eventlog"))

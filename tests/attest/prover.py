@@ -269,12 +269,12 @@ class Monitor:
         return numbers
 
     def evidence(self, nonce, guests=(), disks=(), flags=0, iommus=1, dma=DMA_GOOD, opened=0, tboot=0, uptime=61000,
-                 version=VERSION):
-        size = 224 + 56 * len(guests) + 80 * len(disks) + 64
-        body = struct.pack("<8sII32s32s8s32s64sQIIIIIIII", b"NHEVIDEN", 1, size, nonce, version.encode(), b"svm",
+                 version=VERSION, channels=()):
+        size = 224 + 56 * len(guests) + 80 * len(disks) + 96 * len(channels) + 64
+        body = struct.pack("<8sII32s32s8s32s64sQIIIIIIII", b"NHEVIDEN", 2, size, nonce, version.encode(), b"svm",
                            self.receive, self.sign_public, uptime, iommus, dma, opened, tboot, flags, len(guests),
-                           len(disks), 0)
-        body += b"".join(guests) + b"".join(disks)
+                           len(disks), len(channels))
+        body += b"".join(guests) + b"".join(disks) + b"".join(channels)
         return body + self.sign(body)
 
 
@@ -284,6 +284,10 @@ def guest(ident, digest=bytes(32), flags=3, stop=0):
 
 def disk(uuid, ident, tenant=bytes(32), release=bytes(16), state=3):
     return struct.pack("<16sQII32s16s", uuid, ident, 0, state, tenant, release)
+
+
+def channel(ident, offerer, acceptor=0, state=1, peer=1, identity=bytes(32), service=b"lan", accepts=0, pages=4, reason=0):
+    return struct.pack("<Q16sQQ32sIIQII", ident, service, offerer, acceptor, identity, peer, state, accepts, pages, reason)
 
 
 QUOTE = b"nethervisor quote v1"

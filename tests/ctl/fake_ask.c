@@ -11,6 +11,7 @@
 #include "ept/base.h"
 #include "monitor/ctl/ask.h"
 #include "monitor/hypercall.h"
+#include "switch-channel/call.h"
 #include "monitor/reasons.h"
 #include "tests/ctl/fake_privcmd.h"
 
@@ -108,6 +109,25 @@ int ask_disk(uint64_t index, unsigned int what, struct monitor_disk *d)
 				   .guest = index ? 0 : 7,
 				   .drive = 2,
 				   .count = {10 * what, 10 * what + 1}};
+	return 0;
+}
+
+/* Three places: one that waits, none, one that the host has. */
+int ask_channel(uint64_t index, struct monitor_channel *c)
+{
+	if (index > 2)
+		return ERR_INVAL;
+	if (index == 1)
+		return ERR_NOENT;
+	*c = (struct monitor_channel){.id = 8 + index,
+				      .service = "lan\x1b",
+				      .state = index ? CHANNEL_OPEN : CHANNEL_OFFERED,
+				      .reason = index ? CHANNEL_REASON_OVER : CHANNEL_REASON_NONE,
+				      .peer = index ? CHANNEL_PEER_HOST : CHANNEL_PEER_TENANT,
+				      .pages = 64,
+				      .accepts = index,
+				      .offerer = 7,
+				      .acceptor = index ? CHANNEL_HOST : 0};
 	return 0;
 }
 

@@ -9,7 +9,7 @@ FUZZ_API := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_api
 FUZZ_ATTEST := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_attest_*.c))
 FUZZ_TARGETS := $(filter-out $(FUZZ_NETHERD) $(FUZZ_API) $(FUZZ_ATTEST),\
 	$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store)
+FUZZ_EPT := $(patsubst %,$(B)/fuzz/fuzz_%_ept,walk launch guest_store channel)
 FUZZ += $(FUZZ_TARGETS) $(FUZZ_EPT) $(FUZZ_NETHERD) $(FUZZ_API) $(FUZZ_ATTEST)
 
 $(FUZZ_TARGETS): $(B)/fuzz/%: tests/fuzz/%.c $(B)/fake/machine.a
