@@ -19,7 +19,7 @@ endif
 # Everything that any target needs, for Debian 12. `make DEPS=` trusts the machine as it is.
 DEPS := gcc make binutils libc6-dev git python3 \
 	clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcapstone-dev \
-	cppcheck shellcheck spin systemd \
+	cppcheck shellcheck spin systemd sparse kmod linux-headers-amd64 iperf3 ethtool \
 	qemu-system-x86 swtpm swtpm-tools mmdebstrap xorriso mtools cpio busybox-static \
 	grub-common grub-pc-bin grub-efi-amd64-bin ovmf e2fsprogs bochs bochsbios vgabios isolinux syslinux-common
 
@@ -145,7 +145,7 @@ ALL += $(B)/netherctl
 -include $(CTL_OBJS:.o=.d)
 
 # --- the rest ------------------------------------------------------------------------------------
-include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk \
+include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk switch-channel/linux/build.mk \
 	tests/*/build.mk tests/lab/l1/build.mk tests/attack/l1/build.mk)
 L1 += $(L1_ELFS)
 
@@ -234,5 +234,6 @@ help:
 	@echo "make release-hashes  the images' SHA-256; with O='--esp DIR ..' what a boot by UEFI will measure (docs/uefi.md)"
 	@echo 'make install      to /boot, /etc/grub.d, /usr/sbin and /lib/systemd under $$(DESTDIR); then update-grub'
 	@echo 'make uninstall    the reverse'
+	@echo 'make nether-vif   the guests'\'' kernel module, for KERNEL=/lib/modules/VERSION/build; make dkms, make install-dkms'
 	@echo 'make clean        remove build/'
 	@echo 'V=1 shows the commands that are run.'

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between kernels. 6.1 is the oldest that is supported; every test of a version is here.
+ */
+#ifndef SWITCH_CHANNEL_LINUX_COMPAT_H
+#define SWITCH_CHANNEL_LINUX_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/hrtimer.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#include <linux/hex.h>
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "nether-vif needs Linux 6.1 or newer"
+#endif
+
+/* hrtimer_setup() came with 6.13; hrtimer_init() went after 6.14. */
+static inline void nv_timer_setup(struct hrtimer *timer,
+				  enum hrtimer_restart (*function)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	timer->function = function;
+#endif
+}
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A port's channel, from one tick to the next: offered or accepted, attached to a peer, lost, closed and had again. All of it
+ * under port->lock.
+ */
+#include <linux/etherdevice.h>
+#include <linux/log2.h>
+#include <linux/rtnetlink.h>
+
+#include "switch-channel/linux/call.h"
+#include "switch-channel/linux/port.h"
+
+static void note_error(struct nv_port *port, const char *what, int error)
+{
+	port->errors++;
+	if (error != port->last_error)
+		netdev_warn(port->dev, "%s: error %d\n", what, error);
+	port->last_error = error;
+}
+
+/* --- attaching ------------------------------------------------------------------------------------- */
+
+static u64 sum_of(const u64 *violations)
+{
+	u64 sum = 0;
+	int kind;
+
+	for (kind = NRING_BAD_NONE + 1; kind < NRING_VIOLATIONS; kind++)
+		sum += READ_ONCE(violations[kind]);
+	return sum;
+}
+
+/* What the peer has done against the rules so far. */
+static u64 violations(const struct nv_port *port)
+{
+	u64 sum = sum_of(port->link.violations);
+	u32 i;
+
+	for (i = 0; i < NRING_QUEUES_MAX; i++) {
+		const struct nv_queue *queue = &port->queue[i];
+
+		sum += sum_of(queue->rx.violations) + sum_of(queue->tx.violations) +
+		       READ_ONCE(queue->rx_counts.rx_bad_header);
+	}
+	return sum;
+}
+
+static void stop_interface(struct nv_port *port)
+{
+	rtnl_lock();
+	netif_carrier_off(port->dev);
+	if (port->attached && netif_running(port->dev))
+		nv_queues_stop(port);
+	port->attached = false;
+	rtnl_unlock();
+}
+
+static void detach(struct nv_port *port)
+{
+	if (port->phase != NV_ATTACHED)
+		return;
+	stop_interface(port);
+	nv_bells_close(port);
+	nv_queues_release(port);
+	port->phase = NV_WAIT;
+	port->looked = jiffies - HZ; /* what does the monitor say of it? */
+}
+
+static int start_interface(struct nv_port *port)
+{
+	struct net_device *dev = port->dev;
+	u32 mtu = min_t(u32, port->link.mtu, NV_MTU_MAX);
+	int error;
+
+	rtnl_lock();
+	port->queues = port->link.geometry.queues;
+	port->features = port->link.features;
+	error = netif_set_real_num_tx_queues(dev, port->queues);
+	if (!error)
+		error = netif_set_real_num_rx_queues(dev, port->queues);
+	dev->max_mtu = mtu;
+	if (!error && dev->mtu > mtu)
+		error = dev_set_mtu(dev, mtu);
+	if (!error) {
+		netif_set_tso_max_size(dev, min_t(u32, port->link.geometry.frame_max, 65536));
+		port->attached = true;
+		netdev_update_features(dev);
+		if (netif_running(dev))
+			nv_queues_start(port);
+	}
+	rtnl_unlock();
+	return error;
+}
+
+static void attach(struct nv_port *port)
+{
+	int error = nv_queues_prepare(port);
+
+	if (!error && port->channel.offered)
+		nv_bells_join(port);
+	if (!error)
+		error = start_interface(port);
+	port->phase = NV_ATTACHED;
+	port->beat = jiffies;
+	port->stalled = false;
+	port->violations_seen = violations(port);
+	if (error) {
+		note_error(port, "cannot attach", error);
+		nv_port_close(port, CHANNEL_REASON_CLOSED);
+		return;
+	}
+	port->attaches++;
+	port->last_error = 0;
+	netdev_info(port->dev, "channel %llu: attached, %u queues of %u frames, MTU up to %u\n",
+		    port->channel.id, port->queues, port->link.geometry.entries,
+		    port->dev->max_mtu);
+}
+
+/* --- a channel begins and ends ------------------------------------------------------------------------ */
+
+static u32 fitting_order(const struct nv_config *config)
+{
+	u32 bytes = (config->pages - 3) * NRING_PAGE / (2 * config->queues);
+
+	return config->order ? config->order
+			     : clamp_t(u32, ilog2(bytes / 1024), NRING_ORDER_MIN, 12);
+}
+
+void nv_port_begin(struct nv_port *port)
+{
+	const struct nv_config *config = &port->config;
+	struct nring_wish wish = {
+		.features = NRING_F_CSUM | NRING_F_TSO4 | NRING_F_TSO6 | NRING_F_ECN,
+		.mtu = NV_MTU_MAX,
+		.queues = config->queues,
+	};
+	struct nring_geometry geometry;
+	int bad = 0;
+
+	if (nv_bells && config->bell) {
+		wish.features |= NRING_F_SLEEP;
+		wish.domid = nv_bell_domid();
+	}
+	if (port->channel.offered) {
+		wish.order = fitting_order(config);
+		bad = nring_geometry(&geometry, port->channel.pages, wish.queues, wish.order);
+		if (!bad)
+			wish.mtu = min_t(u32, wish.mtu, geometry.frame_max - NRING_MTU_EXTRA);
+	}
+	if (!bad)
+		bad = nring_link_init(&port->link, port->channel.base, port->channel.pages,
+				      port->channel.offered, &wish);
+	port->violations_counted = 0;
+	port->looked = jiffies;
+	port->phase = NV_WAIT;
+	if (bad) {
+		note_error(port, "too few pages for these queues and this order", -EINVAL);
+		nv_port_close(port, CHANNEL_REASON_CLOSED);
+	}
+}
+
+void nv_port_close(struct nv_port *port, u32 reason)
+{
+	if (port->phase == NV_NONE)
+		return;
+	detach(port);
+	nv_bells_close(port);
+	if (port->link.header)
+		nring_link_close(&port->link);
+	port->link.header = NULL;
+	nv_channel_close(&port->channel, reason);
+	port->closes[reason]++;
+	port->phase = NV_NONE;
+	port->peer = 0;
+	port->again = jiffies + msecs_to_jiffies(port->config.retry_ms);
+}
+
+static void offer(struct nv_port *port)
+{
+	int error;
+
+	if (time_before(jiffies, port->again))
+		return;
+	error = nv_channel_offer(&port->channel, port->config.service, &port->config.peer,
+				 port->config.pages);
+	if (error) {
+		note_error(port, "the monitor refuses the offer", error);
+		port->again = jiffies + msecs_to_jiffies(port->config.retry_ms);
+		return;
+	}
+	port->offers++;
+	nv_port_begin(port);
+}
+
+/* --- a tick --------------------------------------------------------------------------------------------- */
+
+static enum nring_event look(struct nv_port *port)
+{
+	u32 state = NRING_STATE_CARRIER;
+
+	if (netif_running(port->dev))
+		state |= NRING_STATE_UP;
+	return nring_link_look(&port->link, state);
+}
+
+/* Without a peer: is there still a channel at all? */
+static void ask_monitor(struct nv_port *port)
+{
+	struct nv_status status;
+	int error;
+
+	if (time_before(jiffies, port->looked + HZ))
+		return;
+	port->looked = jiffies;
+	error = nv_call_status(port->channel.id, &status);
+	if (error == -ENOENT || (!error && status.state == CHANNEL_LEFT))
+		nv_port_close(port, CHANNEL_REASON_CLOSED);
+	else if (error)
+		note_error(port, "no status of the channel", error);
+}
+
+static void look_for_peer(struct nv_port *port)
+{
+	if (!port->channel.offered)
+		nv_bells_open(port);
+	switch (look(port)) {
+	case NRING_LINK_START:
+		attach(port);
+		break;
+	case NRING_LINK_END:
+		nring_link_reset(&port->link);
+		break;
+	default:
+		ask_monitor(port);
+	}
+}
+
+/* Its heart, its link, and whether it keeps to the rules. */
+static void judge_peer(struct nv_port *port)
+{
+	const u32 whole = NRING_STATE_UP | NRING_STATE_CARRIER;
+	u64 seen = violations(port);
+	bool carrier;
+
+	port->violations_counted += seen - port->violations_seen;
+	port->violations_seen = seen;
+	if (port->config.violations && port->violations_counted > port->config.violations) {
+		netdev_warn(port->dev, "channel %llu: closed, the peer breaks the ring's rules\n",
+			    port->channel.id);
+		nv_port_close(port, CHANNEL_REASON_VIOLATION);
+		return;
+	}
+	if (!port->link.silent) {
+		port->beat = jiffies;
+		port->stalled = false;
+	} else if (!port->stalled &&
+		   time_after(jiffies, port->beat + msecs_to_jiffies(NRING_STALLED_MS))) {
+		port->stalled = true;
+		port->stalls++;
+		if (port->config.close_stalled) {
+			nv_port_close(port, CHANNEL_REASON_STALLED);
+			return;
+		}
+	}
+	carrier = !port->stalled && (nring_link_peer(&port->link) & whole) == whole;
+	if (carrier == netif_carrier_ok(port->dev))
+		return;
+	rtnl_lock();
+	if (carrier)
+		netif_carrier_on(port->dev);
+	else
+		netif_carrier_off(port->dev);
+	rtnl_unlock();
+}
+
+static void look_at_peer(struct nv_port *port)
+{
+	if (look(port) == NRING_LINK_END) {
+		detach(port);
+		nring_link_reset(&port->link);
+		return;
+	}
+	nv_bells_look(port);
+	judge_peer(port);
+}
+
+void nv_port_work(struct work_struct *work)
+{
+	struct nv_port *port = container_of(to_delayed_work(work), struct nv_port, work);
+
+	mutex_lock(&port->lock);
+	if (port->leaving) {
+		mutex_unlock(&port->lock);
+		return;
+	}
+	switch (port->phase) {
+	case NV_NONE:
+		if (!port->config.accept) /* else: nv_scan_now() */
+			offer(port);
+		break;
+	case NV_WAIT:
+		look_for_peer(port);
+		break;
+	case NV_ATTACHED:
+		look_at_peer(port);
+		break;
+	}
+	mutex_unlock(&port->lock);
+	queue_delayed_work(nv_work, &port->work, msecs_to_jiffies(NV_TICK_MS));
+}
