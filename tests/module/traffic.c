@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes that can be checked, through TCP or UDP: traffic recv tcp|udp PORT COUNT, traffic send tcp|udp ADDRESS PORT COUNT.
+ * TCP: COUNT bytes, each compared. UDP: COUNT datagrams of many lengths, each with its number; the receiver ends at the last one, or after
+ * three seconds of silence, and prints how many came. One that came is right to the byte, or the status is 1.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DATAGRAM_MAX 1472u
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+/* The bytes from..from + count of the endless text `key`; from is a multiple of 8. */
+static void fill(uint8_t *to, uint64_t key, uint64_t from, size_t count)
+{
+	for (size_t i = 0; i < count; i += 8) {
+		uint64_t word = mix(key * 0x9e3779b97f4a7c15u + (from + i) / 8);
+
+		memcpy(to + i, &word, count - i < 8 ? count - i : 8);
+	}
+}
+
+static size_t length_of(uint32_t number)
+{
+	return 8 + mix(number) % (DATAGRAM_MAX - 8);
+}
+
+static int bound(int type, uint16_t port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int on = 1, size = 8 << 20;
+	int fd = socket(AF_INET, type, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
+		die("socket");
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		die("bind");
+	return fd;
+}
+
+static int receive_tcp(uint16_t port, uint64_t count)
+{
+	static uint8_t got[1 << 16], want[1 << 16];
+	int listener = bound(SOCK_STREAM, port), fd;
+	uint64_t done = 0;
+	size_t have = 0;
+
+	if (listen(listener, 1))
+		die("listen");
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		die("accept");
+	while (done < count) {
+		ssize_t n = read(fd, got + have, sizeof(got) - have);
+
+		if (n <= 0) {
+			printf("ended after %" PRIu64 " bytes\n", done + have);
+			return 1;
+		}
+		have += (size_t)n;
+		if (have < sizeof(got) && done + have < count)
+			continue;
+		fill(want, 1, done, have);
+		if (memcmp(got, want, have)) {
+			printf("wrong bytes after %" PRIu64 "\n", done);
+			return 1;
+		}
+		done += have;
+		have = 0;
+	}
+	printf("%" PRIu64 " bytes are right\n", done);
+	return 0;
+}
+
+static int receive_udp(uint16_t port, uint32_t count)
+{
+	uint8_t got[2048], want[2048];
+	int fd = bound(SOCK_DGRAM, port);
+	struct timeval patience = {.tv_sec = 60};
+	uint32_t good = 0, number = 0;
+
+	while (number + 1 != count) {
+		ssize_t n;
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		n = recv(fd, got, sizeof(got), 0);
+		if (n < 0 && errno == EAGAIN)
+			break;
+		patience.tv_sec = 3;
+		memcpy(&number, got, sizeof(number));
+		if (n < 8 || number >= count || (size_t)n != length_of(number)) {
+			printf("wrong length %zd, number %u\n", n, number);
+			return 1;
+		}
+		fill(want, number + 2, 0, (size_t)n);
+		memcpy(want, &number, sizeof(number));
+		if (memcmp(got, want, (size_t)n)) {
+			printf("wrong bytes in number %u\n", number);
+			return 1;
+		}
+		good++;
+	}
+	printf("%u of %u datagrams, all right\n", good, count);
+	return 0;
+}
+
+static int outgoing(int type, const char *address, uint16_t port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, type, 0);
+
+	if (fd < 0 || inet_pton(AF_INET, address, &to.sin_addr) != 1)
+		die("socket");
+	for (int i = 0; connect(fd, (struct sockaddr *)&to, sizeof(to)); i++) {
+		if (i == 50)
+			die("connect");
+		usleep(100000);
+	}
+	return fd;
+}
+
+static int send_tcp(const char *address, uint16_t port, uint64_t count)
+{
+	static uint8_t out[1 << 16];
+	int fd = outgoing(SOCK_STREAM, address, port);
+
+	for (uint64_t done = 0; done < count;) {
+		size_t n = count - done < sizeof(out) ? (size_t)(count - done) : sizeof(out);
+
+		fill(out, 1, done, n);
+		for (size_t sent = 0; sent < n;) {
+			ssize_t one = write(fd, out + sent, n - sent);
+
+			if (one <= 0)
+				die("write");
+			sent += (size_t)one;
+		}
+		done += n;
+	}
+	return 0;
+}
+
+static int send_udp(const char *address, uint16_t port, uint32_t count)
+{
+	uint8_t out[2048];
+	int fd = outgoing(SOCK_DGRAM, address, port);
+
+	for (uint32_t number = 0; number < count; number++) {
+		size_t n = length_of(number);
+
+		fill(out, number + 2, 0, n);
+		memcpy(out, &number, sizeof(number));
+		while (send(fd, out, n, 0) < 0) {
+			if (errno != ENOBUFS && errno != ECONNREFUSED)
+				die("send");
+			usleep(1000);
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	bool receives = argc == 5 && !strcmp(argv[1], "recv");
+	bool tcp = argc > 2 && !strcmp(argv[2], "tcp");
+	uint16_t port;
+	uint64_t count;
+
+	if (!receives && (argc != 6 || strcmp(argv[1], "send"))) {
+		fprintf(stderr,
+			"traffic recv tcp|udp PORT COUNT | send tcp|udp ADDRESS PORT COUNT\n");
+		return 2;
+	}
+	port = (uint16_t)atoi(argv[argc - 2]);
+	count = strtoull(argv[argc - 1], NULL, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (receives)
+		return tcp ? receive_tcp(port, count) : receive_udp(port, (uint32_t)count);
+	return tcp ? send_tcp(argv[3], port, count) : send_udp(argv[3], port, (uint32_t)count);
+}
