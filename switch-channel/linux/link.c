@@ -111,6 +111,7 @@ static void attach(struct nv_port *port)
 	}
 	port->attaches++;
 	port->last_error = 0;
+	port->attach_after = jiffies + msecs_to_jiffies(port->config.retry_ms);
 	netdev_info(port->dev, "channel %llu: attached, %u queues of %u frames, MTU up to %u\n",
 		    port->channel.id, port->queues, port->link.geometry.entries,
 		    port->dev->max_mtu);
@@ -221,6 +222,11 @@ static void ask_monitor(struct nv_port *port)
 
 static void look_for_peer(struct nv_port *port)
 {
+	/* A peer that starts anew all the time costs one start in retry_ms. */
+	if (time_before(jiffies, port->attach_after)) {
+		ask_monitor(port);
+		return;
+	}
 	if (!port->channel.offered)
 		nv_bells_open(port);
 	switch (look(port)) {

@@ -81,10 +81,11 @@ struct nv_port {
 	enum nv_phase phase;
 	struct nv_channel channel;
 	struct nring_link link;
-	u64 peer;             /* guest id, of the offerer */
-	unsigned long again;  /* jiffies */
-	unsigned long looked; /* when the monitor was last asked */
-	unsigned long beat;   /* when the peer's heart last beat */
+	u64 peer;                   /* guest id, of the offerer */
+	unsigned long again;        /* jiffies, for the next channel */
+	unsigned long attach_after; /* for the next attachment */
+	unsigned long looked;       /* when the monitor was last asked */
+	unsigned long beat;         /* when the peer's heart last beat */
 	bool stalled;
 	u64 violations_seen, violations_counted; /* the second: of this channel */
 	bool bells_open;                         /* an acceptor's, for the domain that follows */
