@@ -14,7 +14,7 @@ define vif-build
 	@rm -rf $(1) && mkdir -p $(1)
 	@cp --parents $(VIF_SOURCES) $(1) && $(if $(2),cp $(2) $(1)/switch-channel/linux,:)
 	$(say) KBUILD $@
-	$(Q)+env -u MAKEFLAGS -u MFLAGS $(MAKE) -s -C $(KERNEL) M=$(abspath $(1))/switch-channel/linux \
+	$(Q)+env -u MAKEFLAGS -u MFLAGS $(MAKE) -s -j$(shell nproc) -C $(KERNEL) M=$(abspath $(1))/switch-channel/linux \
 		$(3) modules >$(1)/log 2>&1 || { cat $(1)/log; exit 1; }
 	@cp $(1)/switch-channel/linux/nether-vif.ko $@
 endef

@@ -111,7 +111,8 @@ static void attach(struct nv_port *port)
 	}
 	port->attaches++;
 	port->last_error = 0;
-	port->attach_after = jiffies + msecs_to_jiffies(port->config.retry_ms);
+	/* Far below the time after which the peer would miss this side's heartbeat. */
+	port->attach_after = jiffies + msecs_to_jiffies(min_t(u32, port->config.retry_ms, 1000));
 	netdev_info(port->dev, "channel %llu: attached, %u queues of %u frames, MTU up to %u\n",
 		    port->channel.id, port->queues, port->link.geometry.entries,
 		    port->dev->max_mtu);
@@ -222,7 +223,7 @@ static void ask_monitor(struct nv_port *port)
 
 static void look_for_peer(struct nv_port *port)
 {
-	/* A peer that starts anew all the time costs one start in retry_ms. */
+	/* A peer that starts anew all the time costs one start in a while. */
 	if (time_before(jiffies, port->attach_after)) {
 		ask_monitor(port);
 		return;
