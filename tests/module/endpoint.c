@@ -2,6 +2,7 @@
 /*
  * A program's end of a channel, by /dev/nether-channel. endpoint pair: offers and accepts by itself, and has both mappings show the same
  * bytes. endpoint hostile SERVICE SECONDS: accepts an offer, attaches as the specification says, and then writes what it excludes.
+ * hostile-offer: the same of one who offers; he changes his offer, too.
  * endpoint silent SERVICE SECONDS: the same, but does nothing then: its heart stands still.
  */
 #include <errno.h>
@@ -160,10 +161,11 @@ static void lie(struct nring_link *link)
 {
 	const struct nring_geometry *g = &link->geometry;
 	uint32_t queue = (uint32_t)(random_word() % g->queues);
-	struct nring_control *in = nring_control_of(link->header, 2 * queue);
-	struct nring_control *out = nring_control_of(link->header, 2 * queue + 1);
-	struct nring_desc *desc = nring_desc_of(link->header, g, 2 * queue + 1);
-	uint64_t *data = (uint64_t *)(void *)nring_data_of(link->header, g, 2 * queue + 1);
+	uint32_t away = 2 * queue + !link->offerer, back = 2 * queue + link->offerer;
+	struct nring_control *in = nring_control_of(link->header, back);
+	struct nring_control *out = nring_control_of(link->header, away);
+	struct nring_desc *desc = nring_desc_of(link->header, g, away);
+	uint64_t *data = (uint64_t *)(void *)nring_data_of(link->header, g, away);
 	uint32_t taken = nring_load(&out->consumed.value);
 	uint32_t more = 1 + (uint32_t)(random_word() % 64);
 
@@ -200,20 +202,55 @@ static int silent(const char *service, int time)
 	return 0;
 }
 
-static int hostile(const char *service, int time)
+static void begin_offer(struct nring_link *link, const char *service)
+{
+	struct nring_wish wish = {.features = NRING_F_ALL, .mtu = 1500, .queues = 2, .order = 6};
+	struct nether_channel_offer offer = {.peer = CHANNEL_PEER_DIGEST, .pages = 128};
+	int fd = device();
+
+	CHECK(strlen(service) <= sizeof(offer.service));
+	memcpy(offer.service, service, strlen(service));
+	memset(offer.identity, 0x11, sizeof(offer.identity));
+	CHECK(!ioctl(fd, NETHER_CHANNEL_OFFER, &offer));
+	CHECK(!nring_link_init(link, map(fd, 128), 128, true, &wish));
+	CHECK(attach(link));
+}
+
+/* An offer's numbers change at any time, and whole epochs with them. */
+static void lie_offer(struct nring_link *link)
+{
+	struct nring_offer *o = &link->header->offer;
+	uint32_t *fields[] = {&o->version,  &o->pages, &o->queues, &o->order,
+			      &o->features, &o->mtu,   &o->domid};
+	uint32_t *field = fields[random_word() % 7], old = *field;
+
+	nring_store(field,
+		    random_word() % 2 ? (uint32_t)random_word() : (uint32_t)random_word() % 16);
+	nring_store_release(&o->epoch, (uint32_t)random_word());
+	usleep((unsigned int)(random_word() % 300000));
+	nring_store(field, old);
+}
+
+static int hostile(const char *service, int time, bool offers)
 {
 	uint64_t end = seconds() + (uint64_t)time, lies = 0;
 	struct nring_link link;
 
-	begin(&link, service);
+	if (offers)
+		begin_offer(&link, service);
+	else
+		begin(&link, service);
 	usleep(300000);
 	while (seconds() < end) {
 		lie(&link);
 		usleep(100);
 		if (++lies % 64 == 0) {
 			link.header->acceptor.heartbeat++;
+			link.header->offerer.heartbeat++;
 			link.header->accept.reason = (uint32_t)random_word();
 		}
+		if (offers && lies % 256 == 0)
+			lie_offer(&link);
 	}
 	printf("%llu lies\n", (unsigned long long)lies);
 	return 0;
@@ -225,9 +262,11 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "pair"))
 		return pair();
 	if (argc == 4 && !strcmp(argv[1], "hostile"))
-		return hostile(argv[2], atoi(argv[3]));
+		return hostile(argv[2], atoi(argv[3]), false);
+	if (argc == 4 && !strcmp(argv[1], "hostile-offer"))
+		return hostile(argv[2], atoi(argv[3]), true);
 	if (argc == 4 && !strcmp(argv[1], "silent"))
 		return silent(argv[2], atoi(argv[3]));
-	fprintf(stderr, "endpoint pair | hostile SERVICE SECONDS | silent SERVICE SECONDS\n");
+	fprintf(stderr, "endpoint pair | hostile|hostile-offer|silent SERVICE SECONDS\n");
 	return 2;
 }
