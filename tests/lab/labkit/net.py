@@ -110,7 +110,8 @@ def add_ovs(top):
     os.symlink("../lib/openvswitch-switch/ovs-vswitchd", os.path.join(top, "usr/sbin/ovs-vswitchd"))
     put(os.path.join(top, "usr/local/lib/lab/ovs-up"), os.path.join(SOURCE, "ovs-up"))
     put(os.path.join(top, "usr/local/lib/lab/vif-ovs"), os.path.join(SOURCE, "vif-ovs"))
-    put(os.path.join(top, "usr/local/lib/lab/ask.sh"), os.path.join(SOURCE, "ask.sh"))
+    for name in ("ask.sh", "channels.sh"):
+        put(os.path.join(top, "usr/local/lib/lab", name), os.path.join(SOURCE, name))
 
 
 def put(dest, source):
@@ -131,15 +132,19 @@ def build_doms(out, modules=()):
     return done.stdout.strip()
 
 
-def build_overlay(top, modules):
-    """What dom0 needs for guests with channels: web, db and eve, and a switch domain without its configuration, with `modules`."""
+def build_overlay(top, modules, more=None):
+    """
+    What dom0 needs for guests with channels: web, db and eve, and a switch domain without its configuration, with `modules`. more:
+    for the guests, as in build_guest().
+    """
     folder = os.path.join(top, "net")
     os.makedirs(folder)
     guests.ensure(lambda _: None)
     for name in ("ask.sh", "channels.sh"):
         put(os.path.join(top, "usr/local/lib/lab", name), os.path.join(SOURCE, name))
+    put(os.path.join(folder, "switch.sh"), os.path.join(SOURCE, "switch.sh"))
     put(os.path.join(folder, "vmlinuz"), os.path.join(paths.GUESTS, "vmlinuz"))
-    build_guest(os.path.join(folder, "initrd"), modules=modules)
+    build_guest(os.path.join(folder, "initrd"), more, modules)
     with open(os.path.join(SOURCE, "tenant.cfg")) as f:
         template = f.read()
     for name in ("web", "db", "eve"):

@@ -20,11 +20,10 @@ doms_start() {
 	mkdir -p /tmp/doms/etc/doms
 	printf '%s\n' "$1" >/tmp/doms/etc/doms/ports
 	printf '%s\n' "$2" >/tmp/doms/etc/doms/flows
-	# Another archive behind the first, at a multiple of 4. Not compressed: of two, libxc takes the second one's length for both's.
+	# An archive of its own, before the image's, which libxc would unpack if it came first, and fail.
 	{
-		cat /net/doms/initrd
-		head -c $((-$(stat -c %s /net/doms/initrd) & 3)) /dev/zero
 		(cd /tmp/doms && find . | cpio -o -H newc 2>/dev/null)
+		cat /net/doms/initrd
 	} >/net/doms/initrd-configured || return 1
 	nether-doms start || { tail -n 20 /var/log/xen/console/guest-doms.log && return 1; }
 	# shellcheck disable=SC2034 # the caller's
