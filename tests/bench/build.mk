@@ -68,3 +68,11 @@ $(B)/bench/netherd-api: $(filter-out %/ask.c.o,$(API_OBJS)) $(B)/bench/monitor.o
 	$(say) LD $@
 	$(Q)$(CC) -pie -Wl,-z,relro,-z,now -o $@ $^ $(API_LIBS)
 -include $(B)/bench/release.d $(B)/bench/monitor.d
+
+# What the guests with a network run.
+TOOLS += $(B)/bench/net
+bench: $(B)/bench/net
+$(B)/bench/net: tests/bench/net.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -static -o $@ $<
