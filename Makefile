@@ -190,6 +190,9 @@ bench: all
 release-hashes: $(IMAGES)
 	@attest/release-hashes --images $(IMAGES) $(O)
 
+# Of the switch domain: what makes its image, and examples.
+DOMS_FILES := /usr/share/nethervisor/doms
+
 install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-port \
 		$(addprefix $(B)/,nether-image nether-image-upload nether-attest)
 	install -d $(DESTDIR)/boot
@@ -205,14 +208,19 @@ install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-port
 	install -D -m 644 attest/api/netherd-api.service $(DESTDIR)/lib/systemd/system/netherd-api.service
 	install -D -m 644 attest/api/netherd-vm.service $(DESTDIR)/lib/systemd/system/netherd-vm.service
 	install -D -m 644 attest/api/netherd.sysusers $(DESTDIR)/usr/lib/sysusers.d/netherd.conf
+	install -D -m 755 switch-channel/doms/nether-doms $(DESTDIR)/usr/sbin/nether-doms
+	install -D -m 644 switch-channel/doms/nether-doms.service $(DESTDIR)/lib/systemd/system/nether-doms.service
+	install -d $(DESTDIR)$(DOMS_FILES)
+	cp -R $(addprefix switch-channel/doms/,doms-image doms.cfg doms.conf example root) $(DESTDIR)$(DOMS_FILES)
 	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-port nether-vm) \
+	rm -rf $(DESTDIR)$(DOMS_FILES)
+	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-port nether-vm nether-doms) \
 		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) \
 		$(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
-		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service) \
+		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service nether-doms.service) \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:

@@ -82,3 +82,10 @@ $(BENCH_CHANNEL):
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) $(CHANNEL_DPDK) -pthread -o $@ $(filter %.c,$^) $(CHANNEL_LIBS)
+# What the guests with a network run.
+TOOLS += $(B)/bench/net
+bench: $(B)/bench/net
+$(B)/bench/net: tests/bench/net.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -static -o $@ $<

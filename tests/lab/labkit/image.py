@@ -38,6 +38,7 @@ PACKAGES = [
     "tpm2-tools", "libtss2-tcti-device0",
     "libmicrohttpd12", "libcjson1", "libtss2-esys-3.0.2-0", "libtss2-tctildr0",  # for netherd-api
     "fio", "e2fsprogs",  # for a guest
+    "openvswitch-switch", "iproute2", "iperf3", "iputils-ping", "ethtool", "tcpdump",  # for networks: net.py
 ]
 XEN_FILE = r"xen-4\.17-amd64\.gz"
 DOM0_KERNEL = r"vmlinuz-[\d.]+-\d+-amd64"
