@@ -8,6 +8,8 @@
 #include "attest/tool/rows.h"
 #include "monitor/hypercall.h"
 
+#define TXT_MEASURED 2u /* enum tboot_state */
+
 static int wrong(char why[LOG_WHY], const char *format, unsigned int value)
 {
 	snprintf(why, LOG_WHY, format, value);
@@ -260,6 +262,11 @@ const char *loaded_open(uint32_t flags, char buf[LOADED_FLAGS])
 			       PLATFORM_OPEN_POWER == 4,
 		       "names' order");
 	return flags_words(flags, names, 3, buf);
+}
+
+bool loaded_txt(const struct loaded *l)
+{
+	return l->tboot == TXT_MEASURED;
 }
 
 const char *loaded_tboot(uint32_t state)
