@@ -271,6 +271,20 @@ static void warn(const struct check *c)
 		say("this boot is one for development or without isolation: the policy refuses it as it is");
 }
 
+/* A policy has to list events of each: where nobody measured any, none can be made that `verify` takes. */
+static void check_listed(struct check *c, const struct policy *release)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(listed_pcrs); i++) {
+		uint32_t pcr = listed_pcrs[i];
+		unsigned int from = 0;
+
+		if (!in_release(release, pcr) && !log_next(&c->log, pcr, &from))
+			rows_add(&c->rows, false, "events for a policy",
+				 "a boot by UEFI and a GRUB that measures (docs/uefi.md)",
+				 "nothing was measured into PCR %u", pcr);
+	}
+}
+
 /* All PCRs that the policy will speak of. */
 static void check_quoted(struct check *c)
 {
@@ -298,6 +312,7 @@ static int check_reference(struct check *c, struct bundle *b, const struct attes
 		return status;
 	check_state(c, b, NULL);
 	check_quoted(c);
+	check_listed(c, &r->release);
 	if (!c->rows.failed)
 		return ATTEST_OK;
 	rows_print(&c->rows, stderr);
