@@ -22,7 +22,7 @@ in_dom0 'netherctl log
 	list() { sed "s/:/ : /" | tr A-F a-f | awk "/sha/ { bank = \$1 } / 0x/ { sub(/0x/, \"\", \$NF); print \"$1\", bank, \$1, \$NF }"; }
 	sed "1,/^pcrs:/d" /tmp/events | list computed
 	tpm2_pcrread sha256:0,1,2,3,4,5,6,7,8,9,11,12+sha384:0,1,2,3,4,5,6,7,8,9,11,12 | list held
-	base64 /tmp/log | sed "s/^/log /"' --boot uefi --packed --tpm tis --timeout 300
+	base64 /tmp/log | sed "s/^/log /"' --boot uefi --packed --keep-esp --tpm tis --timeout 300
 printf '%s\n' "$output" | sed -n 's/^log //p' | base64 -d >"$out/log"
 tests/emu/event-log "$out/log" >"$out/events" || fail "the event log"
 mib=$(printf '%s\n' "$output" | sed -En 's/.* ([0-9]+) MiB for the monitor at .*/\1/p')
@@ -75,6 +75,7 @@ rm -rf "$out/esp"
 mkdir "$out/esp"
 mcopy -sn -i "build/lab/runs/$run_name/esp.img" :: "$out/esp" || fail "mcopy"
 platform=$(awk '$1 == 11 && ++n == 4 { print $3 }' "$out/events")
+rm "build/lab/runs/$run_name/esp.img"
 attest/release-hashes --esp "$out/esp" --root hd0 --backend svm --version "$(sed -n 's/.*"\(.*\)".*/\1/p' build/version.h)" \
 	--platform "$platform" >"$out/values.yaml" || fail "attest/release-hashes"
 sed -n 's/^# PCR \([0-9]*\): /\1 /p' "$out/values.yaml" >"$out/values"
