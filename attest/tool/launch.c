@@ -6,8 +6,8 @@
 #include <time.h>
 
 #define LOST_MAX 5u /* times in a row that the host does not answer */
+#define SETTLE 15u  /* seconds: see launch_wait() */
 #define PATH 96
-#define STATE 16
 
 enum launch {
 	LAUNCH_PENDING,
@@ -17,8 +17,8 @@ enum launch {
 
 struct look {
 	enum launch is;
-	char state[STATE]; /* the host's word */
-	char *message;     /* the host's, harmless; or NULL */
+	char state[LAUNCH_STATE]; /* the host's word */
+	char *message;            /* the host's, harmless; or NULL */
 };
 
 static time_t now(void)
@@ -78,23 +78,35 @@ static int outcome(const struct attest_options *o, const struct look *l)
 	return l->is == LAUNCH_RUNS ? ATTEST_OK : ATTEST_FAILED;
 }
 
+int launch_before(struct http *h, const struct attest_options *o, char before[LAUNCH_STATE])
+{
+	struct look l = {LAUNCH_PENDING, "", NULL};
+	int status = ask(h, o, &l);
+
+	memcpy(before, l.state, LAUNCH_STATE);
+	free(l.message);
+	return status;
+}
+
 /*
- * What is neither running nor starting may be left from the launch before, for as long as it takes the host to begin: it has to
- * be so twice in a row.
+ * The host takes the message at its leisure, and may say meanwhile what was before: a launch is over when it says something
+ * else, or that for long.
  */
-int launch_wait(struct http *h, const struct attest_options *o)
+int launch_wait(struct http *h, const struct attest_options *o, const char before[LAUNCH_STATE])
 {
 	time_t end = now() + (time_t)o->expires;
-	unsigned int lost = 0, over = 0;
+	unsigned int lost = 0, same = 0;
 	int status;
 
 	while (lost < LOST_MAX) {
 		struct look l = {LAUNCH_PENDING, "", NULL};
+		bool over;
 
 		status = ask(h, o, &l);
 		lost = status ? lost + 1 : 0;
-		over = l.is == LAUNCH_OVER ? over + 1 : 0;
-		status = l.is == LAUNCH_RUNS || over == 2 ? outcome(o, &l) : -1;
+		same = l.is == LAUNCH_OVER && !strcmp(l.state, before) ? same + 1 : 0;
+		over = l.is == LAUNCH_OVER && (!same || same > SETTLE);
+		status = l.is == LAUNCH_RUNS || over ? outcome(o, &l) : -1;
 		free(l.message);
 		if (status >= 0)
 			return status;

@@ -148,17 +148,18 @@ static int send(struct http *h, const struct attest_options *o, const struct rel
 {
 	cJSON *body = need(cJSON_CreateObject());
 	char path[NAME_MAX_BYTES + 16], *text = base64_encode((const uint8_t *)m, sizeof(*m));
-	int status;
+	char before[LAUNCH_STATE] = "";
+	int status = o->no_wait ? ATTEST_OK : launch_before(h, o, before);
 
 	need(cJSON_AddStringToObject(body, "image", o->stored ? o->stored : o->vm));
 	need(cJSON_AddStringToObject(body, "release", text));
 	snprintf(path, sizeof(path), "/v1/vms/%s", o->vm);
-	status = host_call(h, "PUT", path, body, NULL);
+	status = status ? status : host_call(h, "PUT", path, body, NULL);
 	if (!status)
 		say("sent: keys for one launch of %s", o->vm);
 	free(text);
 	cJSON_Delete(body);
-	return status || o->no_wait ? status : launch_wait(h, o);
+	return status || o->no_wait ? status : launch_wait(h, o, before);
 }
 
 static int write_out(const struct attest_options *o, const struct release_message *m)
