@@ -19,7 +19,7 @@ story_prepare() {
 	story_operator
 }
 
-# The disk has 64 bytes beside its label that are this story's alone: the guest reads them into its memory, and prints them nowhere.
+# The disk has 64 bytes beside its label that are this story's alone: the guest has them in its cache, and prints them nowhere.
 story_tenant() {
 	marker=$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')
 	cp --sparse=always build/lab/guests/disk.img "$story/tenant/plain"
