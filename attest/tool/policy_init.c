@@ -267,7 +267,7 @@ static void warn(const struct check *c)
 		say("this boot has no IOMMU, or not all of one: the policy refuses it as it is");
 	if (e->open)
 		say("this boot leaves something of the platform open: the policy refuses it as it is");
-	if (e->flags)
+	if (e->flags & (EVIDENCE_NO_TPM | EVIDENCE_DEV_KEYS | EVIDENCE_NO_ISOLATION))
 		say("this boot is one for development or without isolation: the policy refuses it as it is");
 }
 

@@ -23,7 +23,7 @@ TXT_EVENTS = 0x400
 MONITOR, OPTIONS, TBOOT, PLATFORM, MODULE, CMDLINE, LOADED_END = (0x4e480000 + i for i in (1, 2, 3, 4, 5, 6, 15))
 KEYS, KEYS_END = 0x4e480010, 0x4e48001f
 DMA_GOOD = 6
-NO_TPM, NO_ISOLATION, DEV_KEYS = 1, 2, 4
+NO_TPM, NO_ISOLATION, DEV_KEYS, ANCHORS = 1, 2, 4, 8
 SHA1, SHA256 = 4, 11
 QUOTED = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14]
 
@@ -40,14 +40,14 @@ def command(*args, data=None, env=None):
     return done.stdout
 
 
-def run(*args, status=OK, says="", data=None, without=()):
-    """nether-attest's standard output. says: what is to be on standard error. without: variables of the environment."""
+def run(*args, status=OK, says="", unsaid=None, data=None, without=()):
+    """nether-attest's standard output. says: what is to be on standard error, unsaid: what not. without: variables of the environment."""
     environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=0", XDG_STATE_HOME=os.path.abspath("state"))
     environment = {name: value for name, value in environment.items() if name not in without}
     done = subprocess.run([TOOL, *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
                           env=environment, check=False)
     err = done.stderr.decode(errors="replace")
-    if done.returncode not in (status if isinstance(status, tuple) else (status,)) or says not in err:
+    if done.returncode not in (status if isinstance(status, tuple) else (status,)) or says not in err or (unsaid and unsaid in err):
         sys.exit("%s\nstatus %d, not %s, or not '%s':\n%s%s" % (" ".join(args), done.returncode, status, says,
                                                                 done.stdout.decode(errors="replace"), err))
     return done.stdout.decode()
