@@ -9,8 +9,7 @@
 
 #define WHY 160 /* any of the parsers' */
 
-/* Of the log of a TXT launch, if there is one; else of the firmware's. */
-static const uint8_t *replayed(const struct check *c, unsigned int pcr)
+const uint8_t *check_replayed(const struct check *c, unsigned int pcr)
 {
 	return pcr >= 17 && pcr <= 22 && c->txt_log.count ? c->txt_log.pcrs[pcr] : c->log.pcrs[pcr];
 }
@@ -113,7 +112,7 @@ static void check_digest(struct check *c)
 
 	for (unsigned int i = 0; i < LOG_PCRS; i++)
 		if (c->quote.pcrs & 1u << i) {
-			memcpy(values + n, replayed(c, i), LOG_DIGEST);
+			memcpy(values + n, check_replayed(c, i), LOG_DIGEST);
 			n += LOG_DIGEST;
 		}
 	hash(digest, values, n);
@@ -129,14 +128,12 @@ static void check_quote(struct check *c, const struct bundle *b, const struct po
 	const char *not = NULL;
 	char why[WHY];
 
-	if (quote_parse(&c->quote, &b->quote, why)) {
-		rows_add(&c->rows, false, "quote", "a TPM's, of SHA-256 PCRs", "%s", why);
+	c->has_quote = !quote_parse(&c->quote, &b->quote, why);
+	if (c->has_quote)
+		snprintf(why, sizeof(why), "reset %u", c->quote.resets);
+	rows_add(&c->rows, c->has_quote, "quote", "a TPM's, of SHA-256 PCRs", "%s", why);
+	if (!c->has_quote)
 		return;
-	}
-	/* A restart that is no reset: it slept, and whoever woke it need not be who put it to sleep. */
-	rows_add(&c->rows, !c->quote.restarts, "quote",
-		 "a TPM that was not resumed since its reset", "reset %u, restart %u",
-		 c->quote.resets, c->quote.restarts);
 	not = c->has_ak ? quote_unsigned(&c->ak, &b->quote, &b->signature)
 			: "there is no key to check it with";
 	rows_add(&c->rows, !not, "quote's signature", "the attestation key's", "%s",
@@ -186,6 +183,38 @@ static void check_log(struct check *c, const struct bundle *b)
 	}
 	if (c->has_log)
 		check_log_data(c);
+}
+
+/*
+ * A restart that is no reset: it slept, and whoever woke it need not be who put it to sleep. A dynamic launch counts as one
+ * (TPM 2.0 part 2, TPMS_CLOCK_INFO), and what it has reset shows that it took place.
+ */
+static void check_restarts(struct check *c)
+{
+	bool launched = c->has_loaded && loaded_txt(&c->loaded);
+
+	if (c->has_quote)
+		rows_add(&c->rows, c->quote.restarts <= launched, "TPM's restarts",
+			 launched ? "at most the TXT launch: not resumed since its reset"
+				  : "none: not resumed since its reset",
+			 "%u", c->quote.restarts);
+}
+
+/* The monitor's word that TXT started it is worth what the policy says of the PCRs that only TXT can reset. */
+static void check_txt(struct check *c, const struct policy *p)
+{
+	bool quoted, said;
+
+	if (!c->has_loaded || !loaded_txt(&c->loaded))
+		return;
+	quoted = !(TXT_PCRS & ~c->quote.pcrs);
+	said = !p || !(TXT_PCRS & ~(policy_pcrs(p) | p->ignored));
+	rows_add(&c->rows, quoted && c->txt_log.count && said, "TXT launch",
+		 "PCRs 17 and 18 quoted, their log, and a policy that speaks of them", "%s",
+		 !quoted             ? "PCRs 17 and 18 are not quoted"
+		 : !c->txt_log.count ? "there is no log of it"
+		 : !said             ? "the policy says nothing of PCRs 17 and 18"
+				     : "quoted, with a log");
 }
 
 /* --- evidence -------------------------------------------------------------------------------- */
@@ -269,6 +298,8 @@ void check_state(struct check *c, const struct bundle *b, const struct policy *p
 	check_quote(c, b, p);
 	if (c->has_log)
 		check_pcrs(c, p);
+	check_restarts(c);
+	check_txt(c, p);
 	check_evidence(c, b, p);
 }
 

@@ -13,6 +13,9 @@
 #include "attest/tool/rows.h"
 #include "attest/tool/tool.h"
 
+/* What a TXT launch measures: SINIT and tboot, and what tboot starts. A bit for each PCR. */
+#define TXT_PCRS (1u << 17 | 1u << 18)
+
 struct check {
 	struct rows rows;
 	/* What was found; each is there only if its row is ok. */
@@ -21,7 +24,7 @@ struct check {
 	uint8_t ak_id[32]; /* SHA-256 of the public area */
 	bool from_file;    /* with a nonce that is nobody's here */
 	struct log log, txt_log;
-	bool has_log, has_loaded, has_keys, has_evidence;
+	bool has_log, has_quote, has_loaded, has_keys, has_evidence;
 	struct quote quote;
 	struct loaded loaded;
 	struct measured_keys keys;
@@ -39,6 +42,9 @@ void check_identity(struct check *c, const struct bundle *b, const struct policy
  * ATTEST_OK and a row, or said why not.
  */
 int check_known(struct check *c, const struct attest_options *o, const struct policy *p);
+
+/* The PCR's value by the logs: of a TXT launch's, if there is one, for what that has reset. */
+const uint8_t *check_replayed(const struct check *c, unsigned int pcr);
 
 /* Quote, log, evidence. */
 void check_state(struct check *c, const struct bundle *b, const struct policy *p);

@@ -74,8 +74,7 @@ static void check_events(struct check *c, const struct policy *p, uint32_t pcr)
 
 static void check_value(struct check *c, const struct policy_event *want)
 {
-	const uint8_t *pcr = want->pcr >= 17 && c->txt_log.count ? c->txt_log.pcrs[want->pcr]
-								 : c->log.pcrs[want->pcr];
+	const uint8_t *pcr = check_replayed(c, want->pcr);
 	char name[NAME], found[65], expected[400];
 
 	hex_encode(found, pcr, LOG_DIGEST);

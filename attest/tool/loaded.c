@@ -9,6 +9,8 @@
 #include "ept/base.h"
 #include "monitor/hypercall.h"
 
+#define TXT_MEASURED 2u /* enum tboot_state */
+
 static int wrong(char why[LOG_WHY], const char *format, unsigned int value)
 {
 	snprintf(why, LOG_WHY, format, value);
@@ -262,6 +264,11 @@ const char *loaded_open(uint32_t flags, char buf[LOADED_FLAGS])
 			       PLATFORM_OPEN_CPUS == 16,
 		       "names' order");
 	return flags_words(flags, names, ARRAY_SIZE(names), buf);
+}
+
+bool loaded_txt(const struct loaded *l)
+{
+	return l->tboot == TXT_MEASURED;
 }
 
 const char *loaded_tboot(uint32_t state)

@@ -29,6 +29,9 @@ struct loaded {
 int loaded_read(struct loaded *l, const struct log *log, char why[LOG_WHY]);
 int loaded_keys(struct measured_keys *keys, const struct log *log, char why[LOG_WHY]);
 
+/* Whether a TXT launch started it, by its own word: PCRs 17 and 18 have the proof. */
+bool loaded_txt(const struct loaded *l);
+
 void loaded_name(const struct loaded_event *e, char name[LOADED_NAME]);
 /* What is in it, for people. To be freed. */
 char *loaded_words(const struct loaded_event *e);

@@ -43,6 +43,7 @@ static const struct option long_options[] = {
 	{"lease", required_argument, NULL, 'l'},
 	{"every", required_argument, NULL, 'y'},
 	{"count", required_argument, NULL, 'N'},
+	{"no-wait", no_argument, NULL, 'W'},
 	{"help", no_argument, NULL, 'H'},
 	{NULL, 0, NULL, 0},
 };
@@ -80,6 +81,7 @@ static const char *const option_text[][2] = {
 	{"l", "--lease SECONDS   after which the guest is stopped (default: never)"},
 	{"y", "--every SECONDS   between two looks"},
 	{"N", "--count N         looks (default: no end)"},
+	{"W", "--no-wait         does not wait until the guest runs, or the host has given it up"},
 };
 
 static const struct command {
@@ -94,7 +96,7 @@ static const struct command {
 	 attest_policy_init},
 	{"verify", "HOST", "whether the host is what the policy says", "pwJtnC", 1, attest_verify},
 	{"release", "HOST", "gives an image's keys to the host's monitor, if it verifies",
-	 "pwJtnCiskIdvDPOGxloF", 1, attest_release},
+	 "pwJtnCiskIdvDPOGxloFW", 1, attest_release},
 	{"watch", "HOST", "verifies again and again; ends with what is wrong", "pwJtnCyN", 1,
 	 attest_watch},
 	{"evidence save", "HOST FILE", "keeps what the host answers", "pwJtnCF", 2,
@@ -219,6 +221,9 @@ static int set_option(struct attest_options *o, int letter)
 		break;
 	case 'G':
 		o->again = true;
+		break;
+	case 'W':
+		o->no_wait = true;
 		break;
 	case 'D':
 		status = number("--drive", 0, 3, &n);

@@ -103,17 +103,27 @@ static void put_require(FILE *to)
 	      to);
 }
 
-/* Values of the firmware's PCRs, from a boot that is trusted. */
-static void put_values(FILE *to, const struct check *c)
+/* Of which PCRs the policy will have the values: a bit each. */
+static uint32_t valued(const struct check *c)
 {
 	static const uint8_t zeros[LOG_DIGEST];
+	uint32_t pcrs = FIRMWARE_PCRS;
 
+	if (memcmp(c->log.pcrs[SHIM_PCR], zeros, sizeof(zeros)) != 0)
+		pcrs |= 1u << SHIM_PCR;
+	if (loaded_txt(&c->loaded))
+		pcrs |= TXT_PCRS;
+	return pcrs;
+}
+
+/* From a boot that is trusted. */
+static void put_values(FILE *to, const struct check *c)
+{
 	fputs("\n# Final values of PCRs: any of a list.\nvalues:\n", to);
 	for (unsigned int i = 0; i < LOG_PCRS; i++)
-		if ((FIRMWARE_PCRS & 1u << i) ||
-		    (i == SHIM_PCR && memcmp(c->log.pcrs[i], zeros, sizeof(zeros)) != 0)) {
+		if (valued(c) & 1u << i) {
 			fprintf(to, "  - {pcr: %u, sha256: [", i);
-			put_hash(to, c->log.pcrs[i]);
+			put_hash(to, check_replayed(c, i));
 			fputs("]}\n", to);
 		}
 }
@@ -257,23 +267,35 @@ static void warn(const struct check *c)
 		say("this boot has no IOMMU, or not all of one: the policy refuses it as it is");
 	if (e->open)
 		say("this boot leaves something of the platform open: the policy refuses it as it is");
-	if (e->flags)
+	if (e->flags & (EVIDENCE_NO_TPM | EVIDENCE_DEV_KEYS | EVIDENCE_NO_ISOLATION))
 		say("this boot is one for development or without isolation: the policy refuses it as it is");
+}
+
+/* A policy has to list events of each: where nobody measured any, none can be made that `verify` takes. */
+static void check_listed(struct check *c, const struct policy *release)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(listed_pcrs); i++) {
+		uint32_t pcr = listed_pcrs[i];
+		unsigned int from = 0;
+
+		if (!in_release(release, pcr) && !log_next(&c->log, pcr, &from))
+			rows_add(&c->rows, false, "events for a policy",
+				 "a boot by UEFI and a GRUB that measures (docs/uefi.md)",
+				 "nothing was measured into PCR %u", pcr);
+	}
 }
 
 /* All PCRs that the policy will speak of. */
 static void check_quoted(struct check *c)
 {
-	static const uint8_t zeros[LOG_DIGEST];
-	uint32_t needed = FIRMWARE_PCRS | 1u << MEASURED_PCR_KEYS;
+	uint32_t needed = valued(c) | 1u << MEASURED_PCR_KEYS;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(listed_pcrs); i++)
 		needed |= 1u << listed_pcrs[i];
-	if (memcmp(c->log.pcrs[SHIM_PCR], zeros, sizeof(zeros)) != 0)
-		needed |= 1u << SHIM_PCR;
-	rows_add(&c->rows, !(needed & ~c->quote.pcrs), "PCRs for a policy",
-		 "a quote of PCRs 0 to 9, 11, 12, and 14 if it is used", "%s",
-		 needed & ~c->quote.pcrs ? "not all were quoted" : "all were quoted");
+	rows_add(
+		&c->rows, !(needed & ~c->quote.pcrs), "PCRs for a policy",
+		"a quote of PCRs 0 to 9, 11, 12, 14 if it is used, and 17 and 18 after a TXT launch",
+		"%s", needed & ~c->quote.pcrs ? "not all were quoted" : "all were quoted");
 }
 
 /* The boot must fit together, and be one of the host that is meant, or it is no reference for anything. */
@@ -290,6 +312,7 @@ static int check_reference(struct check *c, struct bundle *b, const struct attes
 		return status;
 	check_state(c, b, NULL);
 	check_quoted(c);
+	check_listed(c, &r->release);
 	if (!c->rows.failed)
 		return ATTEST_OK;
 	rows_print(&c->rows, stderr);

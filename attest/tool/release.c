@@ -9,6 +9,7 @@
 #include "attest/release.h"
 #include "attest/tool/host.h"
 #include "attest/tool/hpke_seal.h"
+#include "attest/tool/launch.h"
 #include "attest/tool/release.h"
 #include "crypto/x25519.h"
 #include "attest/tool/report.h"
@@ -134,6 +135,8 @@ static int check_usage(const struct attest_options *o)
 			"`release` takes --policy, --image, --key, --identity and --launch-digest");
 	if (!o->out == !o->vm)
 		return fail(ATTEST_USAGE, "`release` takes either --vm or --out");
+	if (o->no_wait && !o->vm)
+		return fail(ATTEST_USAGE, "--no-wait is of --vm");
 	if ((o->vm && !is_name(o->vm)) || (o->stored && !is_name(o->stored)))
 		return fail(ATTEST_USAGE,
 			    "a name is 1 to 64 of a-z 0-9 . _ -, and begins with no dot");
@@ -145,17 +148,18 @@ static int send(struct http *h, const struct attest_options *o, const struct rel
 {
 	cJSON *body = need(cJSON_CreateObject());
 	char path[NAME_MAX_BYTES + 16], *text = base64_encode((const uint8_t *)m, sizeof(*m));
-	int status;
+	char before[LAUNCH_STATE] = "";
+	int status = o->no_wait ? ATTEST_OK : launch_before(h, o, before);
 
 	need(cJSON_AddStringToObject(body, "image", o->stored ? o->stored : o->vm));
 	need(cJSON_AddStringToObject(body, "release", text));
 	snprintf(path, sizeof(path), "/v1/vms/%s", o->vm);
-	status = host_call(h, "PUT", path, body, NULL);
+	status = status ? status : host_call(h, "PUT", path, body, NULL);
 	if (!status)
-		say("released for one launch of %s", o->vm);
+		say("sent: keys for one launch of %s", o->vm);
 	free(text);
 	cJSON_Delete(body);
-	return status;
+	return status || o->no_wait ? status : launch_wait(h, o, before);
 }
 
 static int write_out(const struct attest_options *o, const struct release_message *m)

@@ -11,7 +11,7 @@
 /* How the program ends. Scripts rely on these numbers. */
 enum attest_status {
 	ATTEST_OK = 0,     /* every row is ok */
-	ATTEST_FAILED = 1, /* a row is not */
+	ATTEST_FAILED = 1, /* a row is not; or the guest of a release does not run */
 	ATTEST_USAGE = 2,
 	ATTEST_ERROR =
 		3, /* nothing could be checked: not reached, or not a file or answer of its kind */
@@ -27,7 +27,7 @@ struct attest_options {
 	const char *image, *stored, *key, *identity, *digest, *vm;
 	uint64_t expires, lease, every, count;
 	unsigned int drive, plain;
-	bool any_host, json, consent, again, force;
+	bool any_host, json, consent, again, force, no_wait;
 };
 
 /* Each gets its operands, of the number that main.c's table has, and returns an attest_status. */

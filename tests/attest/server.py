@@ -30,6 +30,7 @@ class Api(http.server.ThreadingHTTPServer):
         self.headers = []       # of its answers
         self.images = {}
         self.vms = {}
+        self.states = {}        # of a VM: what is answered next, the last for ever; without, that it runs
         self.requests = []
         self.breaks = []        # numbers of chunks after which the connection is gone: (before, or after it was taken)
         self.key, self.cert = name + ".key", name + ".crt"
@@ -116,11 +117,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif what.startswith("vms/") and self.command == "PUT":
             self.server.vms[what[4:]] = asked
             return self.answer(202)
+        elif what.startswith("vms/") and self.command == "GET":
+            states = self.server.states.get(what[4:], ["running"])
+            result = dict({"name": what[4:], "image": "i", "domain": None, "message": ""}, **self.vm_state(
+                states.pop(0) if len(states) > 1 else states[0]))
         else:
             self.refuse(404, "not_found", what)
         if self.server.change:
             result = self.server.change(what, result)
         return self.answer(200, result, self.server.headers)
+
+    @staticmethod
+    def vm_state(state):
+        return state if isinstance(state, dict) else {"state": state}
 
     # --- images -----------------------------------------------------------------------------------
 

@@ -31,14 +31,31 @@ tampered() {
 		fail "$part: status $status, and not the rows wanted (<)"
 	fi
 	sed "s/^/$part: refused for: /" "$story/failed"
+	case $part in monitor | xen) refused "$part" ;; esac
 	host_stop
 }
 
-story_new "build/test/$run_name"
-story_operator
+# refused PART: it gets no keys either
+refused() {
+	local status=0
+
+	release "$digest" --vm demo >"$story/$1-release.txt" 2>"$story/$1-release.says" || status=$?
+	if [ $status != 1 ] || [ "$(cat "$story/$1-release.says")" != 'nether-attest: nothing is released' ]; then
+		cat "$story/$1-release.txt" "$story/$1-release.says"
+		fail "$1: release's status $status"
+	fi
+	failed_rows "$story/$1-release.txt" | diff "$story/wanted" - || fail "$1: release failed for other rows than verify (<)"
+	api GET /v1/vms/demo | grep -q '"state":"defined"' || fail "$1: the host was asked to start the guest: $(api GET /v1/vms/demo)"
+	echo "$1: nothing is released"
+}
+
+story_prepare "build/test/$run_name"
+digest=$(printf '5a%.0s' $(seq 32))
 boot trusted
 story_trust "$run_name-trusted" || fail "no policy"
 verify >"$story/trusted.txt" || { cat "$story/trusted.txt"; fail "the host does not verify"; }
+release "$digest" --out "$story/message" || fail "nothing is released to the host as it was"
+[ "$(stat -c %s "$story/message")" = 320 ] || fail "no message"
 host_stop
 
 # A PCR's list ends at the first event that differs; the monitor's events have a row each. What names the row is the policy.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `make run`: a tenant verifies a host, uploads an image and releases its keys, once; and sees that the host was changed.
-# timeout: 1200
+# timeout: 1800
 # shellcheck disable=SC2154 # lib.sh sets output
 . "$(dirname "$0")/lib.sh"
 . tests/lab/tenant.sh
@@ -29,9 +29,12 @@ for row in 'activation' 'quote.s signature' 'event log leads to the quote' 'PCR 
 	between "he verifies" "he uploads" | grep -Eq "^$row +ok " || fail "no row $row"
 done
 between "he releases" "the tenant sees" | grep -Eq '^LAB-GUEST up .*disk=lab disk label 1' || fail "the guest has not read its disk"
+between "dom0 attacks the guest" "the tenant sees" >"build/test/$run_name.attacked"
+withstood "build/test/$run_name.attacked" || fail "dom0's attacks on the guest"
 between "dom0 starts the guest again" "the same host" | grep -Eq '^netherd: hda: .*or was used already' || fail "keys were released twice"
 between "the same host" "all as it should" >"build/test/$run_name.changed"
 failed_rows "build/test/$run_name.changed" >"build/test/$run_name.failed"
+between "the same host" "all as it should" | grep -qx 'nether-attest: nothing is released' || fail "release to a changed host"
 diff - "build/test/$run_name.failed" <<'END' || fail "other rows of the changed host failed than the command line's"
 PCR 8, event 8: grub_cmd: module2 /boot/0-xen placeholder com1=115200,8n1 console=com1 dom0_mem=
 PCR 9, event 5: (hd0)/EFI/debian/grub.cfg

@@ -6,14 +6,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static void read_all(const uint8_t *at, size_t n)
+static void read_all(const uint8_t *at, size_t n, bool launched)
 {
 	struct measured_keys keys;
 	struct loaded loaded;
 	char why[LOG_WHY];
 	struct log l;
 
-	if (log_parse(&l, at, n, false, why))
+	if (log_parse(&l, at, n, launched, why))
 		return;
 	for (unsigned int i = 0; i < l.count; i++)
 		free(log_words(&l.events[i]));
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!n)
 		return 0;
 	if (*data & 1)
-		read_all(data + 1, n - 1);
+		read_all(data + 1, n - 1, *data & 2);
 	else
 		read_measured(data + 1, n - 1);
 	return 0;

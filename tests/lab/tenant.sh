@@ -19,10 +19,14 @@ story_prepare() {
 	story_operator
 }
 
+# The disk has 64 bytes beside its label that are this story's alone: the guest has them in its cache, and prints them nowhere.
 story_tenant() {
+	marker=$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')
+	cp --sparse=always build/lab/guests/disk.img "$story/tenant/plain"
+	printf %s "$marker" | dd of="$story/tenant/plain" bs=1 seek=$((1024 * 512 + 64)) conv=notrunc status=none
 	show build/nether-image key new "$story/tenant/disk.key"
 	show build/nether-image encrypt --quiet --key "$story/tenant/disk.key" --receipt-out "$story/tenant/receipt" \
-		build/lab/guests/disk.img "$story/tenant/data" "$story/tenant/sidecar"
+		"$story/tenant/plain" "$story/tenant/data" "$story/tenant/sidecar"
 	show build/nether-attest key new "$story/tenant/identity"
 }
 
@@ -49,6 +53,14 @@ story_operator() {
 	echo tenant >"$etc/vms/demo.tenant"
 }
 
+# What dom0 looks for in guest-attack: inverted, or it would find what it has brought along.
+story_attacker() {
+	mkdir -p "$story/host/attack"
+	cp build/attack/disk-search "$story/host/attack/search"
+	printf %s "$marker" | python3 -c 'import sys
+sys.stdout.buffer.write(bytes(b ^ 0xff for b in sys.stdin.buffer.read()))' >"$story/host/attack/markers"
+}
+
 # Those that the lab's TPMs' certificates lead to.
 ek_roots() {
 	cat build/lab/tpm-ca/issuercert.pem build/lab/tpm-ca/swtpm-localca-rootca-cert.pem
@@ -71,6 +83,16 @@ story_trust() {
 verify() {
 	show build/nether-attest verify --tls-pin "$pin" --token-file "$story/tenant/token" --known "$story/tenant/known" \
 		--policy "$story/tenant/policy" "$host"
+}
+
+# release DIGEST OPTION..: the keys of the tenant's image to the host's monitor, for a guest of that launch digest
+release() {
+	local digest=$1
+
+	shift
+	show build/nether-attest release --tls-pin "$pin" --token-file "$story/tenant/token" --known "$story/tenant/known" \
+		--policy "$story/tenant/policy" --identity "$story/tenant/identity" --image "$story/tenant/receipt" \
+		--key "$story/tenant/disk.key" --launch-digest "$digest" --expires 3600 "$@" "$host"
 }
 
 # failed_rows FILE: the names of the rows that failed in what `nether-attest verify` has printed
@@ -105,6 +127,18 @@ host_says() {
 		fi
 		sleep 0.5
 	done
+}
+
+# withstood FILE: whether guest-attack's words in FILE are of a guest that has given nothing away: each place that dom0 can read was
+# searched, and has not the secret; of registers there were only zeros
+withstood() {
+	local place
+
+	for place in ram 'domain=[0-9]+' '/var/lib/nethervisor/vms/demo/data'; do
+		[ "$(grep -aEc "^SEARCH $place: [1-9][0-9]{3,} KiB, 0(, control found)?\$" "$1")" = 1 ] || return 1
+	done
+	[ "$(grep -aEc '^SEARCH pid=[0-9]+: [0-9]+ KiB, 0, control found$' "$1")" = 2 ] || return 1
+	[ "$(grep -aEc '^SEARCH ' "$1")" = 5 ] && grep -aq '^REGISTERS of 120 that were printed 0 had anything$' "$1"
 }
 
 # host_end: waits until it has ended by itself; its status

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The monitor's evidence: where it writes it, and its clock, which L1 must not be able to set. */
 #include "attest/evidence.h"
+#include "iodecrypt/mailbox.h"
 #include "lib/mem.h"
 #include "lib/monitor.h"
 #include "lib/pages.h"
@@ -85,6 +86,30 @@ static void no_release(void)
 
 	CHECK(hypercall(HYPERCALL_RELEASE, (uint64_t)page, (uint64_t)page, &rax, out) && rax < 0,
 	      "taken");
+}
+
+/*
+ * Keys that L1 knows are for an image for development, which its evidence says. This is the released one: it takes none, however
+ * well they are formed.
+ */
+static void no_dev_keys(void)
+{
+	struct mailbox_attach *a = pages_alloc(1, PAGE_SIZE);
+	const struct evidence *e = pages_alloc(3, PAGE_SIZE);
+	const void *guest = pages_alloc(1, PAGE_SIZE);
+	uint64_t out[8], bytes;
+	int64_t rax = 0;
+
+	*a = (struct mailbox_attach){
+		.version = MAILBOX_VERSION, .uuid = {1}, .key_id = {2}, .xts = {3}, .tag = {4}};
+	CHECK(hypercall(HYPERCALL_DISK_ATTACH, (uint64_t)a, (uint64_t)guest, &rax, out),
+	      "it faults");
+	CHECK_EQ(rax, ERR_NOSYS);
+	CHECK(hypercall(HYPERCALL_DISK, 0, 0, &rax, out), "it faults");
+	CHECK_EQ(rax, ERR_NOENT);
+	CHECK_EQ(ask(e, EVIDENCE_MAX, &bytes), 0);
+	CHECK_EQ(e->disks, 0);
+	CHECK_EQ(e->flags & EVIDENCE_DEV_KEYS, 0);
 }
 
 /* --- the clock --------------------------------------------------------------------------------- */
@@ -198,6 +223,7 @@ void l1_main(void)
 	test("contents", above_monitor, contents);
 	test("monitors-memory", above_monitor, monitors_memory);
 	test("no-release", above_monitor, no_release);
+	test("no-dev-keys", above_monitor, no_dev_keys);
 	test("clock", above_monitor, clock);
 	test("clock-set", above_monitor, clock_set);
 }

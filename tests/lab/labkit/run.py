@@ -62,6 +62,7 @@ def parser(sub):
                    help="GRUB boots DIR/boot by DIR/grub.cfg, with our initrd as its initrd.img-*")
     p.add_argument("--tamper", choices=sorted(PLACES), help="with --boot uefi: one bit of this part is changed before"
                    " the boot, where it does no harm")
+    p.add_argument("--keep-esp", action="store_true", help="with --boot uefi: the disk stays in the run's folder, as esp.img")
     p.add_argument("--l1", metavar="ELF", help="a multiboot program instead of Xen")
     p.add_argument("--l1-args", default="", metavar="S")
     p.add_argument("--module", action="append", default=[], metavar="FILE[,args]")
@@ -332,7 +333,7 @@ def run(o, on_phase, on_output=emit):
         facts = summary(o, session, command, status, failure)
         session.write_summary(facts)
         for name in ("initrd", "boot.iso", "esp.img", "ahci.img", "virtio.img"):
-            if os.path.exists(os.path.join(folder, name)):
+            if os.path.exists(os.path.join(folder, name)) and not (name == "esp.img" and o.keep_esp):
                 os.unlink(os.path.join(folder, name))
     return status, facts
 
