@@ -4,6 +4,7 @@
 
 #include "attest/evidence.h"
 #include "monitor/iommu/iommu.h"
+#include "monitor/channel_record.h"
 #include "monitor/report.h"
 #include "tests/unit/test_p256.h"
 #include "version.h"
@@ -102,6 +103,42 @@ static void of_the_monitor(void **state)
 	assert_memory_not_equal(head.sign, keys.sign, 64);
 }
 
+/* The guest is known by who has released its disk's keys, and what it has offered is listed. */
+static void expect_channel(void)
+{
+	const struct channel_offer o = {.service = "up",
+					.peer = CHANNEL_PEER_HOST,
+					.extents = 1,
+					.extent = {{(SMALL >> PAGE_SHIFT) + 30, 2, 0}}};
+	uint8_t identity[CHANNEL_IDENTITY];
+	struct evidence_channel c;
+	uint64_t id;
+
+	assert_true(channel_identity(guest, CHANNEL_PEER_TENANT, identity));
+	assert_memory_equal(identity, tenant_public, sizeof(identity));
+	assert_int_equal(channel_offer(guest, &o, &id), 0);
+	assert_int_equal(channel_host_accept(id), 0);
+	ask(9);
+	assert_int_equal(head.channels, 1);
+	memcpy(&c,
+	       bytes + sizeof(head) + head.guests * sizeof(struct evidence_guest) +
+		       head.disks * sizeof(struct evidence_disk),
+	       sizeof(c));
+	assert_int_equal(c.id, id);
+	assert_memory_equal(c.service, o.service, sizeof(c.service));
+	assert_int_equal(c.offerer, guest->id);
+	assert_int_equal(c.acceptor, EVIDENCE_CHANNEL_HOST);
+	assert_int_equal(c.peer, CHANNEL_PEER_HOST);
+	assert_int_equal(c.state, CHANNEL_OPEN);
+	assert_int_equal(c.accepts, 1);
+	assert_int_equal(c.pages, 2);
+	assert_int_equal(c.reason, CHANNEL_REASON_NONE);
+	assert_int_equal(channel_close(guest, id, CHANNEL_REASON_CLOSED), 0);
+	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), 0);
+	ask(10);
+	assert_int_equal(head.channels, 0);
+}
+
 static void of_a_guest_and_its_disk(void **state)
 {
 	struct evidence_guest g;
@@ -136,6 +173,7 @@ static void of_a_guest_and_its_disk(void **state)
 	assert_memory_equal(d.uuid, r.uuid, 16);
 	assert_memory_equal(d.tenant, tenant_public, 32);
 	assert_memory_equal(d.release, r.id, 16);
+	expect_channel();
 	guest_end(guest, STOP_HOST_WRITE);
 	ask(3);
 	g = guest_at(0);
