@@ -12,7 +12,7 @@
 struct answer {
 	int64_t status;
 	uint64_t rbx;
-	uint64_t r[8];
+	uint64_t r[7];
 };
 
 static sigjmp_buf no_monitor;
@@ -43,12 +43,11 @@ static struct answer call(uint64_t function, uint64_t arg, uint64_t arg2)
 	register uint64_t r12 __asm__("r12") = 0;
 	register uint64_t r13 __asm__("r13") = 0;
 	register uint64_t r14 __asm__("r14") = 0;
-	register uint64_t r15 __asm__("r15") = 0;
 
 #define CALL(insn)                                                                         \
 	__asm__ volatile(insn                                                              \
 			 : "+a"(out.status), "+b"(out.rbx), "+r"(r8), "+r"(r9), "+r"(r10), \
-			   "+r"(r11), "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15)           \
+			   "+r"(r11), "+r"(r12), "+r"(r13), "+r"(r14)                      \
 			 : "c"(function), "d"(arg), "S"(arg2)                              \
 			 : "memory")
 	if (cpu_is_intel())
@@ -56,7 +55,7 @@ static struct answer call(uint64_t function, uint64_t arg, uint64_t arg2)
 	else
 		CALL("vmmcall");
 #undef CALL
-	memcpy(out.r, (uint64_t[]){r8, r9, r10, r11, r12, r13, r14, r15}, sizeof(out.r));
+	memcpy(out.r, (uint64_t[]){r8, r9, r10, r11, r12, r13, r14}, sizeof(out.r));
 	return out;
 }
 
@@ -261,24 +260,6 @@ int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost)
 	*lost = a.rbx > *pos ? a.rbx - *pos : 0;
 	*pos += *lost + n;
 	return (int)n;
-}
-
-int ask_channel(uint64_t index, struct monitor_channel *c)
-{
-	struct answer a = call(HYPERCALL_CHANNEL, index, HYPERCALL_CHANNEL_LIST);
-
-	*c = (struct monitor_channel){
-		.id = a.rbx,
-		.state = a.r[2],
-		.reason = a.r[3],
-		.offerer = a.r[4],
-		.peer = a.r[5],
-		.acceptor = a.r[6],
-		.pages = (uint32_t)a.r[7],
-		.accepted = (uint32_t)(a.r[7] >> 32),
-	};
-	memcpy(c->service, a.r, sizeof(c->service));
-	return (int)a.status;
 }
 
 int ask_channel_page(uint64_t id, uint64_t n, uint64_t *gfn, uint64_t *run)

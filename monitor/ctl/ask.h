@@ -138,21 +138,6 @@ int ask_eventlog(void *page, uint64_t at, struct monitor_eventlog *log);
 #define ASK_LOG_CHUNK 48
 int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost);
 
-/* Channels (HYPERCALL_CHANNEL); numbers are switch-channel/call.h's. */
-struct monitor_channel {
-	uint64_t id;
-	uint8_t service[16];
-	uint64_t state;    /* enum channel_state */
-	uint64_t reason;   /* enum channel_reason: of the last end */
-	uint64_t offerer;  /* a guest's id */
-	uint64_t peer;     /* enum channel_peer: how the offer names who may accept */
-	uint64_t acceptor; /* a guest's id, CHANNEL_HOST, or 0 */
-	uint32_t pages;
-	uint32_t accepted; /* how often */
-};
-
-/* ERR_NOENT: none in this place; ERR_INVAL: no such place. */
-int ask_channel(uint64_t index, struct monitor_channel *c);
 /* Of one that is offered to the host: where the offerer has page n, and how many from there on lie one behind the other. */
 int ask_channel_page(uint64_t id, uint64_t n, uint64_t *gfn, uint64_t *run);
 int ask_channel_accept(uint64_t id);
