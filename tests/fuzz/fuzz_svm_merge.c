@@ -26,6 +26,7 @@
 
 #define RAM_SIZE (16 * PAGE_SIZE)
 #define OURS 0x5000u
+#define WALKED 0x9000u /* the copy of the root */
 #define ASID 77
 #define BIT(code) (1u << (code) % 32)
 
@@ -79,7 +80,7 @@ NOT_CALLED(void, fpu_save, struct cpu *c, struct guest_vcpu *v)
 #define VIRTUAL_INTERRUPT 0xff011f01ffu /* V_TPR, V_IRQ, priority, V_IGN_TPR, masking, vector */
 #define VIRTUAL_GIF (1u << 9 | 1u << 25)
 
-static void check_any(const struct vmcb_control *c, const struct vmcb_control *l1)
+static void check_any(const struct vmcb_control *c, const struct vmcb_control *l1, bool isolated)
 {
 	bool gif = svm_has(SVM_FEATURE_VGIF) && (l1->int_ctl & V_GIF_ENABLE);
 	static const uint8_t zero[sizeof(c->reserved2)];
@@ -88,7 +89,9 @@ static void check_any(const struct vmcb_control *c, const struct vmcb_control *l
 	ASSERT(gif || (c->intercept2 & GIF2) == GIF2);
 	ASSERT(c->msrpm_base == OURS + PAGE_SIZE && c->iopm_base == OURS + 3 * PAGE_SIZE);
 	ASSERT(c->asid == ASID && c->nested_ctl == NESTED_CTL_NP && !(c->nested_cr3 & ~PAGE_MASK));
-	ASSERT(c->nested_cr3 == (l1->nested_ctl & 1 ? l1->nested_cr3 & PAGE_MASK : host_root().a));
+	ASSERT(c->nested_cr3 == (!(l1->nested_ctl & 1) ? host_root().a
+				 : isolated            ? WALKED
+						       : l1->nested_cr3 & PAGE_MASK));
 	ASSERT(!(c->int_ctl & ~(uint64_t)VIRTUAL_INTERRUPT & ~(uint64_t)(gif ? VIRTUAL_GIF : 0)));
 	ASSERT(!(c->virt_ext & ~(uint64_t)(svm_has(SVM_FEATURE_LBRV) ? VIRT_EXT_LBR : 0)));
 	ASSERT(!(c->int_state & ~(uint64_t)INT_STATE_SHADOW));
@@ -116,7 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct hw_cpu hw_cpu;
 	static struct cpu cpu = {.hw = &hw_cpu};
 	struct hw_vcpu h = {.vmcb = &runs, .vmcb_hpa = OURS, .asid = {.value = ASID}};
-	struct guest_vcpu v = {.hw = &h};
+	static struct guest guest;
+	struct guest_vcpu v = {.hw = &h, .guest = &guest};
 	struct vmcb_control request;
 	struct input in;
 
@@ -134,10 +138,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	v.clock = (struct clock){.started = true, .exits = in.exits & 1};
 	if (h.hidden)
 		svm_hide_request(&request);
-	merge_controls(&cpu, &h, &request);
+	/* The root that L1 names is how its guest was found; of an isolated one a copy is walked (R29). */
+	guest.root = HPA(request.nested_cr3 & PAGE_MASK);
+	guest.protection.table.live = h.hidden;
+	guest.protection.table.walked = HPA(WALKED);
+	merge_controls(&cpu, &guest, &h, &request);
 	if (h.hidden)
 		merge_clock(&v);
-	check_any(&runs.c, &request);
+	check_any(&runs.c, &request, h.hidden);
 	if (h.hidden)
 		check_isolated(&runs.c, &in);
 	return 0;
