@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# `make run`: a tenant verifies a host, uploads an image and releases its keys, once; and sees that the host was changed.
+# `make run`, but for its networks (emu/channel-switch): a tenant verifies a host, uploads an image and releases its keys, once; and sees that the host was changed.
 # timeout: 1800
 # shellcheck disable=SC2154 # lib.sh sets output
 . "$(dirname "$0")/lib.sh"
@@ -8,7 +8,7 @@
 
 mkdir -p build/test
 # The demo ends its host when it is told to end itself.
-tests/demo >"build/test/$run_name.txt" 2>&1
+tests/demo --tenant >"build/test/$run_name.txt" 2>&1
 status=$?
 output=$(cat "build/test/$run_name.txt")
 printf '%s\n' "$output"
