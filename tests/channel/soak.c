@@ -231,9 +231,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	printf("%llu frames, %llu bytes, %llu sleeps, %llu bells\n",
-	       (unsigned long long)(side[0].got + side[1].got),
-	       (unsigned long long)(side[0].bytes + side[1].bytes),
-	       (unsigned long long)(side[0].sleeps + side[1].sleeps),
-	       (unsigned long long)(side[0].bells + side[1].bells));
+	       (unsigned long long)side[0].got + side[1].got,
+	       (unsigned long long)side[0].bytes + side[1].bytes,
+	       (unsigned long long)side[0].sleeps + side[1].sleeps,
+	       (unsigned long long)side[0].bells + side[1].bells);
 	return side[0].got + side[1].got == frames && side[0].sleeps + side[1].sleeps > 0 ? 0 : 1;
 }

@@ -360,7 +360,7 @@ static void the_host_uninvited(void **state)
 	assert_int_equal(rights, TABLE_R);
 	assert_int_equal(channel_close(guests_of[0], id, CHANNEL_REASON_CLOSED), 0);
 	expect_returned(0, 0, N);
-	id = offers(0, 0, N, 2);
+	offers(0, 0, N, 2);
 	l1_touch(page_of(0, 1), true);
 	assert_false(guest_live(guests_of[0]));
 	assert_int_equal(guests_of[0]->stop_reason, STOP_HOST_WRITE);
