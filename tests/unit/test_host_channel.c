@@ -17,10 +17,12 @@
 #define PAGES 40u
 #define ID 7u
 #define DOMAIN 3u
+#define GUEST 5u
 
 static struct monitor_channel channel;
 static uint8_t *memory;
 static int version, page_error, accept_error;
+static uint64_t other_page; /* is another guest's */
 static bool xen_opens, xen_maps, one_page_fails, run_is_zero;
 static unsigned int handles, mapped, accepted, closed;
 
@@ -53,6 +55,15 @@ int ask_channel_page(uint64_t id, uint64_t n, uint64_t *gfn, uint64_t *run)
 	*gfn = n < 10 ? 0x100 + n : 0x900 + n - 10;
 	*run = run_is_zero ? 0 : n < 10 ? 10 - n : UINT64_MAX;
 	return page_error;
+}
+
+int ask_launch_of(const void *page, struct monitor_launch *launch)
+{
+	uint64_t offset = (uint64_t)((const uint8_t *)page - memory);
+
+	assert_true(mapped && offset % NRING_PAGE == 0 && offset < PAGES * NRING_PAGE);
+	*launch = (struct monitor_launch){.id = GUEST + (offset / NRING_PAGE == other_page)};
+	return 0;
 }
 
 int ask_channel_accept(uint64_t id)
@@ -118,10 +129,12 @@ static int set_up(void **state)
 	channel = (struct monitor_channel){.id = ID,
 					   .state = CHANNEL_OFFERED,
 					   .peer = CHANNEL_PEER_HOST,
+					   .offerer = GUEST,
 					   .pages = PAGES};
 	memory = aligned_alloc(NRING_PAGE, PAGES * NRING_PAGE);
 	memset(memory, 0, PAGES * NRING_PAGE);
 	version = page_error = accept_error = 0;
+	other_page = UINT64_MAX;
 	xen_opens = xen_maps = true;
 	one_page_fails = run_is_zero = false;
 	handles = mapped = accepted = closed = 0;
@@ -245,6 +258,12 @@ static void mapped_in_part(void **state)
 	fails(1);
 }
 
+static void another_guests(void **state)
+{
+	other_page = PAGES - 1;
+	fails(1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -260,6 +279,7 @@ int main(void)
 		TEST(not_accepted),
 		TEST(not_mapped),
 		TEST(mapped_in_part),
+		TEST(another_guests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,20 @@ static int places(uint64_t id, uint32_t pages, xen_pfn_t *gfn)
 	return 0;
 }
 
-static const char *map(struct host_channel *c, uint16_t domid)
+/* The pages were looked for in the domain that the caller named, which another guest may have got since. */
+static bool is_of(const struct host_channel *c, uint64_t guest)
+{
+	for (uint32_t n = 0; n < c->pages; n++) {
+		struct monitor_launch launch;
+
+		if (ask_launch_of((const uint8_t *)c->memory + (size_t)n * NRING_PAGE, &launch) ||
+		    launch.id != guest)
+			return false;
+	}
+	return true;
+}
+
+static const char *map(struct host_channel *c, uint16_t domid, uint64_t guest)
 {
 	xen_pfn_t *gfn = calloc(c->pages, sizeof(*gfn));
 	int *err = calloc(c->pages, sizeof(*err));
@@ -71,6 +84,8 @@ static const char *map(struct host_channel *c, uint16_t domid)
 				why = "Xen maps some of its pages only";
 		if (!c->memory)
 			why = "Xen does not map its pages";
+		if (!why && !is_of(c, guest))
+			why = "these are not pages of the guest that offers it: another domain?";
 		if (why)
 			host_channel_close(c, CHANNEL_REASON_CLOSED);
 	} else {
@@ -104,7 +119,7 @@ struct host_channel *host_channel_accept(uint16_t domid, uint64_t id, void **mem
 	}
 	c->id = id;
 	c->pages = channel.pages;
-	*why = map(c, domid);
+	*why = map(c, domid, channel.offerer);
 	if (*why)
 		return NULL;
 	*memory = c->memory;

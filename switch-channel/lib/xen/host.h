@@ -10,7 +10,7 @@ struct host_channel; /* what is mapped */
 
 /*
  * Accepts channel `id` (the monitor's) of Xen's domain `domid`, and maps its pages: *memory, *pages. NULL, and *why in words that need no free: nobody has it
- * then. A wrong domid maps other pages, of which nobody else knows: nothing will attach.
+ * then. With a wrong domid it is refused: the monitor says whose the pages are.
  */
 struct host_channel *host_channel_accept(uint16_t domid, uint64_t id, void **memory,
 					 uint32_t *pages, const char **why);
