@@ -216,7 +216,7 @@ install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-port
 	@echo 'Now run update-grub; docs/install.md has the rest.'
 
 uninstall:
-	rm -rf $(DESTDIR)$(DOMS_FILES)
+	rm -rf $(DESTDIR)/usr/share/nethervisor
 	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-port nether-vm nether-doms) \
 		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) \
 		$(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
