@@ -2,6 +2,7 @@
 #include "monitor/channel_record.h"
 
 #include "ept/host.h"
+#include "ept/io.h"
 #include "ept/phys.h"
 #include "monitor/hw.h"
 #include "monitor/launch.h"
@@ -162,6 +163,8 @@ void channel_finish(struct channel *c, enum channel_reason reason, bool stands)
 	if (separate(c, reason, stands))
 		phys_flush();
 	grant_scrub(&c->grant);
+	if (left)
+		__atomic_add_fetch(&channel_side(c->offerer)->host_left, 1, __ATOMIC_SEQ_CST);
 	c->reason = reason;
 	if (stands) {
 		c->state = CHANNEL_OFFERED;
@@ -179,6 +182,7 @@ void channel_forget(struct channel *c)
 {
 	grant_withdraw(&c->grant, channel_nobodys(GUEST_MAX));
 	phys_flush();
+	__atomic_sub_fetch(&channel_side(c->offerer)->host_left, 1, __ATOMIC_SEQ_CST);
 	release(c);
 }
 
@@ -212,8 +216,12 @@ void channel_end(struct guest *g)
 		else if (c->acceptor == g)
 			channel_finish(c, CHANNEL_REASON_OVER, true);
 	}
-	if (side->aperture.upper.a)
-		memset(phys_at(channel_nobodys(guest_number(g))), 0, PAGE_SIZE);
+	if (side->aperture.upper.a) {
+		void *nobodys = phys_at(channel_nobodys(guest_number(g)));
+
+		memset(nobodys, 0, PAGE_SIZE);
+		io_write_back(nobodys, PAGE_SIZE); /* the next one may map it uncacheable (R4) */
+	}
 	aperture_close(&side->aperture);
 	memset(side, 0, sizeof(*side));
 	lock_drop(&channels.lock);

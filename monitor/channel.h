@@ -70,7 +70,7 @@ bool channel_show(hpa_t page, owner_t owner);
  * L1 takes a page away from a guest, with whose table locked: it sees nothing any more that a channel has left in the page's
  * place. True: it did, and CPUs may know it still.
  */
-bool channel_cancel(hpa_t page);
+bool channel_cancel(unsigned int guest, hpa_t page);
 
 /* Whether gpa is where the guest, which has accepted something once, has channels; *mapped: it has one there now. */
 bool channel_at(const struct guest *g, gpa_t gpa, bool *mapped);

@@ -16,10 +16,13 @@ bool channel_show(hpa_t page, owner_t owner)
 	return err != ERR_NOMEM; /* another owner's by now: L1 repeats what it did */
 }
 
-bool channel_cancel(hpa_t page)
+/* Nobody's page alone can be there now, and who puts it there counts it first. So other guests' channels hold up no one. */
+bool channel_cancel(unsigned int guest, hpa_t page)
 {
 	bool left;
 
+	if (!__atomic_load_n(&channels.side[guest].host_left, __ATOMIC_SEQ_CST))
+		return false;
 	lock_take_relaxed(&channels.lock); /* who is just withdrawing it has flushed then */
 	left = host_allows(page, TABLE_R);
 	if (left)

@@ -31,10 +31,11 @@ struct left {
 	unsigned int slot, slots, pages;
 };
 
-/* As the one that accepts. A guest's is found by its number. */
+/* Of a guest, found by its number. */
 struct side {
-	struct aperture aperture;
+	struct aperture aperture; /* as the one that accepts */
 	struct left left[CHANNEL_ACCEPTS_MAX];
+	uint32_t host_left; /* channels of its own that are LEFT, or not flushed since; atomic */
 };
 
 struct channels {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The monitor's hypercalls, for programs in L1 (VMMCALL on AMD, VMCALL on Intel), at any privilege
- * level: none can take anything from a guest. Everything travels in registers: an address of the
+ * level: none can take anything from a guest that the host has not been given. Everything travels in registers: an address of the
  * caller's names the page behind it, and nothing is read or written there, unless it says so.
  *
  * In:  RAX = HYPERCALL_MAGIC, RCX = function, RDX and RSI = arguments.

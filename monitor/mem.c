@@ -12,8 +12,8 @@
 #define DIRECT_BASE 0xffff888000000000u /* where physical address 0 is seen */
 #define DIRECT_MAX ((uint64_t)1 << 46)  /* bytes of physical memory that fit behind it */
 #define BLOCK_ALIGN (2 * MIB)
-/* Image, stacks, guests, log; owners of holes below 4 GiB; 5 MiB for channels: tables of all guests' offers and apertures. */
-#define BLOCK_FIXED (17 * MIB)
+/* Image, stacks, guests, log; owners of holes below 4 GiB; 7 MiB for channels: tables of all guests' offers and apertures. */
+#define BLOCK_FIXED (19 * MIB)
 #define BLOCK_RAM_MAX (1536 * MIB)
 /* And of RAM: for each page 8 bytes of L1's table, 8 of owners, 1/2 of a record of a sealed page. */
 #define BLOCK_RAM_SHARE(ram) ((ram) / PAGE_SIZE * 33 / 2)
@@ -181,7 +181,7 @@ static int choose_block(const struct boot_info *info, bool iommus, const char **
 	for (unsigned int i = 0; i < info->module_count; i++)
 		avoid[1 + i] = info->module[i].at;
 	if (memmap_find_top(&info->map, &want, avoid, 1 + info->module_count, &mem.block.start)) {
-		*why = "not enough free memory below 4 GiB for the monitor: it needs 17 MiB and 26 in "
+		*why = "not enough free memory below 4 GiB for the monitor: it needs 19 MiB and 26 in "
 		       "each GiB in one piece above 32 MiB, besides the modules";
 		return ERR_NOMEM;
 	}

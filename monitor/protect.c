@@ -83,17 +83,17 @@ static int come(struct guest_table *t, gpa_t gpa, void *page)
 }
 
 /* L1 sees no frame in the place of the page. True: its CPUs may still know one. */
-static bool cancel(hpa_t page)
+static bool cancel(unsigned int guest, hpa_t page)
 {
 	bool shown = window_cancel(page);
 
-	return channel_cancel(page) || shown;
+	return channel_cancel(guest, page) || shown;
 }
 
 /* A page that L1 takes away from the guest, which will miss it unless it gave it up. */
 static int go(struct guest_table *t, gpa_t gpa, void *page)
 {
-	bool shown = cancel(HPA((uint64_t)page - phys_direct)); /* it changes no more */
+	bool shown = cancel(t->guest, HPA((uint64_t)page - phys_direct)); /* it changes no more */
 	int err = 0;
 
 	if (is_void(t, gpa) || may_share(t, gpa))
