@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 
 #include "switch-channel/linux/call.h"
+#include "switch-channel/linux/compat.h"
 #include "switch-channel/linux/port.h"
 
 static void note_error(struct nv_port *port, const char *what, int error)
@@ -52,6 +53,7 @@ static void stop_interface(struct nv_port *port)
 	if (port->attached && netif_running(port->dev))
 		nv_queues_stop(port);
 	port->attached = false;
+	port->dev->max_mtu = NV_MTU_MAX;
 	rtnl_unlock();
 }
 
@@ -66,10 +68,32 @@ static void detach(struct nv_port *port)
 	port->looked = jiffies - HZ; /* what does the monitor say of it? */
 }
 
+/* As the user wants it, as far as this epoch's peer takes such frames: the next one may take others. Under RTNL. */
+static int fit_mtu(struct nv_port *port)
+{
+	struct net_device *dev = port->dev;
+	u32 most = min_t(u32, port->link.mtu, NV_MTU_MAX), wanted = port->wanted_mtu;
+	int error;
+
+	dev->max_mtu = most;
+	error = dev_set_mtu(dev, min(wanted, most));
+	port->wanted_mtu = wanted;
+	return dev->mtu > most ? error : 0;
+}
+
+/* The stack's limit follows that of the last epoch, unless the user has set a lower one. Under RTNL. */
+static void fit_gso(struct nv_port *port)
+{
+	struct net_device *dev = port->dev;
+
+	if (dev->gso_max_size >= dev->tso_max_size)
+		nv_reset_gso_size(dev);
+	netif_set_tso_max_size(dev, min_t(u32, port->link.geometry.frame_max, 65536));
+}
+
 static int start_interface(struct nv_port *port)
 {
 	struct net_device *dev = port->dev;
-	u32 mtu = min_t(u32, port->link.mtu, NV_MTU_MAX);
 	int error;
 
 	rtnl_lock();
@@ -78,11 +102,10 @@ static int start_interface(struct nv_port *port)
 	error = netif_set_real_num_tx_queues(dev, port->queues);
 	if (!error)
 		error = netif_set_real_num_rx_queues(dev, port->queues);
-	dev->max_mtu = mtu;
-	if (!error && dev->mtu > mtu)
-		error = dev_set_mtu(dev, mtu);
+	if (!error)
+		error = fit_mtu(port);
 	if (!error) {
-		netif_set_tso_max_size(dev, min_t(u32, port->link.geometry.frame_max, 65536));
+		fit_gso(port);
 		port->attached = true;
 		netdev_update_features(dev);
 		if (netif_running(dev))
@@ -134,6 +157,7 @@ void nv_port_begin(struct nv_port *port)
 	struct nring_wish wish = {
 		.features = NRING_F_CSUM | NRING_F_TSO4 | NRING_F_TSO6 | NRING_F_ECN,
 		.mtu = NV_MTU_MAX,
+		.mtu_min = NV_MTU_MIN,
 		.queues = config->queues,
 	};
 	struct nring_geometry geometry;

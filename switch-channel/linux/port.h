@@ -22,6 +22,8 @@
 
 #define NV_TICK_MS 100
 #define NV_MTU_MAX (65535 - ETH_HLEN)
+/* IPv6 works with no less (RFC 8200, 5): a peer that wants less is refused. */
+#define NV_MTU_MIN 1280u
 
 /* Written by NAPI, and by who has the transmit queue's lock. */
 #define NV_RX_COUNTS(x)                                                                      \
@@ -93,8 +95,9 @@ struct nv_port {
 
 	/* Under RTNL. */
 	bool attached, running;
-	u32 queues;   /* of this epoch */
-	u32 features; /* agreed */
+	u32 queues;     /* of this epoch */
+	u32 features;   /* agreed */
+	u32 wanted_mtu; /* the user's; the interface's is less where the peer's is */
 
 	/* For ethtool: */
 	u64 offers, accepts, attaches, closes[CHANNEL_REASON_STALLED + 1], stalls, errors;
