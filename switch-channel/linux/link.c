@@ -64,6 +64,8 @@ static void detach(struct nv_port *port)
 	stop_interface(port);
 	nv_bells_close(port);
 	nv_queues_release(port);
+	/* Since the epoch's end was seen its rings were nobody's. */
+	port->violations_seen = violations(port);
 	port->phase = NV_WAIT;
 	port->looked = jiffies - HZ; /* what does the monitor say of it? */
 }
@@ -126,7 +128,6 @@ static void attach(struct nv_port *port)
 	port->phase = NV_ATTACHED;
 	port->beat = jiffies;
 	port->stalled = false;
-	port->violations_seen = violations(port);
 	if (error) {
 		note_error(port, "cannot attach", error);
 		nv_port_close(port, CHANNEL_REASON_CLOSED);
@@ -176,7 +177,9 @@ void nv_port_begin(struct nv_port *port)
 	if (!bad)
 		bad = nring_link_init(&port->link, port->channel.base, port->channel.pages,
 				      port->channel.offered, &wish);
+	port->violations_seen = violations(port);
 	port->violations_counted = 0;
+	port->accepted = 0;
 	port->looked = jiffies;
 	port->phase = NV_WAIT;
 	if (bad) {
@@ -220,13 +223,50 @@ static void offer(struct nv_port *port)
 
 /* --- a tick --------------------------------------------------------------------------------------------- */
 
+/*
+ * An epoch is over. Has the monitor ended it, by zeroing the pages, or has the peer itself, who is still there? Zeros in the
+ * pages say nothing of that: the peer can write them, too.
+ */
+static bool peer_is_over(struct nv_port *port)
+{
+	struct nv_status status;
+	bool same;
+
+	if (nv_call_status(port->channel.id, &status))
+		return true;
+	same = status.accepted == port->accepted;
+	port->accepted = status.accepted;
+	return !same || status.state != CHANNEL_OPEN;
+}
+
+/*
+ * Looks, and counts what the peer did before. Not what it does during the look or after: only if the next look finds the epoch
+ * going on has the peer done that, and not the monitor, whose zeros are nonsense in a ring that was in use.
+ */
 static enum nring_event look(struct nv_port *port)
 {
 	u32 state = NRING_STATE_CARRIER;
+	u64 seen = violations(port);
+	enum nring_event event;
 
 	if (netif_running(port->dev))
 		state |= NRING_STATE_UP;
-	return nring_link_look(&port->link, state);
+	event = nring_link_look(&port->link, state);
+	if (event != NRING_LINK_END || !peer_is_over(port))
+		port->violations_counted += seen - port->violations_seen;
+	port->violations_seen = seen;
+	return event;
+}
+
+/* True: the peer has broken too many rules, and the channel is closed. */
+static bool close_violator(struct nv_port *port)
+{
+	if (!port->config.violations || port->violations_counted <= port->config.violations)
+		return false;
+	netdev_warn(port->dev, "channel %llu: closed, the peer breaks the ring's rules\n",
+		    port->channel.id);
+	nv_port_close(port, CHANNEL_REASON_VIOLATION);
+	return true;
 }
 
 /* Without a peer: is there still a channel at all? */
@@ -247,6 +287,8 @@ static void ask_monitor(struct nv_port *port)
 
 static void look_for_peer(struct nv_port *port)
 {
+	enum nring_event event;
+
 	/* A peer that starts anew all the time costs one start in a while. */
 	if (time_before(jiffies, port->attach_after)) {
 		ask_monitor(port);
@@ -254,7 +296,10 @@ static void look_for_peer(struct nv_port *port)
 	}
 	if (!port->channel.offered)
 		nv_bells_open(port);
-	switch (look(port)) {
+	event = look(port);
+	if (close_violator(port))
+		return;
+	switch (event) {
 	case NRING_LINK_START:
 		attach(port);
 		break;
@@ -266,21 +311,12 @@ static void look_for_peer(struct nv_port *port)
 	}
 }
 
-/* Its heart, its link, and whether it keeps to the rules. */
+/* Its heart, and its link. */
 static void judge_peer(struct nv_port *port)
 {
 	const u32 whole = NRING_STATE_UP | NRING_STATE_CARRIER;
-	u64 seen = violations(port);
 	bool carrier;
 
-	port->violations_counted += seen - port->violations_seen;
-	port->violations_seen = seen;
-	if (port->config.violations && port->violations_counted > port->config.violations) {
-		netdev_warn(port->dev, "channel %llu: closed, the peer breaks the ring's rules\n",
-			    port->channel.id);
-		nv_port_close(port, CHANNEL_REASON_VIOLATION);
-		return;
-	}
 	if (!port->link.silent) {
 		port->beat = jiffies;
 		port->stalled = false;
@@ -306,7 +342,11 @@ static void judge_peer(struct nv_port *port)
 
 static void look_at_peer(struct nv_port *port)
 {
-	if (look(port) == NRING_LINK_END) {
+	enum nring_event event = look(port);
+
+	if (close_violator(port))
+		return;
+	if (event == NRING_LINK_END) {
 		detach(port);
 		nring_link_reset(&port->link);
 		return;

@@ -89,8 +89,10 @@ struct nv_port {
 	unsigned long looked;       /* when the monitor was last asked */
 	unsigned long beat;         /* when the peer's heart last beat */
 	bool stalled;
-	u64 violations_seen, violations_counted; /* the second: of this channel */
-	bool bells_open;                         /* an acceptor's, for the domain that follows */
+	u64 violations_seen;    /* those up to here have been judged */
+	u64 violations_counted; /* against the peers of this channel, in all of its epochs */
+	u64 accepted;    /* how often the channel had been accepted when an epoch last ended */
+	bool bells_open; /* an acceptor's, for the domain that follows */
 	u32 bells_peer;
 
 	/* Under RTNL. */
