@@ -13,11 +13,12 @@
 
 /* What this side wants; its own memory. */
 struct nring_wish {
-	nring_u32 features;               /* of enum nring_feature */
-	nring_u32 mtu;                    /* NRING_MTU_MIN.. */
-	nring_u32 domid;                  /* its own, or 0 */
-	nring_u32 queues;                 /* offerer */
-	nring_u32 order;                  /* offerer */
+	nring_u32 features; /* of enum nring_feature */
+	nring_u32 mtu;      /* NRING_MTU_MIN.. */
+	nring_u32 mtu_min;  /* it does not attach below: NRING_BAD_CONFIG; 0: no such wish */
+	nring_u32 domid;    /* its own, or 0 */
+	nring_u32 queues;   /* offerer */
+	nring_u32 order;    /* offerer */
 	nring_u32 port[NRING_QUEUES_MAX]; /* acceptor */
 };
 
@@ -140,6 +141,7 @@ static inline enum nring_event nring_offer_look(struct nring_link *link)
 	link->features = nring_load(&a->features);
 	link->mtu = nring_load(&a->mtu);
 	if ((link->features & ~link->wish.features) || link->mtu > link->wish.mtu ||
+	    link->mtu < link->wish.mtu_min ||
 	    !nring_wish_good(link->features, link->mtu, &link->geometry)) {
 		link->violations[NRING_BAD_CONFIG]++;
 		return NRING_LINK_NONE;
@@ -188,7 +190,8 @@ static inline int nring_offer_check(struct nring_link *link, const struct nring_
 		return NRING_BAD_GEOMETRY;
 	link->features = offer->features & link->wish.features;
 	link->mtu = offer->mtu < link->wish.mtu ? offer->mtu : link->wish.mtu;
-	if (!nring_wish_good(offer->features, offer->mtu, &link->geometry) ||
+	if (link->mtu < link->wish.mtu_min ||
+	    !nring_wish_good(offer->features, offer->mtu, &link->geometry) ||
 	    !nring_wish_good(link->features, link->mtu, &link->geometry))
 		return NRING_BAD_CONFIG;
 	return 0;

@@ -7,6 +7,7 @@
 
 #include <linux/version.h>
 #include <linux/hrtimer.h>
+#include <linux/netdevice.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #include <linux/hex.h>
 #endif
@@ -24,6 +25,15 @@ static inline void nv_timer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	timer->function = function;
+#endif
+}
+
+/* What the stack may put together for this device, in bytes of GSO: again as a new device has it. IPv4's is apart since 6.3. */
+static inline void nv_reset_gso_size(struct net_device *dev)
+{
+	WRITE_ONCE(dev->gso_max_size, GSO_LEGACY_MAX_SIZE);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	WRITE_ONCE(dev->gso_ipv4_max_size, GSO_LEGACY_MAX_SIZE);
 #endif
 }
 

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 
 #include "switch-channel/linux/call.h"
+#include "switch-channel/linux/compat.h"
 #include "switch-channel/linux/port.h"
 
 static void note_error(struct nv_port *port, const char *what, int error)
@@ -52,6 +53,7 @@ static void stop_interface(struct nv_port *port)
 	if (port->attached && netif_running(port->dev))
 		nv_queues_stop(port);
 	port->attached = false;
+	port->dev->max_mtu = NV_MTU_MAX;
 	rtnl_unlock();
 }
 
@@ -62,14 +64,38 @@ static void detach(struct nv_port *port)
 	stop_interface(port);
 	nv_bells_close(port);
 	nv_queues_release(port);
+	/* Since the epoch's end was seen its rings were nobody's. */
+	port->violations_seen = violations(port);
 	port->phase = NV_WAIT;
 	port->looked = jiffies - HZ; /* what does the monitor say of it? */
+}
+
+/* As the user wants it, as far as this epoch's peer takes such frames: the next one may take others. Under RTNL. */
+static int fit_mtu(struct nv_port *port)
+{
+	struct net_device *dev = port->dev;
+	u32 most = min_t(u32, port->link.mtu, NV_MTU_MAX), wanted = port->wanted_mtu;
+	int error;
+
+	dev->max_mtu = most;
+	error = dev_set_mtu(dev, min(wanted, most));
+	port->wanted_mtu = wanted;
+	return dev->mtu > most ? error : 0;
+}
+
+/* The stack's limit follows that of the last epoch, unless the user has set a lower one. Under RTNL. */
+static void fit_gso(struct nv_port *port)
+{
+	struct net_device *dev = port->dev;
+
+	if (dev->gso_max_size >= dev->tso_max_size)
+		nv_reset_gso_size(dev);
+	netif_set_tso_max_size(dev, min_t(u32, port->link.geometry.frame_max, 65536));
 }
 
 static int start_interface(struct nv_port *port)
 {
 	struct net_device *dev = port->dev;
-	u32 mtu = min_t(u32, port->link.mtu, NV_MTU_MAX);
 	int error;
 
 	rtnl_lock();
@@ -78,11 +104,10 @@ static int start_interface(struct nv_port *port)
 	error = netif_set_real_num_tx_queues(dev, port->queues);
 	if (!error)
 		error = netif_set_real_num_rx_queues(dev, port->queues);
-	dev->max_mtu = mtu;
-	if (!error && dev->mtu > mtu)
-		error = dev_set_mtu(dev, mtu);
+	if (!error)
+		error = fit_mtu(port);
 	if (!error) {
-		netif_set_tso_max_size(dev, min_t(u32, port->link.geometry.frame_max, 65536));
+		fit_gso(port);
 		port->attached = true;
 		netdev_update_features(dev);
 		if (netif_running(dev))
@@ -103,7 +128,6 @@ static void attach(struct nv_port *port)
 	port->phase = NV_ATTACHED;
 	port->beat = jiffies;
 	port->stalled = false;
-	port->violations_seen = violations(port);
 	if (error) {
 		note_error(port, "cannot attach", error);
 		nv_port_close(port, CHANNEL_REASON_CLOSED);
@@ -134,6 +158,7 @@ void nv_port_begin(struct nv_port *port)
 	struct nring_wish wish = {
 		.features = NRING_F_CSUM | NRING_F_TSO4 | NRING_F_TSO6 | NRING_F_ECN,
 		.mtu = NV_MTU_MAX,
+		.mtu_min = NV_MTU_MIN,
 		.queues = config->queues,
 	};
 	struct nring_geometry geometry;
@@ -152,7 +177,9 @@ void nv_port_begin(struct nv_port *port)
 	if (!bad)
 		bad = nring_link_init(&port->link, port->channel.base, port->channel.pages,
 				      port->channel.offered, &wish);
+	port->violations_seen = violations(port);
 	port->violations_counted = 0;
+	port->accepted = 0;
 	port->looked = jiffies;
 	port->phase = NV_WAIT;
 	if (bad) {
@@ -196,13 +223,50 @@ static void offer(struct nv_port *port)
 
 /* --- a tick --------------------------------------------------------------------------------------------- */
 
+/*
+ * An epoch is over. Has the monitor ended it, by zeroing the pages, or has the peer itself, who is still there? Zeros in the
+ * pages say nothing of that: the peer can write them, too.
+ */
+static bool peer_is_over(struct nv_port *port)
+{
+	struct nv_status status;
+	bool same;
+
+	if (nv_call_status(port->channel.id, &status))
+		return true;
+	same = status.accepted == port->accepted;
+	port->accepted = status.accepted;
+	return !same || status.state != CHANNEL_OPEN;
+}
+
+/*
+ * Looks, and counts what the peer did before. Not what it does during the look or after: only if the next look finds the epoch
+ * going on has the peer done that, and not the monitor, whose zeros are nonsense in a ring that was in use.
+ */
 static enum nring_event look(struct nv_port *port)
 {
 	u32 state = NRING_STATE_CARRIER;
+	u64 seen = violations(port);
+	enum nring_event event;
 
 	if (netif_running(port->dev))
 		state |= NRING_STATE_UP;
-	return nring_link_look(&port->link, state);
+	event = nring_link_look(&port->link, state);
+	if (event != NRING_LINK_END || !peer_is_over(port))
+		port->violations_counted += seen - port->violations_seen;
+	port->violations_seen = seen;
+	return event;
+}
+
+/* True: the peer has broken too many rules, and the channel is closed. */
+static bool close_violator(struct nv_port *port)
+{
+	if (!port->config.violations || port->violations_counted <= port->config.violations)
+		return false;
+	netdev_warn(port->dev, "channel %llu: closed, the peer breaks the ring's rules\n",
+		    port->channel.id);
+	nv_port_close(port, CHANNEL_REASON_VIOLATION);
+	return true;
 }
 
 /* Without a peer: is there still a channel at all? */
@@ -223,6 +287,8 @@ static void ask_monitor(struct nv_port *port)
 
 static void look_for_peer(struct nv_port *port)
 {
+	enum nring_event event;
+
 	/* A peer that starts anew all the time costs one start in a while. */
 	if (time_before(jiffies, port->attach_after)) {
 		ask_monitor(port);
@@ -230,7 +296,10 @@ static void look_for_peer(struct nv_port *port)
 	}
 	if (!port->channel.offered)
 		nv_bells_open(port);
-	switch (look(port)) {
+	event = look(port);
+	if (close_violator(port))
+		return;
+	switch (event) {
 	case NRING_LINK_START:
 		attach(port);
 		break;
@@ -242,21 +311,12 @@ static void look_for_peer(struct nv_port *port)
 	}
 }
 
-/* Its heart, its link, and whether it keeps to the rules. */
+/* Its heart, and its link. */
 static void judge_peer(struct nv_port *port)
 {
 	const u32 whole = NRING_STATE_UP | NRING_STATE_CARRIER;
-	u64 seen = violations(port);
 	bool carrier;
 
-	port->violations_counted += seen - port->violations_seen;
-	port->violations_seen = seen;
-	if (port->config.violations && port->violations_counted > port->config.violations) {
-		netdev_warn(port->dev, "channel %llu: closed, the peer breaks the ring's rules\n",
-			    port->channel.id);
-		nv_port_close(port, CHANNEL_REASON_VIOLATION);
-		return;
-	}
 	if (!port->link.silent) {
 		port->beat = jiffies;
 		port->stalled = false;
@@ -282,7 +342,11 @@ static void judge_peer(struct nv_port *port)
 
 static void look_at_peer(struct nv_port *port)
 {
-	if (look(port) == NRING_LINK_END) {
+	enum nring_event event = look(port);
+
+	if (close_violator(port))
+		return;
+	if (event == NRING_LINK_END) {
 		detach(port);
 		nring_link_reset(&port->link);
 		return;

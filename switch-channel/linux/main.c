@@ -54,9 +54,20 @@ static char *param_allow;
 module_param_named(allow, param_allow, charp, 0444);
 MODULE_PARM_DESC(allow, "to accept, instead of name and peer: NAME=PEER,NAME=PEER,..");
 
+/* The parameter may start a scan. Under the lock of the module's parameters, which scan_set() has. */
+static bool scannable;
+
+static void allow_scans(bool allow)
+{
+	kernel_param_lock(THIS_MODULE);
+	scannable = allow;
+	kernel_param_unlock(THIS_MODULE);
+}
+
+/* The file is there before nv_init(), and until after nv_exit(). */
 static int scan_set(const char *value, const struct kernel_param *param)
 {
-	if (nv_work)
+	if (scannable)
 		nv_scan_now();
 	return 0;
 }
@@ -175,6 +186,14 @@ static void stop_parts(size_t n)
 		parts[--n].stop();
 }
 
+/* When no port is left. */
+static void stop_work(void)
+{
+	allow_scans(false);
+	nv_scan_stop();
+	destroy_workqueue(nv_work);
+}
+
 static int find_monitor(void)
 {
 	int error = nv_channel_start();
@@ -201,6 +220,7 @@ static int __init nv_init(void)
 		return -ENOMEM;
 	}
 	nv_scan_now();
+	allow_scans(true);
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		error = parts[i].start();
 		if (!error)
@@ -208,8 +228,7 @@ static int __init nv_init(void)
 		if (parts[i].start == add_ports)
 			remove_ports();
 		stop_parts(i);
-		nv_scan_stop();
-		destroy_workqueue(nv_work);
+		stop_work();
 		nv_channel_stop();
 		return error;
 	}
@@ -221,8 +240,7 @@ static int __init nv_init(void)
 static void __exit nv_exit(void)
 {
 	stop_parts(ARRAY_SIZE(parts));
-	nv_scan_stop();
-	destroy_workqueue(nv_work);
+	stop_work();
 	nv_channel_stop();
 }
 

@@ -65,6 +65,16 @@ static void port_stats(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	}
 }
 
+/* Whoever calls for the peer's sake puts wanted_mtu back. */
+static int port_change_mtu(struct net_device *dev, int mtu)
+{
+	struct nv_port *port = netdev_priv(dev);
+
+	port->wanted_mtu = mtu;
+	WRITE_ONCE(dev->mtu, mtu);
+	return 0;
+}
+
 /* No ndo_tx_timeout: a peer that takes no frames is nothing that this kernel should warn of. */
 static const struct net_device_ops port_operations = {
 	.ndo_open = port_open,
@@ -72,6 +82,7 @@ static const struct net_device_ops port_operations = {
 	.ndo_start_xmit = nv_transmit,
 	.ndo_fix_features = port_features,
 	.ndo_get_stats64 = port_stats,
+	.ndo_change_mtu = port_change_mtu,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 };
@@ -142,6 +153,7 @@ static void setup_interface(struct nv_port *port)
 	dev->vlan_features = dev->features;
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = NV_MTU_MAX;
+	port->wanted_mtu = dev->mtu;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	if (is_valid_ether_addr(port->config.mac))
 		eth_hw_addr_set(dev, port->config.mac);

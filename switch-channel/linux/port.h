@@ -22,6 +22,8 @@
 
 #define NV_TICK_MS 100
 #define NV_MTU_MAX (65535 - ETH_HLEN)
+/* IPv6 works with no less (RFC 8200, 5): a peer that wants less is refused. */
+#define NV_MTU_MIN 1280u
 
 /* Written by NAPI, and by who has the transmit queue's lock. */
 #define NV_RX_COUNTS(x)                                                                      \
@@ -87,14 +89,17 @@ struct nv_port {
 	unsigned long looked;       /* when the monitor was last asked */
 	unsigned long beat;         /* when the peer's heart last beat */
 	bool stalled;
-	u64 violations_seen, violations_counted; /* the second: of this channel */
-	bool bells_open;                         /* an acceptor's, for the domain that follows */
+	u64 violations_seen;    /* those up to here have been judged */
+	u64 violations_counted; /* against the peers of this channel, in all of its epochs */
+	u64 accepted;    /* how often the channel had been accepted when an epoch last ended */
+	bool bells_open; /* an acceptor's, for the domain that follows */
 	u32 bells_peer;
 
 	/* Under RTNL. */
 	bool attached, running;
-	u32 queues;   /* of this epoch */
-	u32 features; /* agreed */
+	u32 queues;     /* of this epoch */
+	u32 features;   /* agreed */
+	u32 wanted_mtu; /* the user's; the interface's is less where the peer's is */
 
 	/* For ethtool: */
 	u64 offers, accepts, attaches, closes[CHANNEL_REASON_STALLED + 1], stalls, errors;

@@ -3,7 +3,8 @@
  * A program's end of a channel, by /dev/nether-channel. endpoint pair: offers and accepts by itself, and has both mappings show the same
  * bytes. endpoint hostile SERVICE SECONDS: accepts an offer, attaches as the specification says, and then writes what it excludes.
  * hostile-offer: the same of one who offers; he changes his offer, too.
- * endpoint silent SERVICE SECONDS: the same, but does nothing then: its heart stands still.
+ * endpoint silent SERVICE SECONDS [MTU]: the same, but does nothing then: its heart stands still.
+ * endpoint restless SERVICE SECONDS: breaks rules in one epoch after the other, each of which it ends at once. 0: the other side has closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -183,23 +184,61 @@ static void lie(struct nring_link *link)
 		nring_store_release(&in->consumed.value, (uint32_t)random_word());
 }
 
-static void begin(struct nring_link *link, const char *service)
+static int begin(struct nring_link *link, const char *service, uint32_t mtu)
 {
-	struct nring_wish wish = {.features = NRING_F_ALL, .mtu = 65521};
+	struct nring_wish wish = {.features = NRING_F_ALL, .mtu = mtu};
 	int fd = device();
 	uint32_t pages = accept_offer(fd, service);
 
 	CHECK(!nring_link_init(link, map(fd, pages), pages, false, &wish));
 	CHECK(attach(link));
+	return fd;
 }
 
-static int silent(const char *service, int time)
+static int silent(const char *service, int time, uint32_t mtu)
 {
 	struct nring_link link;
 
-	begin(&link, service);
+	begin(&link, service, mtu);
 	sleep((unsigned int)time);
 	return 0;
+}
+
+/* A ring of descriptors that point nowhere, and when they have all been seen the end of the epoch: before the next tick. */
+static void break_epoch(struct nring_link *link)
+{
+	const struct nring_geometry *g = &link->geometry;
+	struct nring_control *out = nring_control_of(link->header, 1);
+	struct nring_desc *desc = nring_desc_of(link->header, g, 1);
+
+	for (uint32_t i = 0; i < g->entries; i++)
+		desc[i].place = 0;
+	nring_store_release(&out->produced.value, g->entries);
+	for (int i = 0; i < 2000 && nring_load(&out->consumed.value) != g->entries; i++)
+		usleep(500);
+	nring_link_reset(link);
+}
+
+static int restless(const char *service, int time)
+{
+	uint64_t end = seconds() + (uint64_t)time, epochs = 0;
+	struct nether_channel_status status;
+	struct nring_link link;
+	int fd = begin(&link, service, 1500);
+
+	while (seconds() < end) {
+		break_epoch(&link);
+		epochs++;
+		while (nring_link_look(&link, NRING_STATE_UP) != NRING_LINK_START) {
+			CHECK(!ioctl(fd, NETHER_CHANNEL_STATUS, &status) && seconds() < end);
+			if (status.state == CHANNEL_LEFT) {
+				printf("closed after %llu epochs\n", (unsigned long long)epochs);
+				return 0;
+			}
+			usleep(5000);
+		}
+	}
+	return 1;
 }
 
 static void begin_offer(struct nring_link *link, const char *service)
@@ -239,7 +278,7 @@ static int hostile(const char *service, int time, bool offers)
 	if (offers)
 		begin_offer(&link, service);
 	else
-		begin(&link, service);
+		begin(&link, service, 65521);
 	usleep(300000);
 	while (seconds() < end) {
 		lie(&link);
@@ -265,8 +304,11 @@ int main(int argc, char **argv)
 		return hostile(argv[2], atoi(argv[3]), false);
 	if (argc == 4 && !strcmp(argv[1], "hostile-offer"))
 		return hostile(argv[2], atoi(argv[3]), true);
-	if (argc == 4 && !strcmp(argv[1], "silent"))
-		return silent(argv[2], atoi(argv[3]));
-	fprintf(stderr, "endpoint pair | hostile|hostile-offer|silent SERVICE SECONDS\n");
+	if (argc >= 4 && argc <= 5 && !strcmp(argv[1], "silent"))
+		return silent(argv[2], atoi(argv[3]), argc == 5 ? (uint32_t)atoi(argv[4]) : 65521);
+	if (argc == 4 && !strcmp(argv[1], "restless"))
+		return restless(argv[2], atoi(argv[3]));
+	fprintf(stderr,
+		"endpoint pair | hostile|hostile-offer|restless|silent SERVICE SECONDS [MTU]\n");
 	return 2;
 }

@@ -277,6 +277,25 @@ static void offers_that_cannot_be(void **state)
 	attach();
 }
 
+/* A least MTU is this side's own policy. */
+static void an_mtu_below_the_wish(void **state)
+{
+	acceptor.wish.mtu_min = 1280;
+	header->offer.mtu = 1279;
+	refused(NRING_BAD_CONFIG);
+	attach();
+	nring_link_reset(&offerer);
+	nring_link_reset(&acceptor);
+	acceptor.wish.mtu_min = 0;
+	offerer.wish.mtu_min = 1280;
+	assert_int_equal(nring_link_look(&acceptor, 0), NRING_LINK_START);
+	header->accept.mtu = 1279;
+	assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_NONE);
+	assert_int_equal(offerer.violations[NRING_BAD_CONFIG], 1);
+	header->accept.mtu = 1280;
+	assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_START);
+}
+
 static void an_offer_of_epoch_zero(void **state)
 {
 	header->offer.epoch = 0;
@@ -334,6 +353,7 @@ int main(void)
 		TEST(wishes_that_cannot_be),    TEST(offers_that_cannot_be),
 		TEST(an_offer_of_epoch_zero),   TEST(geometry_is_taken_once),
 		TEST(offerer_starts_anew),      TEST(acceptances_that_cannot_be),
+		TEST(an_mtu_below_the_wish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
