@@ -3,7 +3,7 @@
  * The two ends of a ring: docs/channel.md, "A ring". For kernel modules and programs alike; no allocation, no locks, no system.
  *
  * A producer: nring_reserve(), write the frame in place, nring_commit(), again; nring_publish(); nring_tx_bell().
- * A consumer: nring_peek(), nring_copy_in(), nring_take(), again; nring_release(); nring_rx_bell().
+ * A consumer: nring_peek_within(), nring_copy_in(), nring_take(), again; nring_release(); nring_rx_bell().
  *
  * A struct nring_tx or nring_rx is private memory of one thread at a time. What the other side may have written is loaded once, bounded, and
  * used only as the copy; no value of its makes an access outside of the ring's own memory.
@@ -361,12 +361,16 @@ static inline int nring_frame_of(const struct nring_rx *rx, const struct nring_d
 	return nring_vnet_good(&frame->vnet, length, rx->features) ? 0 : NRING_BAD_OFFLOAD;
 }
 
-/* The next good frame, which stays the next until nring_take(). Bad ones before it are counted and left out. False: none now. */
-static inline bool nring_peek(struct nring_rx *rx, struct nring_frame *frame)
+/*
+ * The next good frame, which stays the next until nring_take(). Bad ones before it are counted and left out, and taken from *left, which
+ * bounds them: one who takes many frames has one bound for all. False: none now, or *left is 0.
+ */
+static inline bool nring_peek_within(struct nring_rx *rx, struct nring_frame *frame,
+				     nring_u32 *left)
 {
 	if (rx->next == rx->ready && !nring_rx_learn(rx))
 		return false;
-	for (; rx->next != rx->ready; rx->next++) {
+	for (; rx->next != rx->ready && *left; rx->next++, --*left) {
 		int bad = nring_frame_of(rx, &rx->desc[rx->next & rx->mask], frame);
 
 		if (nring_likely(!bad))
@@ -374,6 +378,14 @@ static inline bool nring_peek(struct nring_rx *rx, struct nring_frame *frame)
 		rx->violations[bad]++;
 	}
 	return false;
+}
+
+/* The same, where no bound but the ring's is needed. */
+static inline bool nring_peek(struct nring_rx *rx, struct nring_frame *frame)
+{
+	nring_u32 left = rx->mask + 1;
+
+	return nring_peek_within(rx, frame, &left);
 }
 
 /* Copies from shared memory; the compiler does not look there again for what is in the copy. */

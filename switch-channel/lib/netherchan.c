@@ -172,7 +172,8 @@ uint32_t netherchan_receive(struct netherchan *c, uint32_t queue, struct netherc
 	if (!q)
 		return 0;
 	before = q->rx.next;
-	for (left = q->rx.mask + 1; left > 0 && done < n && nring_peek(&q->rx, &from); left--) {
+	for (left = q->rx.mask + 1; left && done < n && nring_peek_within(&q->rx, &from, &left);
+	     left--) {
 		if (from.length > f[done].size) {
 			q->received.unfit++;
 		} else {

@@ -149,7 +149,7 @@ void nv_bells_join(struct nv_port *port);
 void nv_bells_look(struct nv_port *port);
 void nv_bells_close(struct nv_port *port);
 
-/* rx.c: takes up to `budget` frames; how many it has taken. In NAPI. */
+/* rx.c: takes up to `budget` frames, bad ones that are left out among them; how many there were. In NAPI. */
 u32 nv_receive(struct nv_queue *queue, u32 budget);
 
 /* tx.c */

@@ -96,12 +96,12 @@ static void give_back(struct nv_queue *queue)
 u32 nv_receive(struct nv_queue *queue, u32 budget)
 {
 	struct nring_frame frame;
-	u32 work = 0, bytes = 0, freed = queue->rx.next;
+	u32 left = budget, bytes = 0, freed = queue->rx.next;
 
-	while (work < budget && nring_peek(&queue->rx, &frame)) {
+	while (left && nring_peek_within(&queue->rx, &frame, &left)) {
 		receive_one(queue, &frame);
 		nring_take(&queue->rx);
-		work++;
+		left--;
 		bytes += frame.length;
 		if (bytes >= FREED) {
 			give_back(queue);
@@ -111,5 +111,5 @@ u32 nv_receive(struct nv_queue *queue, u32 budget)
 	}
 	if (queue->rx.next != freed) /* those that were left out, too */
 		give_back(queue);
-	return work;
+	return budget - left;
 }

@@ -51,7 +51,7 @@ static bool ring_to_tap(struct port *p, uint32_t queue)
 	struct nring_frame f;
 	uint32_t before = rx->next;
 
-	for (int n = 0; n < BURST && nring_peek(rx, &f); n++) {
+	for (uint32_t left = BURST; left && nring_peek_within(rx, &f, &left); left--) {
 		/* The kernel's copy is the one that is looked at; the header is ours already. */
 		if (tap_write(p->tap, f.data, f.length, &f.vnet))
 			p->to_tap++;

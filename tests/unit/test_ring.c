@@ -389,6 +389,29 @@ static void descriptors_that_point_elsewhere(void **state)
 	assert_int_equal(one_descriptor(0xffffff, max), NRING_BAD_PLACE);
 }
 
+/* What is left out is work, too, and bounded with the rest. */
+static void bad_descriptors_are_bounded(void **state)
+{
+	struct nring_frame f;
+	uint32_t left = 3;
+
+	for (int i = 0; i < 6; i++)
+		assert_true(send(60, 1));
+	for (uint32_t i = 0; i < 5; i++)
+		tx.desc[i] = (struct nring_desc){.place = 0};
+	nring_publish(&tx);
+	assert_false(nring_peek_within(&rx, &f, &left));
+	assert_int_equal(left, 0);
+	assert_int_equal(rx.next, 3);
+	assert_int_equal(rx.violations[NRING_BAD_LENGTH], 3);
+	assert_false(nring_rx_sleep(&rx)); /* there is more */
+	left = 3;
+	assert_true(nring_peek_within(&rx, &f, &left));
+	assert_int_equal(left, 1);
+	assert_int_equal(rx.violations[NRING_BAD_LENGTH], 5);
+	assert_true(receive(60, 1));
+}
+
 static void produced_out_of_the_ring(void **state)
 {
 	struct nring_control *c = nring_control_of(memory, 1);
@@ -489,6 +512,7 @@ int main(void)
 		TEST(offloads_that_cannot_be),
 		TEST(offloads_that_say_nothing),
 		TEST(descriptors_that_point_elsewhere),
+		TEST(bad_descriptors_are_bounded),
 		TEST(produced_out_of_the_ring),
 		TEST(consumed_out_of_the_ring),
 		TEST(a_sleeping_consumer_is_rung_for_once),
