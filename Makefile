@@ -149,7 +149,7 @@ include $(wildcard attest/build.mk iodecrypt/build.mk switch-channel/build.mk sw
 	tests/*/build.mk tests/lab/l1/build.mk tests/attack/l1/build.mk)
 L1 += $(L1_ELFS)
 
-.PHONY: deps tests list-tests run test attack lint format docs tcb bench release-hashes install uninstall clean help
+.PHONY: deps tests list-tests run test test-all attack lint format docs tcb bench release-hashes install uninstall clean help
 all: $(ALL) $(L1)
 deps: $(B)/deps.mk
 tests: all $(UNIT) $(FUZZ) $(TOOLS)
@@ -163,6 +163,8 @@ run: all
 # tests/run makes `tests` itself, so that what does not compile is a failed test like any other.
 test:
 	@tests/run $(if $(T),'$(T)')
+test-all:
+	@tests/run --all
 
 # A hostile L1's, dom0's, and those on a disk, or of all those that T names: L1's are l1-NAME, a disk's disk-NAME.
 attack: tests
@@ -231,7 +233,8 @@ help:
 	@echo 'make deps         install the Debian packages that are missing (other targets do it too)'
 	@echo 'make run          boot monitor, Xen, dom0 and a guest; INTERACTIVE=1 leaves a dom0 shell,'
 	@echo '                  HW=vmx has Intel VT-x instead of AMD SVM'
-	@echo "make test         every test; T='glob' for some, e.g. T='unit/*'"
+	@echo "make test         all tests but the long ones; T='glob' for some, e.g. T='unit/*'"
+	@echo 'make test-all     every test'
 	@echo 'make attack       attack a guest without the monitor and with it: a table; HW=vmx for Intel,'
 	@echo "                  T='NAME..' for some"
 	@echo 'make lint         formatting, static analysis, the rules of the tree'

@@ -104,7 +104,7 @@ ATTACKS = {
     "hvm-search-all": Attack("search dom0's memory and all that it can map", GOES_ON, slow=True),
 }
 
-# The emulator with VMX is slow: `make test` makes these there, `make attack HW=vmx` all but the slow.
+# The emulator with VMX is slow: `make test-all` makes these there, `make attack HW=vmx` all but the slow.
 TESTED_ON_VMX = ("foreign-read", "page-walk", "grant-forged-read", "two-guests-read", "foreign-write",
                  "old-mapping-write", "replay-page", "balloon-replace", "unmap-page", "swap-pages",
                  "host-frame-over", "declare-mmio", "registers-read", "registers-write", "system-read",

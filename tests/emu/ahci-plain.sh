@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # An isolated HVM guest boots from its AHCI disk, and its own driver, with several commands in flight, reads and writes it.
+# long
 # timeout: 900
 . "$(dirname "$0")/lib.sh"
 

@@ -3,6 +3,7 @@
 # An HVM guest as it is installed (GRUB, Debian's kernel, an ext4 root) boots from an encrypted disk and uses it: fsck, fio with
 # verification, a clean end. While it runs, dom0 looks for what the guest has read and written, and does not find
 # it. Then its owner opens the disk here, without dom0. The same guest without the monitor, on the plain disk: dom0 finds it.
+# long
 # timeout: 2100
 # shellcheck disable=SC2154,SC2034 # lib.sh sets test_name, reads run_name and LAB_NO_MONITOR
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # On VMX: Xen and dom0 use 2 CPUs, a PVH Linux guest reaches its user space and is destroyed.
+# long
 # timeout: 1500
 # shellcheck disable=SC2034 # lib.sh reads hw
 hw=vmx

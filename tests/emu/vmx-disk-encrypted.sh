@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # On VMX: an HVM guest boots from an encrypted IDE disk, by bus-master DMA, and its own driver reads it.
+# long
 # timeout: 1700
 # shellcheck disable=SC2034,SC2154 # lib.sh reads hw and sets overlay
 hw=vmx

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # On VMX: an HVM Linux guest boots from its IDE disk without DMA, isolated. It has no VGA, whose text
 # would take Bochs minutes.
+# long
 # timeout: 1700
 # shellcheck disable=SC2034,SC2154 # lib.sh reads hw, and sets output
 hw=vmx
