@@ -122,12 +122,27 @@ static int named_page(const struct cpu *cpu, uint64_t gva, hpa_t *page)
 	return 0;
 }
 
+/* The number of the guest that has the page behind this address of the caller's. ERR_NOENT: none. */
+static int guest_at(const struct cpu *cpu, uint64_t gva, unsigned int *number)
+{
+	owner_t owner;
+	hpa_t page;
+	int err = named_page(cpu, gva, &page);
+
+	if (err)
+		return err;
+	owner = owner_of(page);
+	*number = owner_guest(owner);
+	return owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED ||
+			       owner_kind(owner) == OWNER_CHANNEL
+		       ? 0
+		       : ERR_NOENT;
+}
+
 /* The index of the guest that RSI and RDX name. */
 static int named_guest(const struct cpu *cpu, unsigned int *index)
 {
 	const uint64_t *r = cpu->regs.r;
-	owner_t owner;
-	hpa_t page;
 	int err;
 
 	if (r[RSI] > 1 || (!r[RSI] && (r[RDX] == 0 || r[RDX] > GUEST_MAX)))
@@ -135,15 +150,9 @@ static int named_guest(const struct cpu *cpu, unsigned int *index)
 	*index = (unsigned int)r[RDX];
 	if (!r[RSI])
 		return 0;
-	err = named_page(cpu, r[RDX], &page);
-	if (err)
-		return err;
-	owner = owner_of(page);
-	*index = owner_guest(owner) + 1;
-	return owner_kind(owner) == OWNER_GUEST || owner_kind(owner) == OWNER_SHARED ||
-			       owner_kind(owner) == OWNER_CHANNEL
-		       ? 0
-		       : ERR_NOENT;
+	err = guest_at(cpu, r[RDX], index);
+	++*index;
+	return err;
 }
 
 static int64_t do_launch(struct cpu *cpu)
@@ -302,8 +311,23 @@ static int64_t list_channel(uint64_t *r)
 	return 0;
 }
 
-static int64_t do_channel(uint64_t *r)
+/* By one that Xen lets map the guest's pages. */
+static int64_t host_channel(const struct cpu *cpu)
 {
+	const uint64_t *r = cpu->regs.r;
+	unsigned int guest = 0;
+	int err = guest_at(cpu, r[RSI] >> 16 << PAGE_SHIFT, &guest);
+
+	if (err)
+		return err == ERR_NOENT ? ERR_PERM : err;
+	if ((r[RSI] & 0xff) == HYPERCALL_CHANNEL_ACCEPT)
+		return channel_host_accept(r[RDX], guest);
+	return channel_host_close(r[RDX], guest, r[RSI] >> 8 & 0xff);
+}
+
+static int64_t do_channel(struct cpu *cpu)
+{
+	uint64_t *r = cpu->regs.r;
 	gpa_t gpa;
 	int err;
 
@@ -316,9 +340,8 @@ static int64_t do_channel(uint64_t *r)
 			r[RBX] = gpa.a >> PAGE_SHIFT;
 		return err;
 	case HYPERCALL_CHANNEL_ACCEPT:
-		return channel_host_accept(r[RDX]);
 	case HYPERCALL_CHANNEL_CLOSE:
-		return channel_host_close(r[RDX], r[RSI] >> 8);
+		return host_channel(cpu);
 	default:
 		return ERR_NOSYS;
 	}
@@ -376,7 +399,7 @@ void hypercall(struct cpu *cpu)
 		err = do_eventlog(cpu);
 		break;
 	case HYPERCALL_CHANNEL:
-		err = do_channel(r);
+		err = do_channel(cpu);
 		break;
 	default:
 		err = ERR_NOSYS;

@@ -98,10 +98,13 @@ int channel_summary(uint64_t index, struct channel_summary *out);
  */
 int channel_host_page(uint64_t id, uint64_t n, gpa_t *gpa, uint64_t *run);
 
-/* ERR_NOENT: no such channel is offered to the host; ERR_BUSY: it has not closed one that this offerer left; ERR_NOMEM. */
-int channel_host_accept(uint64_t id);
+/*
+ * guest: number of one whose page the caller has mapped. ERR_NOENT: no such channel is offered to the host; ERR_PERM: it is another guest's;
+ * ERR_BUSY: the host has not closed one that this offerer left; ERR_NOMEM.
+ */
+int channel_host_accept(uint64_t id, unsigned int guest);
 
-/* One that it has accepted. ERR_NOENT; ERR_INVAL: not a side's reason. */
-int channel_host_close(uint64_t id, uint64_t reason);
+/* One that it has accepted; guest as above. ERR_NOENT; ERR_PERM; ERR_INVAL: not a side's reason. */
+int channel_host_close(uint64_t id, unsigned int guest, uint64_t reason);
 
 #endif

@@ -92,12 +92,14 @@ static bool has_left(const struct guest *g)
 	return false;
 }
 
-static int accept(struct channel *c)
+static int accept(struct channel *c, unsigned int guest)
 {
 	int err;
 
 	if (!c || c->peer != CHANNEL_PEER_HOST || c->state != CHANNEL_OFFERED)
 		return ERR_NOENT;
+	if (guest_number(c->offerer) != guest)
+		return ERR_PERM;
 	if (has_left(c->offerer))
 		return ERR_BUSY;
 	err = grant_show(&c->grant);
@@ -109,31 +111,37 @@ static int accept(struct channel *c)
 	return 0;
 }
 
-int channel_host_accept(uint64_t id)
+int channel_host_accept(uint64_t id, unsigned int guest)
 {
 	int err;
 
 	lock_take_relaxed(&channels.lock);
-	err = accept(channel_find(id));
+	err = accept(channel_find(id), guest);
 	lock_drop(&channels.lock);
 	return err;
 }
 
-int channel_host_close(uint64_t id, uint64_t reason)
+static int close(struct channel *c, unsigned int guest, enum channel_reason reason)
 {
-	struct channel *c;
-	int err = 0;
+	if (!c || !channel_is_hosts(c))
+		return ERR_NOENT;
+	if (guest_number(c->offerer) != guest)
+		return ERR_PERM;
+	if (c->state == CHANNEL_LEFT)
+		channel_forget(c);
+	else
+		channel_finish(c, reason, true);
+	return 0;
+}
+
+int channel_host_close(uint64_t id, unsigned int guest, uint64_t reason)
+{
+	int err;
 
 	if (!channel_reason_of_side(reason))
 		return ERR_INVAL;
 	lock_take_relaxed(&channels.lock);
-	c = channel_find(id);
-	if (c && c->state == CHANNEL_LEFT)
-		channel_forget(c);
-	else if (c && channel_is_hosts(c))
-		channel_finish(c, (enum channel_reason)reason, true);
-	else
-		err = ERR_NOENT;
+	err = close(channel_find(id), guest, (enum channel_reason)reason);
 	lock_drop(&channels.lock);
 	return err;
 }

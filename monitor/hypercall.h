@@ -12,7 +12,7 @@
 #define MONITOR_HYPERCALL_H
 
 #define HYPERCALL_MAGIC 0x4e455448u /* "NETH"; Xen's own hypercall numbers are < 64 or 0x4000xxxx */
-#define HYPERCALL_ABI 8
+#define HYPERCALL_ABI 9
 
 enum hypercall {
 	/* RBX = HYPERCALL_ABI; R8..R11 = version text, 32 bytes, NUL-padded; R12 = backend name, 8 bytes */
@@ -113,10 +113,13 @@ enum hypercall {
 	 *         ERR_NOENT: no channel in this place; ERR_INVAL: no such place.
 	 * PAGE:   RDX = id of one that is offered to the host, RSI >> 8 = n: RBX = guest frame number where the offerer has page n, R8 =
 	 *         how many from n on lie one behind the other. ERR_NOENT: no such channel, or page.
-	 * ACCEPT: RDX = id: all of L1 may read and write its pages, not its devices. ERR_NOENT: none that is offered to the host and
-	 *         waits; ERR_BUSY: another one has been LEFT by the same guest, and is to be closed first; ERR_NOMEM.
-	 * CLOSE:  RDX = id, RSI >> 8 = enum channel_reason: of one that was accepted so, when L1 has unmapped it: a write that comes
-	 *         later ends the guest. ERR_NOENT; ERR_INVAL: not a reason of a side's.
+	 * ACCEPT: RDX = id: all of L1 may read and write its pages, not its devices. RSI >> 16 = page number (address >> 12) of the
+	 *         caller's where it has mapped a page of the guest that offers it: what Xen lets only those do who may do this.
+	 *         ERR_NOENT: none that is offered to the host and waits; ERR_FAULT: nothing is mapped there; ERR_PERM: no page
+	 *         of that guest is; ERR_BUSY: another one has been LEFT by the same guest, and is to be closed first; ERR_NOMEM.
+	 * CLOSE:  RDX = id, RSI >> 16 as for ACCEPT, bits 15:8 = enum channel_reason: of one that was accepted so, when nobody in
+	 *         L1 writes to it any more: a write that comes later ends the guest. ERR_NOENT, ERR_FAULT, ERR_PERM as there;
+	 *         ERR_INVAL: not a reason of a side's.
 	 */
 	HYPERCALL_CHANNEL = 15,
 };

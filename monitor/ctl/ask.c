@@ -271,12 +271,18 @@ int ask_channel_page(uint64_t id, uint64_t n, uint64_t *gfn, uint64_t *run)
 	return (int)a.status;
 }
 
-int ask_channel_accept(uint64_t id)
+static int host_channel(uint64_t id, uint64_t what, const void *page)
 {
-	return (int)call(HYPERCALL_CHANNEL, id, HYPERCALL_CHANNEL_ACCEPT).status;
+	return (int)call(HYPERCALL_CHANNEL, id, what | (uint64_t)(uintptr_t)page >> 12 << 16)
+		.status;
 }
 
-int ask_channel_close(uint64_t id, uint64_t reason)
+int ask_channel_accept(uint64_t id, const void *page)
 {
-	return (int)call(HYPERCALL_CHANNEL, id, HYPERCALL_CHANNEL_CLOSE | reason << 8).status;
+	return host_channel(id, HYPERCALL_CHANNEL_ACCEPT, page);
+}
+
+int ask_channel_close(uint64_t id, const void *page, uint64_t reason)
+{
+	return host_channel(id, HYPERCALL_CHANNEL_CLOSE | reason << 8, page);
 }

@@ -140,8 +140,9 @@ int ask_log(uint64_t *pos, char buf[ASK_LOG_CHUNK], uint64_t *lost);
 
 /* Of one that is offered to the host: where the offerer has page n, and how many from there on lie one behind the other. */
 int ask_channel_page(uint64_t id, uint64_t n, uint64_t *gfn, uint64_t *run);
-int ask_channel_accept(uint64_t id);
-/* When it has been unmapped. */
-int ask_channel_close(uint64_t id, uint64_t reason);
+/* page: where a page of the guest that offers it is mapped. */
+int ask_channel_accept(uint64_t id, const void *page);
+/* When nobody writes to it any more. */
+int ask_channel_close(uint64_t id, const void *page, uint64_t reason);
 
 #endif

@@ -450,12 +450,12 @@ static void do_step(const struct step *s)
 		launch(k);
 		break;
 	case HOST_ACCEPT:
-		if (c && !channel_host_accept(c->id))
-			ASSERT(c->peer == CHANNEL_PEER_HOST);
+		if (c && guests[k] && !channel_host_accept(c->id, guest_number(guests[k])))
+			ASSERT(c->peer == CHANNEL_PEER_HOST && c->offerer == guests[k]);
 		break;
 	case HOST_CLOSE:
-		if (c)
-			channel_host_close(c->id, CHANNEL_REASON_CLOSED);
+		if (c && guests[k])
+			channel_host_close(c->id, guest_number(guests[k]), CHANNEL_REASON_CLOSED);
 		break;
 	case L1_READ:
 		l1_touches(any_page(s->page), false);

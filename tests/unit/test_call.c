@@ -294,6 +294,35 @@ static void declarations(void **state)
 	assert_true(launch_of(0).sealed);
 }
 
+/* Who has a guest's page mapped may be somebody who may accept; who has not is told no more than that. */
+static void channels_of_the_host(void **state)
+{
+	const uint64_t at = ADDRESS >> PAGE_SHIFT << 16;
+
+	machine(CPUS);
+	assert_non_null(guest_vcpu_take(cpu, HPA(0x5000), HPA(ROOT), &why));
+	launch(1);
+	for (unsigned int f = HYPERCALL_CHANNEL_ACCEPT; f <= HYPERCALL_CHANNEL_CLOSE; f++) {
+		const uint64_t what = f | CHANNEL_REASON_CLOSED << 8;
+
+		map(GUESTS, PRESENT | USER);
+		call(HYPERCALL_CHANNEL, 7, what | at);
+		expect_error(ERR_NOENT); /* no such channel */
+		call(HYPERCALL_CHANNEL, 7, what);
+		expect_error(ERR_FAULT);
+		call(HYPERCALL_CHANNEL, 7, what | 0xffffull << 48);
+		expect_error(ERR_FAULT);
+		map(GUESTS + PAGE_SIZE, PRESENT | USER); /* a table of the guest's: the monitor's */
+		call(HYPERCALL_CHANNEL, 7, what | at);
+		expect_error(ERR_PERM);
+		map(GUESTS - PAGE_SIZE, PRESENT | USER); /* the host's */
+		call(HYPERCALL_CHANNEL, 7, what | at);
+		expect_error(ERR_PERM);
+	}
+	call(HYPERCALL_CHANNEL, 7, HYPERCALL_CHANNEL_CLOSE + 1);
+	expect_error(ERR_NOSYS);
+}
+
 static void bad_launches(void **state)
 {
 	machine(CPUS);
@@ -438,6 +467,7 @@ int main(void)
 		cmocka_unit_test(a_launch_of_old),
 		cmocka_unit_test(declarations),
 		cmocka_unit_test(bad_launches),
+		cmocka_unit_test(channels_of_the_host),
 		cmocka_unit_test(the_log),
 		cmocka_unit_test(the_log_wraps),
 	};

@@ -193,7 +193,7 @@ static void accepting_refused(void **state)
 	a = accept_of(id, 0, 0);
 	a.zero = 1;
 	assert_int_equal(channel_accept(guests_of[1], &a), CHANNEL_EINVAL);
-	assert_int_equal(channel_host_accept(id), ERR_NOENT);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), ERR_NOENT);
 	expect_status(0, id, CHANNEL_OFFERED, 0, 0, CHANNEL_REASON_NONE);
 	assert_int_equal(accepts(1, id, 0, 511), 0);
 }
@@ -393,19 +393,26 @@ static void the_host_invited(void **state)
 	assert_int_equal(gpa.a, GFN(5) << PAGE_SHIFT);
 	assert_int_equal(run, N - 1);
 	assert_int_equal(channel_host_page(id, N, &gpa, &run), ERR_NOENT);
-	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), ERR_NOENT);
-	assert_int_equal(channel_host_accept(id), 0);
-	assert_int_equal(channel_host_accept(id), ERR_NOENT);
+	assert_int_equal(channel_host_close(id, guest_number(guests_of[0]), CHANNEL_REASON_CLOSED),
+			 ERR_NOENT);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[1])),
+			 ERR_PERM); /* who has a page of another guest's */
+	expect_status(0, id, CHANNEL_OFFERED, 0, 0, CHANNEL_REASON_NONE);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), 0);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), ERR_NOENT);
+	assert_int_equal(channel_host_close(id, guest_number(guests_of[1]), CHANNEL_REASON_CLOSED),
+			 ERR_PERM);
 	for (unsigned int i = 4; i < 4 + N; i++)
 		expect_hosts(i);
 	expect_status(0, id, CHANNEL_OPEN, 1, CHANNEL_HOST, CHANNEL_REASON_NONE);
 	scribble(page_of(0, 4));
-	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), 0);
+	assert_int_equal(channel_host_close(id, guest_number(guests_of[0]), CHANNEL_REASON_CLOSED),
+			 0);
 	assert_int_equal(in_place_of(page_of(0, 4), &rights), 0);
 	assert_true(is_zero_page(page_of(0, 4)));
 	expect_status(0, id, CHANNEL_OFFERED, 1, 0, CHANNEL_REASON_CLOSED);
 	/* The offerer leaves it: L1 has nobody's page, and goes on writing to that. */
-	assert_int_equal(channel_host_accept(id), 0);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), 0);
 	assert_int_equal(channel_close(guests_of[0], id, CHANNEL_REASON_CLOSED), 0);
 	expect_none(0, id);
 	frame = in_place_of(page_of(0, 5), &rights);
@@ -421,7 +428,8 @@ static void the_host_invited(void **state)
 	/* One of the pages is Xen's again, and not in that frame. */
 	assert_true(stores(0, leaf_at(0, 5), 0));
 	expect_host(page_of(0, 5));
-	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), 0);
+	assert_int_equal(channel_host_close(id, guest_number(guests_of[0]), CHANNEL_REASON_CLOSED),
+			 0);
 	expect_host(page_of(0, 5));
 	expect_returned(0, 6, N - 2);
 }
@@ -434,7 +442,7 @@ static void the_host_is_late(void **state)
 
 	channel_machine();
 	id = offers(0, 0, N, GUESTS);
-	assert_int_equal(channel_host_accept(id), 0);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), 0);
 	assert_int_equal(channel_close(guests_of[0], id, CHANNEL_REASON_CLOSED), 0);
 	frame = in_place_of(page_of(0, 1), &rights);
 	for (unsigned int to = 1; to <= GUESTS; to += GUESTS - 1) {
@@ -447,7 +455,8 @@ static void the_host_is_late(void **state)
 	}
 	l1_touch(page_of(0, 1), true);
 	assert_true(guest_live(guests_of[0]));
-	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), 0);
+	assert_int_equal(channel_host_close(id, guest_number(guests_of[0]), CHANNEL_REASON_CLOSED),
+			 0);
 	assert_int_equal(in_place_of(page_of(0, 1), &rights), 0);
 	expect_returned(0, 0, N);
 }
@@ -460,17 +469,18 @@ static void the_host_survives(void **state)
 
 	channel_machine();
 	id = offers(0, 0, N, GUESTS);
-	assert_int_equal(channel_host_accept(id), 0);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), 0);
 	scribble(page_of(0, 0));
 	end_guest(0);
 	assert_int_equal(in_place_of(page_of(0, 0), &rights), 0);
-	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), ERR_NOENT);
+	assert_int_equal(channel_host_close(id, guest_number(guests_of[0]), CHANNEL_REASON_CLOSED),
+			 ERR_NOENT);
 	l1_touch(page_of(0, 0), true);
 	expect_host(page_of(0, 0));
 	assert_true(is_zero_page(page_of(0, 0)));
 	launch_guest(0);
 	id = offers(0, 0, N, GUESTS);
-	assert_int_equal(channel_host_accept(id), 0);
+	assert_int_equal(channel_host_accept(id, guest_number(guests_of[0])), 0);
 	assert_int_equal(channel_close(guests_of[0], id, CHANNEL_REASON_CLOSED), 0);
 	end_guest(0);
 	assert_int_equal(in_place_of(page_of(0, 0), &rights), 0);

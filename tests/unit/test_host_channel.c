@@ -66,10 +66,11 @@ int ask_launch_of(const void *page, struct monitor_launch *launch)
 	return 0;
 }
 
-int ask_channel_accept(uint64_t id)
+int ask_channel_accept(uint64_t id, const void *page)
 {
 	assert_int_equal(id, ID);
-	assert_int_equal(mapped, 0);
+	assert_int_equal(mapped, 1);
+	assert_ptr_equal(page, memory);
 	if (accept_error)
 		return accept_error;
 	accepted++;
@@ -78,10 +79,11 @@ int ask_channel_accept(uint64_t id)
 	return 0;
 }
 
-int ask_channel_close(uint64_t id, uint64_t reason)
+int ask_channel_close(uint64_t id, const void *page, uint64_t reason)
 {
 	assert_int_equal(id, ID);
-	assert_int_equal(mapped, 0); /* a write after it would end the guest */
+	assert_int_equal(mapped, 1);
+	assert_ptr_equal(page, memory);
 	assert_int_equal(accepted, 1);
 	accepted--;
 	closed++;
@@ -105,7 +107,7 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
 {
 	assert_int_equal(dom, DOMAIN);
 	assert_int_equal(pages, PAGES);
-	assert_int_equal(accepted, 1);
+	assert_int_equal(accepted, 0); /* before it is known whose pages these are */
 	for (uint32_t n = 0; n < PAGES; n++) {
 		assert_int_equal(arr[n], n < 10 ? 0x100 + n : 0x900 + n - 10);
 		err[n] = one_page_fails && n == PAGES - 1 ? -1 : 0;
@@ -242,26 +244,30 @@ static void no_places(void **state)
 
 static void not_accepted(void **state)
 {
-	accept_error = ERR_NOENT;
-	fails(0);
+	static const int errors[] = {ERR_NOENT, ERR_BUSY, ERR_PERM};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		accept_error = errors[i];
+		fails(0);
+	}
 }
 
 static void not_mapped(void **state)
 {
 	xen_maps = false;
-	fails(1);
+	fails(0);
 }
 
 static void mapped_in_part(void **state)
 {
 	one_page_fails = true;
-	fails(1);
+	fails(0);
 }
 
 static void another_guests(void **state)
 {
 	other_page = PAGES - 1;
-	fails(1);
+	fails(0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

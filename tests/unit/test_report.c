@@ -117,7 +117,7 @@ static void expect_channel(void)
 	assert_true(channel_identity(guest, CHANNEL_PEER_TENANT, identity));
 	assert_memory_equal(identity, tenant_public, sizeof(identity));
 	assert_int_equal(channel_offer(guest, &o, &id), 0);
-	assert_int_equal(channel_host_accept(id), 0);
+	assert_int_equal(channel_host_accept(id, guest_number(guest)), 0);
 	ask(9);
 	assert_int_equal(head.channels, 1);
 	memcpy(&c,
@@ -134,7 +134,7 @@ static void expect_channel(void)
 	assert_int_equal(c.pages, 2);
 	assert_int_equal(c.reason, CHANNEL_REASON_NONE);
 	assert_int_equal(channel_close(guest, id, CHANNEL_REASON_CLOSED), 0);
-	assert_int_equal(channel_host_close(id, CHANNEL_REASON_CLOSED), 0);
+	assert_int_equal(channel_host_close(id, guest_number(guest), CHANNEL_REASON_CLOSED), 0);
 	ask(10);
 	assert_int_equal(head.channels, 0);
 }

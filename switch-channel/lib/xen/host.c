@@ -64,7 +64,7 @@ static bool is_of(const struct host_channel *c, uint64_t guest)
 	return true;
 }
 
-static const char *map(struct host_channel *c, uint16_t domid, uint64_t guest)
+static const char *map(struct host_channel *c, uint16_t domid)
 {
 	xen_pfn_t *gfn = calloc(c->pages, sizeof(*gfn));
 	int *err = calloc(c->pages, sizeof(*err));
@@ -74,27 +74,45 @@ static const char *map(struct host_channel *c, uint16_t domid, uint64_t guest)
 		why = "no memory";
 	else if (places(c->id, c->pages, gfn))
 		why = "the monitor does not say where its pages are";
-	else if (ask_channel_accept(c->id))
-		why = "the monitor does not let the host accept it";
-	if (!why) {
-		c->memory = xenforeignmemory_map(c->xen, domid, PROT_READ | PROT_WRITE, c->pages,
-						 gfn, err);
-		for (uint32_t n = 0; c->memory && n < c->pages; n++)
-			if (err[n])
-				why = "Xen maps some of its pages only";
-		if (!c->memory)
-			why = "Xen does not map its pages";
-		if (!why && !is_of(c, guest))
-			why = "these are not pages of the guest that offers it: another domain?";
-		if (why)
-			host_channel_close(c, CHANNEL_REASON_CLOSED);
-	} else {
-		xenforeignmemory_close(c->xen);
-		free(c);
-	}
+	else if (!(c->memory = xenforeignmemory_map(c->xen, domid, PROT_READ | PROT_WRITE, c->pages,
+						    gfn, err)))
+		why = "Xen does not map its pages";
+	for (uint32_t n = 0; !why && n < c->pages; n++)
+		if (err[n])
+			why = "Xen maps some of its pages only";
 	free(gfn);
 	free(err);
 	return why;
+}
+
+static void give_up(struct host_channel *c)
+{
+	if (c->memory)
+		xenforeignmemory_unmap(c->xen, c->memory, c->pages);
+	if (c->xen)
+		xenforeignmemory_close(c->xen);
+	free(c);
+}
+
+/* Until it is accepted its pages read as zeros, and must not be written to. */
+static const char *map_and_accept(struct host_channel *c, uint16_t domid, uint64_t guest)
+{
+	const char *why = map(c, domid);
+
+	if (why)
+		return why;
+	if (!is_of(c, guest))
+		return "these are not pages of the guest that offers it: another domain?";
+	switch (ask_channel_accept(c->id, c->memory)) {
+	case 0:
+		return NULL;
+	case ERR_NOENT:
+		return "it is accepted already, or has just ended";
+	case ERR_BUSY:
+		return "an earlier one of that guest's has not been closed in dom0";
+	default:
+		return "the monitor does not let the host accept it";
+	}
 }
 
 struct host_channel *host_channel_accept(uint16_t domid, uint64_t id, void **memory,
@@ -119,9 +137,11 @@ struct host_channel *host_channel_accept(uint16_t domid, uint64_t id, void **mem
 	}
 	c->id = id;
 	c->pages = channel.pages;
-	*why = map(c, domid, channel.offerer);
-	if (*why)
+	*why = map_and_accept(c, domid, channel.offerer);
+	if (*why) {
+		give_up(c);
 		return NULL;
+	}
 	*memory = c->memory;
 	*pages = c->pages;
 	return c;
@@ -139,10 +159,7 @@ void host_channel_close(struct host_channel *c, uint32_t reason)
 {
 	if (!c)
 		return;
-	/* A write that comes after the close ends the guest. */
-	if (c->memory)
-		xenforeignmemory_unmap(c->xen, c->memory, c->pages);
-	ask_channel_close(c->id, reason);
-	xenforeignmemory_close(c->xen);
-	free(c);
+	/* A write that comes after this ends the guest. */
+	ask_channel_close(c->id, c->memory, reason);
+	give_up(c);
 }

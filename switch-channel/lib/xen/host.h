@@ -18,7 +18,7 @@ struct host_channel *host_channel_accept(uint16_t domid, uint64_t id, void **mem
 /* Whether the offerer has left, or is over: nothing will come any more. */
 bool host_channel_left(const struct host_channel *c);
 
-/* Unmaps it, then closes it with a reason (enum channel_reason). */
+/* Closes it with a reason (enum channel_reason), and unmaps it. Nobody writes to it any more: such a write would end the guest. */
 void host_channel_close(struct host_channel *c, uint32_t reason);
 
 #endif
