@@ -91,8 +91,9 @@ static inline void nring_offer_write(struct nring_link *link)
 	nring_link_clear(link);
 	link->epoch = nring_epoch_after(last, nring_load(&link->header->accept.epoch),
 					nring_load(&link->header->accept.refused));
-	nring_store(&o->version, NRING_VERSION);
 	nring_store(&o->epoch, link->epoch);
+	nring_fence_release();
+	nring_store(&o->version, NRING_VERSION);
 	nring_store(&o->pages, link->pages);
 	nring_store(&o->queues, w->queues);
 	nring_store(&o->order, w->order);
@@ -126,12 +127,25 @@ static inline int nring_link_init(struct nring_link *link, void *base, nring_u32
 	return 0;
 }
 
+/* Whether the offer is there, and all of it: the monitor may have been zeroing the pages while it was written. */
+static inline bool nring_offer_stands(const struct nring_link *link)
+{
+	const struct nring_offer *o = &link->header->offer;
+	const struct nring_wish *w = &link->wish;
+
+	return nring_load(&o->magic) == NRING_MAGIC && nring_load(&o->version) == NRING_VERSION &&
+	       nring_load(&o->epoch) == link->epoch && nring_load(&o->pages) == link->pages &&
+	       nring_load(&o->queues) == w->queues && nring_load(&o->order) == w->order &&
+	       nring_load(&o->features) == w->features && nring_load(&o->mtu) == w->mtu &&
+	       nring_load(&o->domid) == w->domid;
+}
+
 /* The offerer's part of nring_link_look(). */
 static inline enum nring_event nring_offer_look(struct nring_link *link)
 {
 	struct nring_accept *a = &link->header->accept;
 	nring_u32 accepted = nring_load_acquire(&a->epoch), queue;
-	bool same = nring_load(&link->header->offer.magic) == NRING_MAGIC &&
+	bool same = nring_offer_stands(link) &&
 		    !(nring_load_acquire(&a->refused) == link->epoch && !nring_load(&a->reason));
 
 	if (!same || (link->attached && accepted != link->epoch))
@@ -155,9 +169,10 @@ static inline enum nring_event nring_offer_look(struct nring_link *link)
 /* A consistent copy of an offer, if there is one. */
 static inline bool nring_offer_read(const struct nring_offer *o, struct nring_offer *copy)
 {
+	/* In this order: one that is being written has its new epoch already, and no magic. */
+	copy->epoch = nring_load_acquire(&o->epoch);
 	if (nring_load_acquire(&o->magic) != NRING_MAGIC)
 		return false;
-	copy->epoch = nring_load(&o->epoch);
 	copy->version = nring_load(&o->version);
 	copy->pages = nring_load(&o->pages);
 	copy->queues = nring_load(&o->queues);

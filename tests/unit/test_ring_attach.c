@@ -2,6 +2,7 @@
 /* switch-channel/ring_attach.h: every way in which an epoch begins and ends. The monitor's part is played by memset(). */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,32 @@ static void pages_are_zeroed(void **state)
 }
 
 /* The acceptor's view when the offerer has left: zeros that it alone writes to. */
+/* The monitor was zeroing the header while the next offer was written into it. */
+static void an_offer_is_zeroed_in_part(void **state)
+{
+	uint32_t *word = (uint32_t *)(void *)&header->offer;
+	size_t words = offsetof(struct nring_offer, domid) / sizeof(*word) + 1;
+
+	for (size_t i = 0; i < words; i++) {
+		assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_NONE);
+		if (!word[i])
+			continue;
+		word[i] = 0;
+		nring_link_look(&acceptor, 0);
+		assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_END);
+		nring_link_reset(&offerer);
+		if (acceptor.attached) {
+			assert_int_equal(nring_link_look(&acceptor, 0), NRING_LINK_END);
+			nring_link_reset(&acceptor);
+		}
+		attach();
+		assert_int_equal(offerer.mtu, wish.mtu);
+		nring_link_reset(&acceptor);
+		assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_END);
+		nring_link_reset(&offerer);
+	}
+}
+
 static void offerer_is_over(void **state)
 {
 	attach();
@@ -241,8 +268,6 @@ static void refused(int kind)
 	assert_int_equal(header->accept.refused, header->offer.epoch);
 	assert_int_equal(header->accept.reason, kind);
 	assert_int_equal(header->accept.epoch, 0);
-	/* An honest offerer does not start anew for ever. */
-	assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_NONE);
 	acceptor.violations[kind] = 0;
 	nring_link_reset(&offerer);
 }
@@ -280,6 +305,13 @@ static void offers_that_cannot_be(void **state)
 /* A least MTU is this side's own policy. */
 static void an_mtu_below_the_wish(void **state)
 {
+	acceptor.wish.mtu_min = wish.mtu + 1;
+	assert_int_equal(nring_link_look(&acceptor, 0), NRING_LINK_NONE);
+	/* An honest offerer does not start anew for ever. */
+	assert_int_equal(nring_link_look(&offerer, 0), NRING_LINK_NONE);
+	assert_int_equal(acceptor.violations[NRING_BAD_CONFIG], 1);
+	acceptor.violations[NRING_BAD_CONFIG] = 0;
+	nring_link_reset(&offerer);
 	acceptor.wish.mtu_min = 1280;
 	header->offer.mtu = 1279;
 	refused(NRING_BAD_CONFIG);
@@ -345,14 +377,22 @@ static void acceptances_that_cannot_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(both_know_the_same),       TEST(states_and_heartbeats),
-		TEST(pages_are_zeroed),         TEST(offerer_is_over),
-		TEST(acceptor_dies_in_silence), TEST(acceptor_dies_unnoticed),
-		TEST(acceptor_leaves),          TEST(acceptor_starts_anew),
-		TEST(offerer_starts_anew),      TEST(epochs_pass_zero),
-		TEST(wishes_that_cannot_be),    TEST(offers_that_cannot_be),
-		TEST(an_offer_of_epoch_zero),   TEST(geometry_is_taken_once),
-		TEST(offerer_starts_anew),      TEST(acceptances_that_cannot_be),
+		TEST(both_know_the_same),
+		TEST(states_and_heartbeats),
+		TEST(pages_are_zeroed),
+		TEST(offerer_is_over),
+		TEST(acceptor_dies_in_silence),
+		TEST(acceptor_dies_unnoticed),
+		TEST(acceptor_leaves),
+		TEST(acceptor_starts_anew),
+		TEST(offerer_starts_anew),
+		TEST(epochs_pass_zero),
+		TEST(wishes_that_cannot_be),
+		TEST(offers_that_cannot_be),
+		TEST(an_offer_of_epoch_zero),
+		TEST(geometry_is_taken_once),
+		TEST(an_offer_is_zeroed_in_part),
+		TEST(acceptances_that_cannot_be),
 		TEST(an_mtu_below_the_wish),
 	};
 
