@@ -9,26 +9,37 @@
 
 #include "ept/phys.h"
 
+/* CPUs have it in the order in which they came, so none can be kept from it by others that take it again and again. */
 struct lock {
-	bool taken;
+	uint16_t next;   /* for who comes next */
+	uint16_t served; /* who has it now, or will; both wrap, there are fewer CPUs */
 };
+
+static inline bool lock_waits(const struct lock *l, uint16_t ticket)
+{
+	return __atomic_load_n(&l->served, __ATOMIC_ACQUIRE) != ticket;
+}
 
 static inline void lock_take(struct lock *l)
 {
-	while (__atomic_test_and_set(&l->taken, __ATOMIC_ACQUIRE))
+	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	while (lock_waits(l, ticket))
 		__builtin_ia32_pause();
 }
 
 /* For locks that are held over a flush: serves other CPUs meanwhile. */
 static inline void lock_take_relaxed(struct lock *l)
 {
-	while (__atomic_test_and_set(&l->taken, __ATOMIC_ACQUIRE))
+	uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	while (lock_waits(l, ticket))
 		phys_relax();
 }
 
 static inline void lock_drop(struct lock *l)
 {
-	__atomic_clear(&l->taken, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->served, (uint16_t)(l->served + 1), __ATOMIC_RELEASE);
 }
 
 #endif

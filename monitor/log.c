@@ -63,7 +63,7 @@ void log_console(bool on)
 void log_seize(void)
 {
 	log.quiet = false;
-	lock_drop(&log.lock);
+	log.lock.served = log.lock.next; /* whoever had it, or waited, has been halted */
 }
 
 size_t log_read(uint64_t *pos, void *buf, size_t n)

@@ -105,7 +105,7 @@ static void while_waiting(void (*what)(void))
 	assert_int_equal(pthread_create(&thread, NULL, ends_it, NULL), 0);
 	what();
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_false(guest->protection.disks.lock.taken);
+	assert_int_equal(guest->protection.disks.lock.next, guest->protection.disks.lock.served);
 	guest->state = GUEST_LIVE;
 }
 
