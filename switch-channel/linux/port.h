@@ -117,9 +117,9 @@ extern struct mutex nv_ports_lock; /* for the list; before any port->lock */
 struct nv_port *nv_port_add(const struct nv_config *config);
 /* Closes its channel, removes its interface. */
 void nv_port_remove(struct nv_port *port);
-/* Closes its channel and starts no other, until nv_port_resume(). */
-void nv_port_pause(struct nv_port *port);
-void nv_port_resume(struct nv_port *port);
+/* Closes the channels of all ports. They start no others, nor do ports that are added now, until nv_ports_let(). */
+void nv_ports_hold(void);
+void nv_ports_let(void);
 
 /* link.c: the channel's life. Under port->lock. */
 void nv_port_work(struct work_struct *work);
