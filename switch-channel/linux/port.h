@@ -26,9 +26,9 @@
 #define NV_MTU_MIN 1280u
 
 /* Written by NAPI, and by who has the transmit queue's lock. */
-#define NV_RX_COUNTS(x)                                                                      \
-	x(rx_packets) x(rx_bytes) x(rx_no_memory) x(rx_bad_header) x(rx_bells_rung) x(polls) \
-		x(polls_idle) x(pauses) x(sleeps) x(bells_heard)
+#define NV_RX_COUNTS(x)                                                                        \
+	x(rx_packets) x(rx_bytes) x(rx_no_memory) x(rx_bad_header) x(rx_over) x(rx_bells_rung) \
+		x(polls) x(polls_idle) x(pauses) x(sleeps) x(bells_heard)
 #define NV_TX_COUNTS(x) \
 	x(tx_packets) x(tx_bytes) x(tx_dropped) x(tx_stops) x(tx_wakes) x(tx_bells_rung)
 

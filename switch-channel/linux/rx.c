@@ -72,6 +72,11 @@ static void receive_one(struct nv_queue *queue, const struct nring_frame *frame)
 		queue->rx_counts.rx_no_memory++;
 		return;
 	}
+	if (unlikely(!nring_link_goes_on(&queue->port->link))) {
+		queue->rx_counts.rx_over++;
+		dev_kfree_skb_any(skb);
+		return;
+	}
 	if (unlikely(!apply_offload(skb, &frame->vnet))) {
 		WRITE_ONCE(queue->rx_counts.rx_bad_header, queue->rx_counts.rx_bad_header + 1);
 		dev_kfree_skb_any(skb);
