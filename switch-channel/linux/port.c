@@ -178,6 +178,7 @@ struct nv_port *nv_port_add(const struct nv_config *config)
 	mutex_init(&port->lock);
 	INIT_DELAYED_WORK(&port->work, nv_port_work);
 	port->again = jiffies;
+	port->retry_ms = config->retry_ms;
 	port->attach_after = jiffies;
 	setup_interface(port);
 	nv_queues_setup(port);

@@ -21,6 +21,8 @@
 #include "switch-channel/ring_attach.h"
 
 #define NV_TICK_MS 100
+/* So far apart channels are tried at last whose peers do harm, and so long one has to be without to be tried as at first. */
+#define NV_RETRY_MAX_MS 60000
 #define NV_MTU_MAX (65535 - ETH_HLEN)
 /* IPv6 works with no less (RFC 8200, 5): a peer that wants less is refused. */
 #define NV_MTU_MIN 1280u
@@ -85,6 +87,8 @@ struct nv_port {
 	struct nring_link link;
 	u64 peer;                   /* guest id, of the offerer */
 	unsigned long again;        /* jiffies, for the next channel */
+	unsigned long began;        /* the channel */
+	u32 retry_ms;               /* from its end to the next */
 	unsigned long attach_after; /* for the next attachment */
 	unsigned long looked;       /* when the monitor was last asked */
 	unsigned long beat;         /* when the peer's heart last beat */
