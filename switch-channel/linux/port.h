@@ -66,6 +66,8 @@ struct nv_queue {
 	ktime_t listened; /* when the bell was last waited for */
 	u32 in_period;    /* frames */
 	u32 pause_us;     /* adaptive: how long the last pause was */
+	ktime_t rang;     /* when the bell was last rung, by either side of the queue */
+	bool owed;        /* it has to be rung again, at the next look */
 
 	struct nring_tx tx ____cacheline_aligned_in_smp;
 	u32 *ends;
@@ -146,6 +148,9 @@ void nv_queues_release(struct nv_port *port);
 /* Polling, and transmission. Under RTNL, when attached. */
 void nv_queues_start(struct nv_port *port);
 void nv_queues_stop(struct nv_port *port);
+
+/* Rings for a peer that sleeps; less than bell_us after the last time the next look does. True: it has rung. */
+bool nv_queue_ring(struct nv_queue *queue);
 
 /* bells.c: of a port's queues. Under port->lock, when no queue runs; but nv_bells_look(), which learns who has joined. */
 void nv_bells_open(struct nv_port *port);

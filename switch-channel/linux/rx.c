@@ -92,10 +92,8 @@ static void receive_one(struct nv_queue *queue, const struct nring_frame *frame)
 static void give_back(struct nv_queue *queue)
 {
 	nring_release(&queue->rx);
-	if (nring_rx_bell(&queue->rx) && READ_ONCE(queue->bell_joined)) {
-		queue->rx_counts.rx_bells_rung++;
-		nv_bell_ring(&queue->bell);
-	}
+	if (nring_rx_bell(&queue->rx))
+		queue->rx_counts.rx_bells_rung += nv_queue_ring(queue);
 }
 
 u32 nv_receive(struct nv_queue *queue, u32 budget)
