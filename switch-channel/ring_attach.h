@@ -280,6 +280,16 @@ static inline nring_u32 nring_link_peer(const struct nring_link *link)
 	       (NRING_STATE_UP | NRING_STATE_CARRIER);
 }
 
+/*
+ * After a frame has been copied: whether it was the other side's until then. The monitor takes pages away from the first one on: of a
+ * frame that was copied meanwhile a part may be zeros, and no checksum says so where NRING_NEEDS_CSUM spares it.
+ */
+static inline bool nring_link_goes_on(const struct nring_link *link)
+{
+	nring_fence_acquire();
+	return nring_load(&link->header->offer.magic) == NRING_MAGIC;
+}
+
 /* An acceptor's last words in an epoch: its rings are of no use to the next acceptor either. */
 static inline void nring_accept_leave(struct nring_link *link)
 {

@@ -178,6 +178,8 @@ uint32_t netherchan_receive(struct netherchan *c, uint32_t queue, struct netherc
 			q->received.unfit++;
 		} else {
 			nring_copy_in(f[done].data, from.data, from.length);
+			if (!nring_link_goes_on(&c->link))
+				break;
 			f[done].length = from.length;
 			f[done].vnet = from.vnet;
 			q->received.bytes += from.length;

@@ -250,6 +250,33 @@ int nv_channel_accept(struct nv_channel *channel, u64 id, const u8 service[CHANN
 	return 0;
 }
 
+/* Those that the monitor has not closed: no more than it lets a guest have. */
+static struct {
+	struct mutex lock;
+	u32 n;
+	u64 id[CHANNEL_OFFERS_MAX + CHANNEL_ACCEPTS_MAX];
+} lost = {.lock = __MUTEX_INITIALIZER(lost.lock)};
+
+static void remember_lost(u64 id)
+{
+	mutex_lock(&lost.lock);
+	if (lost.n < ARRAY_SIZE(lost.id))
+		lost.id[lost.n++] = id;
+	mutex_unlock(&lost.lock);
+}
+
+void nv_channel_close_lost(void)
+{
+	mutex_lock(&lost.lock);
+	while (lost.n) {
+		while (nv_call_close(lost.id[lost.n - 1], CHANNEL_REASON_CLOSED) == -EAGAIN)
+			pr_err("nether-vif: channel %llu is not closed: not without it\n",
+			       lost.id[lost.n - 1]);
+		lost.n--;
+	}
+	mutex_unlock(&lost.lock);
+}
+
 void nv_channel_close(struct nv_channel *channel, u32 reason)
 {
 	int error;
@@ -264,6 +291,7 @@ void nv_channel_close(struct nv_channel *channel, u32 reason)
 	if (error && error != -ENOENT) {
 		pr_err("nether-vif: channel %llu is not closed (error %d): its pages are lost\n",
 		       channel->id, error);
+		remember_lost(channel->id);
 	} else if (channel->offered) {
 		free_extents(channel);
 	} else {

@@ -54,6 +54,8 @@ int nv_channel_accept(struct nv_channel *channel, u64 id, const u8 service[CHANN
  * not give back are never used again by this kernel: the other side may still have them.
  */
 void nv_channel_close(struct nv_channel *channel, u32 reason);
+/* Before the kernel ends: closes what nv_channel_close() could not, for as long as the monitor wants it to be tried again. */
+void nv_channel_close_lost(void);
 
 /* The frame number of its page `index` (below channel->pages), for a process's page tables. */
 unsigned long nv_channel_pfn(const struct nv_channel *channel, u32 index);

@@ -7,6 +7,7 @@
 
 #include <linux/version.h>
 #include <linux/hrtimer.h>
+#include <linux/mm.h>
 #include <linux/netdevice.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #include <linux/hex.h>
@@ -25,6 +26,16 @@ static inline void nv_timer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	timer->function = function;
+#endif
+}
+
+/* In a driver's mmap. 6.3 has made the flags constant. */
+static inline void nv_set_vm_flags(struct vm_area_struct *vma, unsigned long flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_set(vma, flags);
+#else
+	vma->vm_flags |= flags;
 #endif
 }
 

@@ -11,12 +11,14 @@
 
 #include "switch-channel/linux/call.h"
 #include "switch-channel/linux/channel.h"
+#include "switch-channel/linux/compat.h"
 #include "switch-channel/linux/main.h"
 #include "switch-channel/linux/nether_channel.h"
 
 struct endpoint {
 	struct list_head list;
-	struct mutex lock; /* for the rest; taken within `all.lock` */
+	struct address_space *mapping; /* of the device's node: all that is mapped of its files */
+	struct mutex lock;             /* for the rest; taken within `all.lock` */
 	struct nv_channel channel;
 	u32 reason;
 };
@@ -24,6 +26,7 @@ struct endpoint {
 static struct {
 	struct mutex lock; /* for the list */
 	struct list_head list;
+	bool held; /* no file gets a channel. Set under `lock`, looked at under an endpoint's */
 } all = {
 	.lock = __MUTEX_INITIALIZER(all.lock),
 	.list = LIST_HEAD_INIT(all.list),
@@ -36,6 +39,7 @@ static int device_open(struct inode *inode, struct file *file)
 	if (!end)
 		return -ENOMEM;
 	mutex_init(&end->lock);
+	end->mapping = file->f_mapping;
 	end->reason = CHANNEL_REASON_CLOSED;
 	file->private_data = end;
 	mutex_lock(&all.lock);
@@ -51,19 +55,26 @@ static int device_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&all.lock);
 	list_del(&end->list);
-	mutex_unlock(&all.lock);
 	nv_channel_close(&end->channel, end->reason);
+	mutex_unlock(&all.lock);
 	kfree(end);
 	return 0;
+}
+
+static int may_have_one(const struct endpoint *end)
+{
+	if (end->channel.id)
+		return -EBUSY;
+	return READ_ONCE(all.held) ? -EAGAIN : 0;
 }
 
 static int offer(struct endpoint *end, struct nether_channel_offer *in)
 {
 	struct nv_identity peer;
-	int error;
+	int error = may_have_one(end);
 
-	if (end->channel.id)
-		return -EBUSY;
+	if (error)
+		return error;
 	peer.kind = in->peer;
 	memcpy(peer.bytes, in->identity, sizeof(peer.bytes));
 	error = nv_channel_offer(&end->channel, in->service, &peer, in->pages);
@@ -86,10 +97,10 @@ static int check_pages(u64 id, u32 pages)
 static int accept(struct endpoint *end, const struct nether_channel_accept *in)
 {
 	struct nv_identity offerer;
-	int error;
+	int error = may_have_one(end);
 
-	if (end->channel.id)
-		return -EBUSY;
+	if (error)
+		return error;
 	if (!nv_channel_accepts())
 		return -EOPNOTSUPP;
 	if (!in->id)
@@ -199,24 +210,40 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	return error;
 }
 
-/* Frames of memory that are not this process's to pin: nothing but loads and stores reaches them. */
-static int map_pages(struct endpoint *end, struct vm_area_struct *vma)
+/*
+ * All pages of a mapping, when one of them is touched first: not before the kernel knows the mapping, so that revoke() finds it. A
+ * channel that is over has none, and who touches it gets SIGBUS.
+ */
+static vm_fault_t device_fault(struct vm_fault *fault)
 {
-	unsigned long n = vma_pages(vma), i;
-	int error;
+	struct vm_area_struct *vma = fault->vma;
+	struct endpoint *end = vma->vm_file->private_data;
+	vm_fault_t result = VM_FAULT_SIGBUS;
+	unsigned long i;
 
+	mutex_lock(&end->lock);
+	for (i = 0; end->channel.id && i < vma_pages(vma); i++) {
+		result = vmf_insert_pfn(vma, vma->vm_start + (i << PAGE_SHIFT),
+					nv_channel_pfn(&end->channel, vma->vm_pgoff + i));
+		if (result != VM_FAULT_NOPAGE)
+			break;
+	}
+	mutex_unlock(&end->lock);
+	return result;
+}
+
+static const struct vm_operations_struct mapping_operations = {.fault = device_fault};
+
+/* Frames of memory that are not this process's to pin: nothing but loads and stores reaches them. */
+static int map_pages(const struct endpoint *end, struct vm_area_struct *vma)
+{
 	if (!end->channel.id)
 		return -ENOTCONN;
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff > end->channel.pages ||
-	    n > end->channel.pages - vma->vm_pgoff)
+	    vma_pages(vma) > end->channel.pages - vma->vm_pgoff)
 		return -EINVAL;
-	for (i = 0; i < n; i++) {
-		error = remap_pfn_range(vma, vma->vm_start + (i << PAGE_SHIFT),
-					nv_channel_pfn(&end->channel, vma->vm_pgoff + i), PAGE_SIZE,
-					vma->vm_page_prot);
-		if (error)
-			return error;
-	}
+	nv_set_vm_flags(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &mapping_operations;
 	return 0;
 }
 
@@ -247,32 +274,49 @@ static struct miscdevice device = {
 	.mode = 0600,
 };
 
-bool nv_device_busy(void)
+int nv_device_hold(void)
 {
 	struct endpoint *end;
 	bool busy = false;
 
 	mutex_lock(&all.lock);
+	WRITE_ONCE(all.held, true);
 	list_for_each_entry(end, &all.list, list)
 	{
 		mutex_lock(&end->lock);
 		busy |= end->channel.id != 0;
 		mutex_unlock(&end->lock);
 	}
+	if (busy)
+		WRITE_ONCE(all.held, false);
 	mutex_unlock(&all.lock);
-	return busy;
+	return busy ? -EBUSY : 0;
 }
 
-void nv_device_close_all(void)
+void nv_device_let(void)
+{
+	WRITE_ONCE(all.held, false);
+}
+
+/* First nobody reaches the pages, then the monitor hears of it: an access to the aperture afterwards would end the guest. */
+static void revoke(struct endpoint *end)
+{
+	if (!end->channel.id)
+		return;
+	unmap_mapping_range(end->mapping, 0, 0, 1);
+	nv_channel_close(&end->channel, end->reason);
+}
+
+void nv_device_revoke_all(void)
 {
 	struct endpoint *end;
 
 	mutex_lock(&all.lock);
+	WRITE_ONCE(all.held, true);
 	list_for_each_entry(end, &all.list, list)
 	{
 		mutex_lock(&end->lock);
-		if (end->channel.id)
-			nv_call_close(end->channel.id, end->reason);
+		revoke(end);
 		mutex_unlock(&end->lock);
 	}
 	mutex_unlock(&all.lock);

@@ -152,7 +152,8 @@ static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 	struct nv_config config = port->config;
 	bool busy = !c->use_adaptive_rx_coalesce && !c->rx_coalesce_usecs;
 
-	if ((!busy && set_number(&config, "period_us", c->rx_coalesce_usecs)) ||
+	/* 0 is that of busy, which has no period: the last one stays. */
+	if ((c->rx_coalesce_usecs && set_number(&config, "period_us", c->rx_coalesce_usecs)) ||
 	    set_number(&config, "budget", c->rx_max_coalesced_frames) ||
 	    set_number(&config, "busy_us", c->rx_coalesce_usecs_low) ||
 	    set_number(&config, "sleep_us", c->rx_coalesce_usecs_high) ||

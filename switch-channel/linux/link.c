@@ -177,6 +177,7 @@ void nv_port_begin(struct nv_port *port)
 	if (!bad)
 		bad = nring_link_init(&port->link, port->channel.base, port->channel.pages,
 				      port->channel.offered, &wish);
+	port->began = jiffies;
 	port->violations_seen = violations(port);
 	port->violations_counted = 0;
 	port->accepted = 0;
@@ -186,6 +187,19 @@ void nv_port_begin(struct nv_port *port)
 		note_error(port, "too few pages for these queues and this order", -EINVAL);
 		nv_port_close(port, CHANNEL_REASON_CLOSED);
 	}
+}
+
+/* For how long to leave it. A peer that does harm in each channel gets the next one each time later. */
+static u32 rest_ms(struct nv_port *port, u32 reason)
+{
+	u32 first = port->config.retry_ms, longest = max_t(u32, first, NV_RETRY_MAX_MS), ms;
+
+	if (time_after(jiffies, port->began + msecs_to_jiffies(NV_RETRY_MAX_MS)))
+		port->retry_ms = first;
+	ms = port->retry_ms;
+	if (reason == CHANNEL_REASON_VIOLATION || reason == CHANNEL_REASON_STALLED)
+		port->retry_ms = min(2 * ms, longest);
+	return ms;
 }
 
 void nv_port_close(struct nv_port *port, u32 reason)
@@ -201,7 +215,7 @@ void nv_port_close(struct nv_port *port, u32 reason)
 	port->closes[reason]++;
 	port->phase = NV_NONE;
 	port->peer = 0;
-	port->again = jiffies + msecs_to_jiffies(port->config.retry_ms);
+	port->again = jiffies + msecs_to_jiffies(rest_ms(port, reason));
 }
 
 static void offer(struct nv_port *port)

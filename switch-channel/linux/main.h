@@ -10,10 +10,14 @@ void nv_configfs_stop(void);
 
 int nv_device_start(void);
 void nv_device_stop(void);
-/* Whether a process has a channel open. */
-bool nv_device_busy(void);
-/* Ends all channels of processes in the monitor; their pages stay theirs. For a kernel that is about to end. */
-void nv_device_close_all(void);
+/* From now on no process gets a channel, until nv_device_let(). -EBUSY: one has one, and nothing has changed. */
+int nv_device_hold(void);
+void nv_device_let(void);
+/*
+ * Ends all channels of processes, which get SIGBUS where they had pages, and lets them have no others: for a kernel that is about
+ * to end.
+ */
+void nv_device_revoke_all(void);
 
 int nv_power_start(void);
 void nv_power_stop(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note OR Apache-2.0 */
 /*
  * /dev/nether-channel: channels for programs. A file has one channel, offered or accepted by ioctl, mapped by mmap
- * (MAP_SHARED, from offset 0, within its pages), and closed when the last of file and mappings is gone. Root only.
+ * (MAP_SHARED, from offset 0, within its pages), and closed when the last of file and mappings is gone. Before the kernel
+ * ends (a reboot, kexec) all channels are closed, and who touches their pages gets SIGBUS. Root only.
  */
 #ifndef SWITCH_CHANNEL_LINUX_NETHER_CHANNEL_H
 #define SWITCH_CHANNEL_LINUX_NETHER_CHANNEL_H
@@ -46,7 +47,7 @@ struct nether_channel_status {
 	__u32 zero;
 };
 
-/* EBUSY: the file has a channel. Others as the monitor's. */
+/* EBUSY: the file has a channel. EAGAIN: the guest is about to suspend, or its kernel to end. Others as the monitor's. */
 #define NETHER_CHANNEL_OFFER _IOWR('N', 0xc0, struct nether_channel_offer)
 #define NETHER_CHANNEL_ACCEPT _IOW('N', 0xc1, struct nether_channel_accept)
 /* ENOENT: no more. On any file of the device. */

@@ -7,6 +7,7 @@
 
 LIST_HEAD(nv_ports);
 DEFINE_MUTEX(nv_ports_lock);
+static bool held; /* under nv_ports_lock: no port has a channel, those that are added now neither */
 
 /* --- the interface ------------------------------------------------------------------------------------- */
 
@@ -177,6 +178,7 @@ struct nv_port *nv_port_add(const struct nv_config *config)
 	mutex_init(&port->lock);
 	INIT_DELAYED_WORK(&port->work, nv_port_work);
 	port->again = jiffies;
+	port->retry_ms = config->retry_ms;
 	port->attach_after = jiffies;
 	setup_interface(port);
 	nv_queues_setup(port);
@@ -187,6 +189,7 @@ struct nv_port *nv_port_add(const struct nv_config *config)
 		return ERR_PTR(error);
 	}
 	mutex_lock(&nv_ports_lock);
+	port->leaving = held;
 	list_add_tail(&port->list, &nv_ports);
 	mutex_unlock(&nv_ports_lock);
 	queue_delayed_work(nv_work, &port->work, 0);
@@ -195,7 +198,8 @@ struct nv_port *nv_port_add(const struct nv_config *config)
 	return port;
 }
 
-void nv_port_pause(struct nv_port *port)
+/* Closes its channel, and starts no other. */
+static void pause(struct nv_port *port)
 {
 	mutex_lock(&port->lock);
 	port->leaving = true;
@@ -204,7 +208,7 @@ void nv_port_pause(struct nv_port *port)
 	cancel_delayed_work_sync(&port->work);
 }
 
-void nv_port_resume(struct nv_port *port)
+static void resume(struct nv_port *port)
 {
 	mutex_lock(&port->lock);
 	port->leaving = false;
@@ -213,12 +217,33 @@ void nv_port_resume(struct nv_port *port)
 	queue_delayed_work(nv_work, &port->work, 0);
 }
 
+void nv_ports_hold(void)
+{
+	struct nv_port *port;
+
+	mutex_lock(&nv_ports_lock);
+	held = true;
+	list_for_each_entry(port, &nv_ports, list) pause(port);
+	mutex_unlock(&nv_ports_lock);
+}
+
+void nv_ports_let(void)
+{
+	struct nv_port *port;
+
+	mutex_lock(&nv_ports_lock);
+	held = false;
+	list_for_each_entry(port, &nv_ports, list) resume(port);
+	mutex_unlock(&nv_ports_lock);
+}
+
+/* Its channel is closed before nv_ports_hold() can find it gone from the list. */
 void nv_port_remove(struct nv_port *port)
 {
 	mutex_lock(&nv_ports_lock);
 	list_del(&port->list);
+	pause(port);
 	mutex_unlock(&nv_ports_lock);
-	nv_port_pause(port);
 	unregister_netdev(port->dev);
 	free_netdev(port->dev);
 }

@@ -21,14 +21,16 @@
 #include "switch-channel/ring_attach.h"
 
 #define NV_TICK_MS 100
+/* So far apart channels are tried at last whose peers do harm, and so long one has to be without to be tried as at first. */
+#define NV_RETRY_MAX_MS 60000
 #define NV_MTU_MAX (65535 - ETH_HLEN)
 /* IPv6 works with no less (RFC 8200, 5): a peer that wants less is refused. */
 #define NV_MTU_MIN 1280u
 
 /* Written by NAPI, and by who has the transmit queue's lock. */
-#define NV_RX_COUNTS(x)                                                                      \
-	x(rx_packets) x(rx_bytes) x(rx_no_memory) x(rx_bad_header) x(rx_bells_rung) x(polls) \
-		x(polls_idle) x(pauses) x(sleeps) x(bells_heard)
+#define NV_RX_COUNTS(x)                                                                        \
+	x(rx_packets) x(rx_bytes) x(rx_no_memory) x(rx_bad_header) x(rx_over) x(rx_bells_rung) \
+		x(polls) x(polls_idle) x(pauses) x(sleeps) x(bells_heard)
 #define NV_TX_COUNTS(x) \
 	x(tx_packets) x(tx_bytes) x(tx_dropped) x(tx_stops) x(tx_wakes) x(tx_bells_rung)
 
@@ -64,6 +66,8 @@ struct nv_queue {
 	ktime_t listened; /* when the bell was last waited for */
 	u32 in_period;    /* frames */
 	u32 pause_us;     /* adaptive: how long the last pause was */
+	ktime_t rang;     /* when the bell was last rung, by either side of the queue */
+	bool owed;        /* it has to be rung again, at the next look */
 
 	struct nring_tx tx ____cacheline_aligned_in_smp;
 	u32 *ends;
@@ -85,6 +89,8 @@ struct nv_port {
 	struct nring_link link;
 	u64 peer;                   /* guest id, of the offerer */
 	unsigned long again;        /* jiffies, for the next channel */
+	unsigned long began;        /* the channel */
+	u32 retry_ms;               /* from its end to the next */
 	unsigned long attach_after; /* for the next attachment */
 	unsigned long looked;       /* when the monitor was last asked */
 	unsigned long beat;         /* when the peer's heart last beat */
@@ -117,9 +123,9 @@ extern struct mutex nv_ports_lock; /* for the list; before any port->lock */
 struct nv_port *nv_port_add(const struct nv_config *config);
 /* Closes its channel, removes its interface. */
 void nv_port_remove(struct nv_port *port);
-/* Closes its channel and starts no other, until nv_port_resume(). */
-void nv_port_pause(struct nv_port *port);
-void nv_port_resume(struct nv_port *port);
+/* Closes the channels of all ports. They start no others, nor do ports that are added now, until nv_ports_let(). */
+void nv_ports_hold(void);
+void nv_ports_let(void);
 
 /* link.c: the channel's life. Under port->lock. */
 void nv_port_work(struct work_struct *work);
@@ -142,6 +148,9 @@ void nv_queues_release(struct nv_port *port);
 /* Polling, and transmission. Under RTNL, when attached. */
 void nv_queues_start(struct nv_port *port);
 void nv_queues_stop(struct nv_port *port);
+
+/* Rings for a peer that sleeps; less than bell_us after the last time the next look does. True: it has rung. */
+bool nv_queue_ring(struct nv_queue *queue);
 
 /* bells.c: of a port's queues. Under port->lock, when no queue runs; but nv_bells_look(), which learns who has joined. */
 void nv_bells_open(struct nv_port *port);

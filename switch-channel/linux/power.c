@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Before this guest is suspended or frozen its channels are closed, and afterwards they are made anew. Before its kernel
- * ends they are closed for good: the next one must not take shared pages for its own.
+ * Before this guest is suspended, frozen, or replaced by its image its channels are closed, and afterwards they are made anew. Before its
+ * kernel ends they are closed for good: the next one must not take shared pages for its own, and knows nothing of what is
+ * in the aperture. Programs still run at either time, so that new channels have to wait, too.
  */
 #include <linux/notifier.h>
 #include <linux/reboot.h>
@@ -10,29 +11,23 @@
 #include "switch-channel/linux/main.h"
 #include "switch-channel/linux/port.h"
 
-static void each_port(void (*act)(struct nv_port *port))
-{
-	struct nv_port *port;
-
-	mutex_lock(&nv_ports_lock);
-	list_for_each_entry(port, &nv_ports, list) act(port);
-	mutex_unlock(&nv_ports_lock);
-}
-
 static int on_suspend(struct notifier_block *block, unsigned long event, void *data)
 {
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
-		if (nv_device_busy()) {
+	case PM_RESTORE_PREPARE:
+		if (nv_device_hold()) {
 			pr_err("nether-vif: a process has a channel open: no suspending\n");
 			return notifier_from_errno(-EBUSY);
 		}
-		each_port(nv_port_pause);
+		nv_ports_hold();
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
-		each_port(nv_port_resume);
+	case PM_POST_RESTORE:
+		nv_device_let();
+		nv_ports_let();
 		nv_scan_now();
 		break;
 	}
@@ -41,8 +36,10 @@ static int on_suspend(struct notifier_block *block, unsigned long event, void *d
 
 static int on_reboot(struct notifier_block *block, unsigned long event, void *data)
 {
-	each_port(nv_port_pause);
-	nv_device_close_all();
+	nv_ports_hold();
+	nv_device_revoke_all();
+	if (event == SYS_RESTART) /* perhaps to another kernel in the same memory */
+		nv_channel_close_lost();
 	return NOTIFY_DONE;
 }
 

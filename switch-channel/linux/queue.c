@@ -15,6 +15,21 @@ static enum hrtimer_restart queue_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+bool nv_queue_ring(struct nv_queue *queue)
+{
+	ktime_t now = ktime_get();
+	bool joined = READ_ONCE(queue->bell_joined);
+	bool early = ktime_us_delta(now, READ_ONCE(queue->rang)) <
+		     READ_ONCE(queue->port->config.bell_us);
+
+	WRITE_ONCE(queue->owed, joined && early);
+	if (!joined || early)
+		return false;
+	WRITE_ONCE(queue->rang, now);
+	nv_bell_ring(&queue->bell);
+	return true;
+}
+
 /* Nothing came for the longest pause: sleeps if the ring is still empty. 0: it is not, or there are no bells now. */
 static u32 sleep_us(struct nv_queue *queue, ktime_t now)
 {
@@ -125,6 +140,10 @@ static int queue_poll(struct napi_struct *napi, int budget)
 	if (!budget)
 		return 0; /* netpoll: only to transmit */
 	us = next_look_us(queue, work, budget, stopped);
+	if (READ_ONCE(queue->owed)) {
+		queue->rx_counts.rx_bells_rung += nv_queue_ring(queue);
+		us = min_t(u32, us, max_t(u32, READ_ONCE(queue->port->config.bell_us), 1));
+	}
 	if (!us)
 		return budget;
 	queue->rx_counts.pauses++;
@@ -177,6 +196,7 @@ int nv_queues_prepare(struct nv_port *port)
 		nring_rx_start(&queue->rx, port->channel.base, geometry, back, port->link.features);
 		queue->asleep = false;
 		queue->tx_asleep = false;
+		queue->owed = false;
 	}
 	return 0;
 }

@@ -72,6 +72,11 @@ static void receive_one(struct nv_queue *queue, const struct nring_frame *frame)
 		queue->rx_counts.rx_no_memory++;
 		return;
 	}
+	if (unlikely(!nring_link_goes_on(&queue->port->link))) {
+		queue->rx_counts.rx_over++;
+		dev_kfree_skb_any(skb);
+		return;
+	}
 	if (unlikely(!apply_offload(skb, &frame->vnet))) {
 		WRITE_ONCE(queue->rx_counts.rx_bad_header, queue->rx_counts.rx_bad_header + 1);
 		dev_kfree_skb_any(skb);
@@ -87,10 +92,8 @@ static void receive_one(struct nv_queue *queue, const struct nring_frame *frame)
 static void give_back(struct nv_queue *queue)
 {
 	nring_release(&queue->rx);
-	if (nring_rx_bell(&queue->rx) && READ_ONCE(queue->bell_joined)) {
-		queue->rx_counts.rx_bells_rung++;
-		nv_bell_ring(&queue->bell);
-	}
+	if (nring_rx_bell(&queue->rx))
+		queue->rx_counts.rx_bells_rung += nv_queue_ring(queue);
 }
 
 u32 nv_receive(struct nv_queue *queue, u32 budget)

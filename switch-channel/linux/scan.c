@@ -3,12 +3,20 @@
  * Which of the pending offers goes to which port. A service's name alone is no right to anything: a port takes the offers of the
  * identity that it has been told, and all of them only if it has been told `any`.
  */
+#include <linux/module.h>
 #include <linux/sched.h>
 
 #include "switch-channel/linux/call.h"
 #include "switch-channel/linux/port.h"
 
-#define SCAN_MS 1000
+#define CALM_MS 1000
+#define BRISK_FOR (120 * HZ)
+
+static unsigned int scan_ms = 200;
+module_param(scan_ms, uint, 0644);
+MODULE_PARM_DESC(scan_ms,
+		 "milliseconds between two looks for offers, 10..60000 (200); after two minutes "
+		 "without any for a port at least 1000");
 
 static void scan_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(scan, scan_work);
@@ -83,7 +91,8 @@ static void give(const struct candidate *offer)
 	}
 }
 
-static bool any_idle(void)
+/* *brisk: one of them has not been so for long, or is about to be so. */
+static bool any_idle(bool *brisk)
 {
 	struct nv_port *port;
 	bool idle = false;
@@ -92,9 +101,18 @@ static bool any_idle(void)
 	{
 		mutex_lock(&port->lock);
 		idle |= is_idle(port);
+		*brisk |= port->config.accept && port->phase == NV_NONE && !port->leaving &&
+			  time_before(jiffies, port->again + BRISK_FOR);
 		mutex_unlock(&port->lock);
 	}
 	return idle;
+}
+
+static unsigned int pause_ms(bool brisk)
+{
+	unsigned int ms = clamp(READ_ONCE(scan_ms), 10u, 60000u);
+
+	return brisk ? ms : max_t(unsigned int, ms, CALM_MS);
 }
 
 static void scan_work(struct work_struct *work)
@@ -103,9 +121,10 @@ static void scan_work(struct work_struct *work)
 		.digest.kind = CHANNEL_PEER_DIGEST,
 		.tenant.kind = CHANNEL_PEER_TENANT,
 	};
+	bool brisk = false;
 
 	mutex_lock(&nv_ports_lock);
-	if (any_idle()) {
+	if (any_idle(&brisk)) {
 		while (!nv_call_pending(offer.pending.id, &offer.pending)) {
 			if (!nv_call_identity(offer.pending.id, CHANNEL_PEER_DIGEST,
 					      offer.digest.bytes) &&
@@ -116,7 +135,7 @@ static void scan_work(struct work_struct *work)
 		}
 	}
 	mutex_unlock(&nv_ports_lock);
-	queue_delayed_work(nv_work, &scan, msecs_to_jiffies(SCAN_MS));
+	queue_delayed_work(nv_work, &scan, msecs_to_jiffies(pause_ms(brisk)));
 }
 
 void nv_scan_now(void)

@@ -22,10 +22,12 @@ static void publish(struct nv_queue *queue)
 	if (queue->tx.published == queue->tx.head)
 		return;
 	nring_publish(&queue->tx);
-	if (nring_tx_bell(&queue->tx) && READ_ONCE(queue->bell_joined)) {
+	if (!nring_tx_bell(&queue->tx))
+		return;
+	if (nv_queue_ring(queue))
 		queue->tx_counts.tx_bells_rung++;
-		nv_bell_ring(&queue->bell);
-	}
+	else if (READ_ONCE(queue->owed))
+		napi_schedule(&queue->napi);
 }
 
 /* What the receiver must know. False: this frame cannot be sent so. */

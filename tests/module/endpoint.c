@@ -3,11 +3,15 @@
  * A program's end of a channel, by /dev/nether-channel. endpoint pair: offers and accepts by itself, and has both mappings show the same
  * bytes. endpoint hostile SERVICE SECONDS: accepts an offer, attaches as the specification says, and then writes what it excludes.
  * hostile-offer: the same of one who offers; he changes his offer, too.
- * endpoint silent SERVICE SECONDS [MTU]: the same, but does nothing then: its heart stands still.
+ * endpoint silent SERVICE SECONDS [MTU]: the same, but does nothing then, up to the channel's end: its heart stands still.
+ * Its last line says whether, and why, the other side has closed.
+ * endpoint witness: keeps writing to a channel that it has with itself, until the guest's kernel is about to end; the rest is written to
+ * the console.
  * endpoint restless SERVICE SECONDS: breaks rules in one epoch after the other, each of which it ends at once. 0: the other side has closed.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -109,6 +114,45 @@ static int pair(void)
 	return 0;
 }
 
+/* The pages are gone, and there are no others. */
+static int say_end(int offers, int how)
+{
+	struct nether_channel_offer offer = {.service = "again",
+					     .peer = CHANNEL_PEER_DIGEST,
+					     .pages = 1};
+	bool gone = WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS;
+	bool none = ioctl(offers, NETHER_CHANNEL_OFFER, &offer) && errno == EAGAIN;
+	FILE *console = fopen("/dev/console", "w");
+
+	CHECK(console);
+	fprintf(console, "%s reboot-sigbus: status %d, %s\n", gone && none ? "ok" : "FAILED", how,
+		none ? "no new channel" : "a new channel");
+	return fclose(console);
+}
+
+static int witness(void)
+{
+	struct nether_channel_offer offer = {.service = "witness",
+					     .peer = CHANNEL_PEER_DIGEST,
+					     .pages = 16};
+	int offers = device(), accepts = device(), how;
+	volatile uint64_t *last;
+	pid_t writer;
+
+	memset(offer.identity, 0x11, sizeof(offer.identity));
+	CHECK(!ioctl(offers, NETHER_CHANNEL_OFFER, &offer));
+	CHECK(accept_offer(accepts, "witness") == 16);
+	last = (uint64_t *)(void *)((uint8_t *)map(accepts, 16) + 15 * PAGE);
+	printf("writes\n");
+	writer = fork();
+	CHECK(writer >= 0);
+	if (!writer)
+		for (;;)
+			++*last;
+	CHECK(waitpid(writer, &how, 0) == writer);
+	return say_end(offers, how);
+}
+
 static uint64_t seconds(void)
 {
 	struct timespec now;
@@ -186,7 +230,10 @@ static void lie(struct nring_link *link)
 
 static int begin(struct nring_link *link, const char *service, uint32_t mtu)
 {
-	struct nring_wish wish = {.features = NRING_F_ALL, .mtu = mtu};
+	struct nring_wish wish = {.features = NRING_F_ALL,
+				  .mtu = mtu,
+				  .domid = 7,
+				  .port = {63, 63}};
 	int fd = device();
 	uint32_t pages = accept_offer(fd, service);
 
@@ -199,8 +246,15 @@ static int silent(const char *service, int time, uint32_t mtu)
 {
 	struct nring_link link;
 
-	begin(&link, service, mtu);
-	sleep((unsigned int)time);
+	struct nether_channel_status status;
+	int fd = begin(&link, service, mtu);
+	uint64_t end = seconds() + (uint64_t)time;
+
+	do {
+		CHECK(!ioctl(fd, NETHER_CHANNEL_STATUS, &status));
+		usleep(100000);
+	} while (status.state != CHANNEL_LEFT && seconds() < end);
+	printf("state %u, reason %u\n", status.state, status.reason);
 	return 0;
 }
 
@@ -232,6 +286,7 @@ static int restless(const char *service, int time)
 		while (nring_link_look(&link, NRING_STATE_UP) != NRING_LINK_START) {
 			CHECK(!ioctl(fd, NETHER_CHANNEL_STATUS, &status) && seconds() < end);
 			if (status.state == CHANNEL_LEFT) {
+				CHECK(status.reason == CHANNEL_REASON_VIOLATION);
 				printf("closed after %llu epochs\n", (unsigned long long)epochs);
 				return 0;
 			}
@@ -300,6 +355,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 2 && !strcmp(argv[1], "pair"))
 		return pair();
+	if (argc == 2 && !strcmp(argv[1], "witness"))
+		return witness();
 	if (argc == 4 && !strcmp(argv[1], "hostile"))
 		return hostile(argv[2], atoi(argv[3]), false);
 	if (argc == 4 && !strcmp(argv[1], "hostile-offer"))
@@ -309,6 +366,6 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "restless"))
 		return restless(argv[2], atoi(argv[3]));
 	fprintf(stderr,
-		"endpoint pair | hostile|hostile-offer|restless|silent SERVICE SECONDS [MTU]\n");
+		"endpoint pair | witness | hostile|hostile-offer|restless|silent SERVICE SECONDS [MTU]\n");
 	return 2;
 }

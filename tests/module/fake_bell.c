@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Bells between two ports of one kernel, in place of switch-channel/linux/bell.c. The parameter `fake_bells`: 0 as without event
- * channels, 1 they ring, 2 they are lost.
+ * channels, 1 they ring, 2 they are lost, 3 they are lost, and everybody seems to have joined.
  */
 #include <linux/irq_work.h>
 #include <linux/module.h>
@@ -99,7 +99,7 @@ void nv_bell_close(struct nv_bell *bell)
 
 bool nv_bell_joined(const struct nv_bell *bell)
 {
-	return bell->port && slots[bell->port].peer;
+	return bell->port && (slots[bell->port].peer || READ_ONCE(fake_bells) == 3);
 }
 
 /* As an event channel that is masked: what comes meanwhile is kept, once. */

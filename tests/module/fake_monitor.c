@@ -2,13 +2,18 @@
 /*
  * A pretended monitor within the kernel, in place of switch-channel/linux/monitor.c: so that two ports of one kernel have a
  * channel. Who accepts knows a channel by another number than who offers, as both are one guest here. Written to the
- * parameter `fake`: `again N` answers the next N calls with EAGAIN; `acceptor` has all acceptors die, `offerer` all offerers.
+ * parameter `fake`: `again N` answers the next N calls with EAGAIN; `acceptor` has all acceptors die, `offerer` all offerers; `watch 1`
+ * leaves seconds for what happens between this guest's being told to suspend and its being frozen, and says at a reboot whether the
+ * next kernel would find a channel; `watch 0` ends that, which must be before the module goes.
  */
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/reboot.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/vmalloc.h>
 
 #include "switch-channel/call.h"
@@ -30,6 +35,8 @@ static DEFINE_MUTEX(lock);
 static LIST_HEAD(all);
 static u64 last_id;
 static int again;
+static unsigned int fake_scans; /* how often somebody has begun to ask for offers */
+module_param(fake_scans, uint, 0444);
 
 static const u8 digest[CHANNEL_IDENTITY] = {[0 ... CHANNEL_IDENTITY - 1] = 0x11};
 static const u8 tenant[CHANNEL_IDENTITY] = {[0 ... CHANNEL_IDENTITY - 1] = 0x22};
@@ -46,12 +53,29 @@ static struct fake *find(u64 id)
 	return NULL;
 }
 
+/* From the first page on, and in no hurry: as the real one. */
 static void scrub(struct fake *fake)
 {
 	u32 i;
 
-	for (i = 0; i < fake->pages; i++)
+	for (i = 0; i < fake->pages; i++) {
 		clear_highpage(fake->page[i]);
+		udelay(10);
+	}
+}
+
+/* Whether somebody writes into the last page of a channel that was closed: of one of a service where nobody else does. */
+static void look_for_writers(struct fake *fake)
+{
+	const u64 *last = page_address(fake->page[fake->pages - 1]);
+
+	if (strncmp(fake->offer.service, "witness", 7))
+		return;
+	msleep(20);
+	if (READ_ONCE(*last))
+		pr_emerg("FAILED reboot-unmapped: a program has pages of a closed channel\n");
+	else
+		pr_emerg("ok reboot-unmapped\n");
 }
 
 static void forget(struct fake *fake)
@@ -110,6 +134,7 @@ static s64 pending(struct nv_regs *regs)
 		memcpy(&regs->r11, identity + 24, 8);
 		return 0;
 	}
+	fake_scans += !regs->rdx;
 	list_for_each_entry(fake, &all, list)
 	{
 		if ((fake->id | ACCEPTED) <= regs->rdx || fake->open || fake->left ||
@@ -170,6 +195,7 @@ static s64 close(struct nv_regs *regs)
 	if (regs->rdx & ACCEPTED) {
 		if (!fake->open)
 			return CHANNEL_ENOENT;
+		look_for_writers(fake);
 		fake->open = false;
 		return 0;
 	}
@@ -275,10 +301,44 @@ unsigned long nv_monitor_pfn(u64 gpa)
 	return pfn;
 }
 
+static int on_suspend(struct notifier_block *block, unsigned long event, void *data)
+{
+	if (event == PM_SUSPEND_PREPARE)
+		msleep(3000);
+	return NOTIFY_DONE;
+}
+
+static int on_reboot(struct notifier_block *block, unsigned long event, void *data)
+{
+	mutex_lock(&lock);
+	if (list_empty(&all))
+		pr_emerg("ok reboot-nothing-left\n");
+	else
+		pr_emerg("FAILED reboot-nothing-left\n");
+	mutex_unlock(&lock);
+	msleep(1000); /* for programs */
+	return NOTIFY_DONE;
+}
+
+/* After the driver's. */
+static struct notifier_block suspend_block = {.notifier_call = on_suspend, .priority = INT_MIN};
+static struct notifier_block reboot_block = {.notifier_call = on_reboot, .priority = INT_MIN};
+
+static int watch(bool on)
+{
+	if (on)
+		return register_pm_notifier(&suspend_block)
+			       ?: register_reboot_notifier(&reboot_block);
+	return unregister_pm_notifier(&suspend_block) ?: unregister_reboot_notifier(&reboot_block);
+}
+
 static int fake_set(const char *value, const struct kernel_param *param)
 {
 	struct fake *fake;
+	int on;
 
+	if (sscanf(value, "watch %d", &on) == 1)
+		return watch(on);
 	mutex_lock(&lock);
 	if (sscanf(value, "again %d", &again) != 1) {
 		list_for_each_entry(fake, &all, list)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes that can be checked, through TCP or UDP: traffic recv tcp|udp PORT COUNT, traffic send tcp|udp ADDRESS PORT COUNT.
- * TCP: COUNT bytes, each compared. UDP: COUNT datagrams of many lengths, each with its number; the receiver ends at the last one, or after
- * three seconds of silence, and prints how many came. One that came is right to the byte, or the status is 1.
+ * Bytes that can be checked, through TCP or UDP: traffic recv tcp|udp PORT COUNT [LONGEST], traffic send tcp|udp ADDRESS PORT COUNT [LONGEST].
+ * TCP: COUNT bytes, each compared. UDP: COUNT datagrams of all lengths from 4 to LONGEST (1472), half of them short, each with its number;
+ * the receiver ends at the last one, or after three seconds of silence (ten where there are long ones), and prints how many came. One that came is right to the byte, or the status is 1.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +15,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DATAGRAM_MAX 1472u
+#define SHORT 1472u
+#define LONG 65507u
+
+static uint32_t longest = SHORT;
 
 static void die(const char *what)
 {
@@ -42,7 +45,9 @@ static void fill(uint8_t *to, uint64_t key, uint64_t from, size_t count)
 
 static size_t length_of(uint32_t number)
 {
-	return 8 + mix(number) % (DATAGRAM_MAX - 8);
+	uint64_t random = mix(number + 1);
+
+	return 4 + (random >> 1) % ((random & 1 ? longest : SHORT) - 3);
 }
 
 static int bound(int type, uint16_t port)
@@ -95,7 +100,7 @@ static int receive_tcp(uint16_t port, uint64_t count)
 
 static int receive_udp(uint16_t port, uint32_t count)
 {
-	uint8_t got[2048], want[2048];
+	static uint8_t got[LONG + 8], want[LONG + 8];
 	int fd = bound(SOCK_DGRAM, port);
 	struct timeval patience = {.tv_sec = 60};
 	uint32_t good = 0, number = 0;
@@ -107,9 +112,9 @@ static int receive_udp(uint16_t port, uint32_t count)
 		n = recv(fd, got, sizeof(got), 0);
 		if (n < 0 && errno == EAGAIN)
 			break;
-		patience.tv_sec = 3;
+		patience.tv_sec = longest > SHORT ? 10 : 3;
 		memcpy(&number, got, sizeof(number));
-		if (n < 8 || number >= count || (size_t)n != length_of(number)) {
+		if (n < 4 || number >= count || (size_t)n != length_of(number)) {
 			printf("wrong length %zd, number %u\n", n, number);
 			return 1;
 		}
@@ -163,7 +168,7 @@ static int send_tcp(const char *address, uint16_t port, uint64_t count)
 
 static int send_udp(const char *address, uint16_t port, uint32_t count)
 {
-	uint8_t out[2048];
+	static uint8_t out[LONG + 8];
 	int fd = outgoing(SOCK_DGRAM, address, port);
 
 	for (uint32_t number = 0; number < count; number++) {
@@ -182,18 +187,23 @@ static int send_udp(const char *address, uint16_t port, uint32_t count)
 
 int main(int argc, char **argv)
 {
-	bool receives = argc == 5 && !strcmp(argv[1], "recv");
+	bool receives = argc > 1 && !strcmp(argv[1], "recv");
 	bool tcp = argc > 2 && !strcmp(argv[2], "tcp");
+	int at = receives ? 3 : 4; /* of the port */
 	uint16_t port;
 	uint64_t count;
 
-	if (!receives && (argc != 6 || strcmp(argv[1], "send"))) {
-		fprintf(stderr,
-			"traffic recv tcp|udp PORT COUNT | send tcp|udp ADDRESS PORT COUNT\n");
+	if (argc < at + 2 || argc > at + 3 || (!receives && strcmp(argv[1], "send"))) {
+		fprintf(stderr, "traffic recv tcp|udp PORT COUNT [LONGEST] | "
+				"send tcp|udp ADDRESS PORT COUNT [LONGEST]\n");
 		return 2;
 	}
-	port = (uint16_t)atoi(argv[argc - 2]);
-	count = strtoull(argv[argc - 1], NULL, 0);
+	port = (uint16_t)atoi(argv[at]);
+	count = strtoull(argv[at + 1], NULL, 0);
+	if (argc == at + 3)
+		longest = (uint32_t)atoi(argv[at + 2]);
+	if (longest < 4 || longest > LONG)
+		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (receives)
 		return tcp ? receive_tcp(port, count) : receive_udp(port, (uint32_t)count);

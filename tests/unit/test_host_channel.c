@@ -176,6 +176,10 @@ static void accepted_used_and_closed(void **state)
 	assert_int_equal(netherchan_receive(host, 0, &in, 1, &bell), 1);
 	assert_int_equal(in.length, 60);
 	assert_memory_equal(in.data, out.data, 60);
+	/* The monitor begins to zero the pages. */
+	assert_int_equal(netherchan_send(guest, 0, &out, 1, &bell), 1);
+	((struct nring_header *)(void *)memory)->offer.magic = 0;
+	assert_int_equal(netherchan_receive(host, 0, &in, 1, &bell), 0);
 	assert_false(host_channel_left(c));
 	channel.state = CHANNEL_LEFT;
 	assert_true(host_channel_left(c));
