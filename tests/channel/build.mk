@@ -28,3 +28,11 @@ $(CHANNEL_PORT):
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -o $@ $(filter %.c,$^) $(CHANNEL_XEN)
 TOOLS += $(CHANNEL_PORT)
+
+# A peer that keeps no rules: for these, and static for guests of the lab.
+$(B)/channel/liar: tests/channel/liar.c $(wildcard switch-channel/lib/*.c) \
+	$(wildcard switch-channel/*.h switch-channel/lib/*.h) switch-channel/linux/nether_channel.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $(filter %.c,$^)
+TOOLS += $(B)/channel/liar
