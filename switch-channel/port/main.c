@@ -257,21 +257,23 @@ static const char *why_no_claim(int error)
 /* A guest's channel: 0, or a negative errno that has been told, but for those that it has told before: *told. */
 static int map_guest(struct port *p, const char **told)
 {
-	uint16_t domid = (uint16_t)p->choice->xen;
+	uint16_t domid;
 	const char *why;
 
-	p->claim = host_channel_claim(domid, p->choice->service, &p->id);
+	p->claim = host_domain(p->choice->domain, &domid);
+	if (!p->claim)
+		p->claim = host_channel_claim(domid, p->choice->service, &p->id);
 	why = p->claim < 0 ? why_no_claim(p->claim) : NULL;
 	if (!why)
 		p->host = host_channel_accept(domid, p->id, &p->memory, &p->pages, &why);
 	if (p->host) {
-		fprintf(stderr, "%s: channel %" PRIu64 " of domain %u\n", p->choice->tap, p->id,
-			domid);
+		fprintf(stderr, "%s: channel %" PRIu64 " of domain %s, %u\n", p->choice->tap, p->id,
+			p->choice->domain, domid);
 		p->channels++;
 		return 0;
 	}
 	if (why != *told)
-		fprintf(stderr, "nether-port: domain %u, %s: %s\n", domid,
+		fprintf(stderr, "nether-port: domain %s, %s: %s\n", p->choice->domain,
 			p->choice->service ? p->choice->service : p->choice->where, why);
 	*told = why;
 	if (p->claim < 0)
@@ -280,7 +282,12 @@ static int map_guest(struct port *p, const char **told)
 	return -EAGAIN;
 }
 
-/* By its number: now. By its service: when there is one, unless there is no such domain. */
+static bool is_number(const char *text)
+{
+	return strspn(text, "0123456789") == strlen(text);
+}
+
+/* By its number: now. By its service: when there is one; of a domain by its name: when there is one, too. */
 static bool wait_for_guest(struct port *p)
 {
 	const char *told = NULL;
@@ -291,7 +298,9 @@ static bool wait_for_guest(struct port *p)
 		err = map_guest(p, &told);
 		if (!err)
 			return true;
-		if (!p->choice->service || (err != -EAGAIN && err != -EBUSY))
+		if (!p->choice->service || (err != -EAGAIN && err != -EBUSY && err != -ESRCH))
+			return false;
+		if (err == -ESRCH && is_number(p->choice->domain))
 			return false;
 		poll(NULL, 0, WAIT_MS);
 	}
@@ -319,7 +328,8 @@ static bool serve(struct port *p, const struct nring_wish *wish)
 	p->end = END_NONE;
 	p->stalled = false;
 	p->alone = 0;
-	if (!(p->choice->xen ? wait_for_guest(p) : map_file(p, p->choice->where, p->choice->offer)))
+	if (!(p->choice->domain ? wait_for_guest(p)
+				: map_file(p, p->choice->where, p->choice->offer)))
 		return false;
 	p->channel = netherchan_open(p->memory, p->pages, p->choice->offer != 0, wish, &why);
 	if (p->channel) {
@@ -351,7 +361,7 @@ int main(int argc, char **argv)
 
 	if (!options(argc, argv, &choice))
 		return STATUS_USAGE;
-	if (choice.xen && choice.where && !channel_number(choice.where, &port.id)) {
+	if (choice.domain && choice.where && !channel_number(choice.where, &port.id)) {
 		fprintf(stderr, "nether-port: %s: not a channel's number\n", choice.where);
 		return STATUS_USAGE;
 	}

@@ -8,8 +8,7 @@
 #include "switch-channel/call.h"
 #include "switch-channel/port/options.h"
 
-#define DOMAIN_MAX 0x7fefu /* Xen's own numbers begin behind it */
-#define SLEEP_MAX 100000u  /* microseconds: not longer than this side's own heartbeat */
+#define SLEEP_MAX 100000u /* microseconds: not longer than this side's own heartbeat */
 
 static const struct option known[] = {
 	{"offer", required_argument, NULL, 'o'},   {"xen", required_argument, NULL, 'x'},
@@ -25,8 +24,8 @@ static void usage(void)
 	      "       nether-port [OPTION..] --xen DOMAIN --service NAME TAP\n"
 	      "Bridges a channel with the device TAP, until it is told to end; then prints counts.\n"
 	      "FILE: the channel's pages. --offer makes FILE of so many, and offers the channel; otherwise it is accepted.\n"
-	      "--xen, in dom0: the channel that a guest offers to the host, by Xen's number of the guest and the monitor's of the channel;\n"
-	      "or by its service: then it waits until the guest offers one, and for the next one when that has ended.\n"
+	      "--xen, in dom0: the channel that a guest (DOMAIN: Xen's number or name of it) offers to the host, by the monitor's number of the channel;\n"
+	      "or by its service: then it waits until the guest offers one, and for the next when that has ended; by a name for the next guest, too.\n"
 	      "Options: --mtu N, --no-offload; of an offer: --queues N, --order N (log2 of a ring's descriptors);\n"
 	      "--violations N: of the ring's rules by the other side, after which it closes the channel and ends (100; 0: never);\n"
 	      "--sleep N: microseconds between two looks at a ring that has been empty for some time (1000).\n"
@@ -51,7 +50,8 @@ static bool option(struct choice *choice, int c, const char *text)
 	case 'o':
 		return number(text, 1, NRING_PAGES_MAX, &choice->offer);
 	case 'x':
-		return number(text, 1, DOMAIN_MAX, &choice->xen);
+		choice->domain = text;
+		return *text;
 	case 's':
 		choice->service = text;
 		return *text && strlen(text) <= CHANNEL_SERVICE;
@@ -80,7 +80,7 @@ static bool read_all(int argc, char **argv, struct choice *choice)
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (!option(choice, c, optarg))
 			return false;
-	if ((choice->offer && choice->xen) || (choice->service && !choice->xen))
+	if ((choice->offer && choice->domain) || (choice->service && !choice->domain))
 		return false;
 	if (argc - optind != 2 - (choice->service != NULL))
 		return false;

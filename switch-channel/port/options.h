@@ -11,8 +11,8 @@
 struct choice {
 	struct nring_wish wish;
 	uint32_t offer;      /* pages; 0: accept */
-	uint32_t xen;        /* a domain; 0: a file */
-	const char *service; /* with xen; NULL: `where` is the channel's number */
+	const char *domain;  /* number or name; NULL: a file */
+	const char *service; /* with domain; NULL: `where` is the channel's number */
 	const char *where;   /* a file, or a channel's number */
 	const char *tap;
 	uint32_t violations; /* after more than so many the channel is closed; 0: never */

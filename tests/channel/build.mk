@@ -21,7 +21,7 @@ $(B)/deps.mk: tests/channel/build.mk
 CHANNEL_PORT := $(B)/channel/nether-port $(B)/channel/scribble
 $(B)/channel/nether-port: $(wildcard switch-channel/lib/*.c switch-channel/lib/xen/*.c switch-channel/port/*.c) monitor/ctl/ask.c \
 	$(wildcard switch-channel/*.h switch-channel/lib/*.h switch-channel/lib/xen/*.h switch-channel/port/*.h)
-$(B)/channel/nether-port: CHANNEL_XEN := -lxenforeignmemory
+$(B)/channel/nether-port: CHANNEL_XEN := -lxenforeignmemory -lxenstore
 $(B)/channel/scribble: tests/channel/scribble.c switch-channel/ring.h
 $(CHANNEL_PORT):
 	@mkdir -p $(@D)

@@ -115,7 +115,7 @@ $(NETHERCHAN_FAKE): $(B)/fake/%.o: %
 	$(say) CC $< "(fake)"
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -DHOST_CLAIMS='"$(abspath $(B))/unit/host-claims"' -c -o $@ $<
 $(addprefix $(B)/unit/test_host_,channel claim): $(NETHERCHAN_FAKE)
-$(addprefix $(B)/unit/test_host_,channel claim): UNIT_LIBS := $(NETHERCHAN_FAKE) -std=gnu11
+$(addprefix $(B)/unit/test_host_,channel claim): UNIT_LIBS := $(NETHERCHAN_FAKE) -std=gnu11 -lxenstore
 -include $(NETHERCHAN_FAKE:.o=.d)
 
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone

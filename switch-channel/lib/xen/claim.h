@@ -13,6 +13,9 @@
 #define HOST_CLAIMS "/run/nether-port.lock"
 #endif
 
+/* Xen's number of a domain, by that number or the domain's name. 0, -ESRCH: Xen has none such now, or another negative errno: of xenstore. */
+int host_domain(const char *text, uint16_t *domid);
+
 /*
  * To be called before host_channel_accept(). Finds the channel that Xen's domain `domid` offers to the host by the name of `service`, or (service NULL) the one
  * with the monitor's number *id, and keeps other programs from it. What a program that is no more has left open of that guest's is closed: the
