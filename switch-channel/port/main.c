@@ -323,6 +323,7 @@ static void unmap(struct port *p)
 /* One channel, from its beginning to its end. */
 static bool serve(struct port *p, const struct nring_wish *wish)
 {
+	bool opened;
 	int why;
 
 	p->end = END_NONE;
@@ -332,7 +333,8 @@ static bool serve(struct port *p, const struct nring_wish *wish)
 				: map_file(p, p->choice->where, p->choice->offer)))
 		return false;
 	p->channel = netherchan_open(p->memory, p->pages, p->choice->offer != 0, wish, &why);
-	if (p->channel) {
+	opened = p->channel;
+	if (opened) {
 		run(p);
 		report(p);
 		netherchan_close(p->channel); /* writes to the pages, for the last time */
@@ -340,7 +342,7 @@ static bool serve(struct port *p, const struct nring_wish *wish)
 		fprintf(stderr, "nether-port: these pages cannot be such a channel (%d)\n", why);
 	}
 	unmap(p);
-	return p->channel;
+	return opened;
 }
 
 static bool channel_number(const char *text, uint64_t *id)
