@@ -212,6 +212,7 @@ install: $(IMAGES) $(B)/netherctl $(B)/netherd $(B)/netherd-api $(B)/nether-port
 	install -D -m 644 attest/api/netherd.sysusers $(DESTDIR)/usr/lib/sysusers.d/netherd.conf
 	install -D -m 755 switch-channel/doms/nether-doms $(DESTDIR)/usr/sbin/nether-doms
 	install -D -m 644 switch-channel/doms/nether-doms.service $(DESTDIR)/lib/systemd/system/nether-doms.service
+	install -D -m 644 switch-channel/port/nether-port@.service $(DESTDIR)/lib/systemd/system/nether-port@.service
 	install -d $(DESTDIR)$(DOMS_FILES)
 	cp -R $(addprefix switch-channel/doms/,doms-image doms.cfg doms.conf example root) $(DESTDIR)$(DOMS_FILES)
 	install -D -m 755 monitor/boot/19_nethervisor $(DESTDIR)/etc/grub.d/19_nethervisor
@@ -222,7 +223,7 @@ uninstall:
 	rm -f $(IMAGES:$(B)/%=$(DESTDIR)/boot/%) $(addprefix $(DESTDIR)/usr/sbin/,netherctl netherd netherd-api nether-port nether-vm nether-doms) \
 		$(addprefix $(DESTDIR)/usr/bin/,nether-image nether-image-upload nether-attest) \
 		$(DESTDIR)/usr/lib/sysusers.d/netherd.conf \
-		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service nether-doms.service) \
+		$(addprefix $(DESTDIR)/lib/systemd/system/,netherd@.service netherd-api.service netherd-vm.service nether-doms.service nether-port@.service) \
 		$(DESTDIR)/etc/grub.d/19_nethervisor
 
 clean:

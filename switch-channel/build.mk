@@ -6,7 +6,7 @@ $(B)/deps.mk: switch-channel/build.mk
 
 NETHERCHAN := $(B)/libnetherchan.a
 NETHERCHAN_OBJS := $(patsubst %,$(B)/netherchan.o/%.o,$(wildcard switch-channel/lib/*.c switch-channel/lib/xen/*.c) monitor/ctl/ask.c)
-NETHERCHAN_LIBS := -lxenforeignmemory -lxentoolcore -lxentoollog
+NETHERCHAN_LIBS := -lxenforeignmemory -lxenstore -lxentoolcore -lxentoollog
 PORT_OBJS := $(patsubst %,$(B)/netherchan.o/%.o,$(wildcard switch-channel/port/*.c))
 
 $(NETHERCHAN_OBJS) $(PORT_OBJS): $(B)/netherchan.o/%.o: % | $(B)/version.h

@@ -2,31 +2,57 @@
 /* nether-port: a channel as a TAP device, for switches and hosts that know no channels. docs/channel.md, "User-space endpoints". */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "switch-channel/call.h"
 #include "switch-channel/lib/netherchan.h"
+#include "switch-channel/lib/xen/claim.h"
 #include "switch-channel/lib/xen/host.h"
+#include "switch-channel/port/options.h"
 #include "switch-channel/port/tap.h"
 
 #define LOOK_MS 100
+#define WAIT_MS 500    /* between two looks for an offer */
+#define LEFT_LOOKS 10u /* of those at the link, between two questions to the monitor */
+#define STALLED_LOOKS (NRING_STALLED_MS / LOOK_MS)
 #define BURST 64
 #define STATE (NRING_STATE_UP | NRING_STATE_CARRIER)
 
+enum status { /* the program's */
+	      STATUS_OK = 0,
+	      STATUS_ERROR = 1,
+	      STATUS_USAGE = 2,
+	      STATUS_VIOLATIONS = 3,
+};
+
+enum end {
+	END_NONE = 0, /* told to */
+	END_LEFT,     /* the guest has closed it, or is over */
+	END_VIOLATIONS,
+};
+
 struct port {
+	const struct choice *choice;
 	struct netherchan *channel;
 	struct host_channel *host; /* NULL: a file */
+	int claim;                 /* of host's */
+	uint64_t id;               /* of host's */
 	void *memory;
 	uint32_t pages;
-	const char *name;
 	int tap;
-	uint64_t to_tap, to_ring, lost; /* frames; lost: the kernel's errors */
+	enum end end;
+	bool stalled;
+	uint32_t alone;           /* looks at a link that is not attached */
+	uint64_t channels;        /* of guests, up to now */
+	uint64_t to_tap, to_ring; /* frames */
+	uint64_t refused, lost;   /* by the kernel, for their headers; for other errors */
 };
 
 static volatile sig_atomic_t stopping;
@@ -53,10 +79,16 @@ static bool ring_to_tap(struct port *p, uint32_t queue)
 
 	for (uint32_t left = BURST; left && nring_peek_within(rx, &f, &left); left--) {
 		/* The kernel's copy is the one that is looked at; the header is ours already. */
-		if (tap_write(p->tap, f.data, f.length, &f.vnet))
+		switch (tap_write(p->tap, f.data, f.length, &f.vnet)) {
+		case 0:
 			p->to_tap++;
-		else
+			break;
+		case EINVAL: /* the ring's rules leave more open than the kernel does */
+			p->refused++;
+			break;
+		default:
 			p->lost++;
+		}
 		nring_take(rx);
 	}
 	if (rx->next == before)
@@ -90,35 +122,73 @@ static bool tap_to_ring(struct port *p)
 	return true;
 }
 
+static void start_epoch(struct port *p)
+{
+	const struct nring_link *link = netherchan_link(p->channel);
+	const char *name = p->choice->tap;
+
+	fprintf(stderr, "%s: attached: epoch %u, %u queues, MTU %u, features %#x, frames to %u\n",
+		name, link->epoch, link->geometry.queues, link->mtu, link->features,
+		link->geometry.frame_max);
+	if (tap_offload(p->tap, link->features, link->geometry.frame_max) ||
+	    tap_mtu(name, link->mtu))
+		fprintf(stderr, "%s: offloads or MTU: %m\n", name);
+}
+
+static void check_heart(struct port *p, const struct nring_link *link)
+{
+	bool stalled = link->attached && link->silent >= STALLED_LOOKS;
+
+	if (stalled && !p->stalled)
+		fprintf(stderr, "%s: the other side has had no heartbeat for %u s\n",
+			p->choice->tap, NRING_STALLED_MS / 1000);
+	else if (p->stalled && !stalled && link->attached)
+		fprintf(stderr, "%s: the other side is back\n", p->choice->tap);
+	p->stalled = stalled;
+}
+
+static uint64_t violations(const struct port *p)
+{
+	struct netherchan_stats s;
+	uint64_t all = 0;
+
+	netherchan_stats(p->channel, &s);
+	for (int kind = 1; kind < NRING_VIOLATIONS; kind++)
+		all += s.violations[kind];
+	return all;
+}
+
 static void look(struct port *p)
 {
 	enum nring_event event = netherchan_look(p->channel, STATE);
 	const struct nring_link *link = netherchan_link(p->channel);
+	const char *name = p->choice->tap;
 
-	if (event == NRING_LINK_START) {
+	if (event == NRING_LINK_START)
+		start_epoch(p);
+	else if (event == NRING_LINK_END)
+		fprintf(stderr, "%s: the other side has gone\n", name);
+	check_heart(p, link);
+	tap_carrier(p->tap, nring_link_peer(link) == STATE && !p->stalled);
+	if (p->choice->violations && violations(p) > p->choice->violations) {
 		fprintf(stderr,
-			"%s: attached: epoch %u, %u queues, MTU %u, features %#x, frames to %u\n",
-			p->name, link->epoch, link->geometry.queues, link->mtu, link->features,
-			link->geometry.frame_max);
-		if (tap_offload(p->tap, link->features, link->geometry.frame_max) ||
-		    tap_mtu(p->name, link->mtu))
-			fprintf(stderr, "%s: offloads or MTU: %m\n", p->name);
-	} else if (event == NRING_LINK_END) {
-		fprintf(stderr, "%s: the other side has gone\n", p->name);
+			"%s: more than %" PRIu32 " violations of the ring's rules: closed\n", name,
+			p->choice->violations);
+		p->end = END_VIOLATIONS;
 	}
-	if (!link->attached && p->host && host_channel_left(p->host)) {
-		fprintf(stderr, "%s: for good\n", p->name);
-		stopping = 1;
+	p->alone = link->attached ? 0 : p->alone + 1;
+	if (!p->end && p->host && p->alone % LEFT_LOOKS == 1 && host_channel_left(p->host)) {
+		fprintf(stderr, "%s: for good\n", name);
+		p->end = END_LEFT;
 	}
-	tap_carrier(p->tap, nring_link_peer(link) == STATE);
 }
 
 static void run(struct port *p)
 {
-	struct netherchan_idle idle = {0};
+	struct netherchan_idle idle = {.longest = p->choice->sleep};
 	int64_t last = 0;
 
-	while (!stopping) {
+	while (!stopping && !p->end) {
 		bool worked = false;
 		uint32_t us;
 
@@ -146,11 +216,12 @@ static void report(const struct port *p)
 	struct netherchan_stats s;
 
 	netherchan_stats(p->channel, &s);
-	printf("to_tap %llu\nto_ring %llu\nlost %llu\nepochs %llu\n", (unsigned long long)p->to_tap,
-	       (unsigned long long)p->to_ring, (unsigned long long)p->lost,
-	       (unsigned long long)s.epochs);
+	printf("to_tap %" PRIu64 "\nto_ring %" PRIu64 "\nrefused %" PRIu64 "\nlost %" PRIu64
+	       "\nepochs %" PRIu64 "\n",
+	       p->to_tap, p->to_ring, p->refused, p->lost, s.epochs);
 	for (int kind = 1; kind < NRING_VIOLATIONS; kind++)
-		printf("violations %d %llu\n", kind, (unsigned long long)s.violations[kind]);
+		printf("violations %d %" PRIu64 "\n", kind, s.violations[kind]);
+	fflush(stdout);
 }
 
 /* The file's pages; with `wanted`, of a file that is made that long. */
@@ -167,131 +238,150 @@ static bool map_file(struct port *p, const char *path, uint32_t wanted)
 	return p->memory;
 }
 
-static bool map_guest(struct port *p, uint32_t domid, const char *id)
+static const char *why_no_claim(int error)
 {
-	const char *why = "not a channel's number";
-	char *end;
-	unsigned long long channel = strtoull(id, &end, 10);
+	switch (error) {
+	case -EAGAIN:
+		return "no such channel is offered to the host";
+	case -EBUSY:
+		return "another program has it";
+	case -ESRCH:
+		return "there is no such domain";
+	case -ENODEV:
+		return "there is no monitor, or another one";
+	default:
+		return strerror(-error);
+	}
+}
 
-	if (end != id && !*end)
-		p->host =
-			host_channel_accept((uint16_t)domid, channel, &p->memory, &p->pages, &why);
-	if (!p->host)
-		fprintf(stderr, "nether-port: %s: %s\n", id, why);
-	return p->host;
+/* A guest's channel: 0, or a negative errno that has been told, but for those that it has told before: *told. */
+static int map_guest(struct port *p, const char **told)
+{
+	uint16_t domid;
+	const char *why;
+
+	p->claim = host_domain(p->choice->domain, &domid);
+	if (!p->claim)
+		p->claim = host_channel_claim(domid, p->choice->service, &p->id);
+	why = p->claim < 0 ? why_no_claim(p->claim) : NULL;
+	if (!why)
+		p->host = host_channel_accept(domid, p->id, &p->memory, &p->pages, &why);
+	if (p->host) {
+		fprintf(stderr, "%s: channel %" PRIu64 " of domain %s, %u\n", p->choice->tap, p->id,
+			p->choice->domain, domid);
+		p->channels++;
+		return 0;
+	}
+	if (why != *told)
+		fprintf(stderr, "nether-port: domain %s, %s: %s\n", p->choice->domain,
+			p->choice->service ? p->choice->service : p->choice->where, why);
+	*told = why;
+	if (p->claim < 0)
+		return p->claim;
+	close(p->claim);
+	return -EAGAIN;
+}
+
+static bool is_number(const char *text)
+{
+	return strspn(text, "0123456789") == strlen(text);
+}
+
+/* By its number: now. By its service: when there is one; of a domain by its name: when there is one, too. */
+static bool wait_for_guest(struct port *p)
+{
+	const char *told = NULL;
+	int err;
+
+	tap_carrier(p->tap, false);
+	while (!stopping) {
+		err = map_guest(p, &told);
+		if (!err)
+			return true;
+		if (!p->choice->service || (err != -EAGAIN && err != -EBUSY && err != -ESRCH))
+			return false;
+		if (err == -ESRCH && is_number(p->choice->domain))
+			return false;
+		poll(NULL, 0, WAIT_MS);
+	}
+	return false;
 }
 
 static void unmap(struct port *p)
 {
-	if (p->host)
-		host_channel_close(p->host, CHANNEL_REASON_CLOSED);
-	else
+	if (p->host) {
+		host_channel_close(p->host, p->end == END_VIOLATIONS ? CHANNEL_REASON_VIOLATION
+								     : CHANNEL_REASON_CLOSED);
+		close(p->claim);
+	} else {
 		netherchan_unmap(p->memory, p->pages);
+	}
+	p->host = NULL;
+	p->memory = NULL;
 }
 
-static int usage(void)
+/* One channel, from its beginning to its end. */
+static bool serve(struct port *p, const struct nring_wish *wish)
 {
-	fputs("usage: nether-port [OPTION..] [--offer PAGES] FILE TAP\n"
-	      "       nether-port [OPTION..] --xen DOMAIN CHANNEL TAP\n"
-	      "Bridges the channel in FILE with the device TAP, until it is told to end; then prints counts.\n"
-	      "--offer makes FILE of so many pages, and offers the channel; otherwise it is accepted.\n"
-	      "--xen, in dom0: the channel that a guest offers to the host, by Xen's number of the guest and the monitor's of the channel.\n"
-	      "Options: --mtu N, --no-offload; of an offer: --queues N, --order N (log2 of a ring's descriptors).\n",
-	      stderr);
-	return 2;
+	bool opened;
+	int why;
+
+	p->end = END_NONE;
+	p->stalled = false;
+	p->alone = 0;
+	if (!(p->choice->domain ? wait_for_guest(p)
+				: map_file(p, p->choice->where, p->choice->offer)))
+		return false;
+	p->channel = netherchan_open(p->memory, p->pages, p->choice->offer != 0, wish, &why);
+	opened = p->channel;
+	if (opened) {
+		run(p);
+		report(p);
+		netherchan_close(p->channel); /* writes to the pages, for the last time */
+	} else {
+		fprintf(stderr, "nether-port: these pages cannot be such a channel (%d)\n", why);
+	}
+	unmap(p);
+	return opened;
 }
 
-struct choice {
-	struct nring_wish wish;
-	uint32_t offer; /* pages; 0: accept */
-	uint32_t xen;   /* a domain; 0: a file */
-};
-
-static bool number(const char *text, uint32_t max, uint32_t *value)
+static bool channel_number(const char *text, uint64_t *id)
 {
 	char *end;
-	unsigned long v = strtoul(text, &end, 10);
 
-	if (end == text || *end || !v || v > max)
-		return false;
-	*value = (uint32_t)v;
-	return true;
-}
-
-static bool option(struct choice *choice, int c, const char *text)
-{
-	switch (c) {
-	case 'o':
-		return number(text, NRING_PAGES_MAX, &choice->offer);
-	case 'x':
-		return number(text, 0x7fef, &choice->xen); /* Xen's own numbers begin behind it */
-	case 'q':
-		return number(text, NRING_QUEUES_MAX, &choice->wish.queues);
-	case 'r':
-		return number(text, NRING_ORDER_MAX, &choice->wish.order);
-	case 'm':
-		return number(text, 65535, &choice->wish.mtu);
-	case 'n':
-		choice->wish.features = 0;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool options(int argc, char **argv, struct choice *choice)
-{
-	static const struct option known[] = {{"offer", required_argument, NULL, 'o'},
-					      {"xen", required_argument, NULL, 'x'},
-					      {"queues", required_argument, NULL, 'q'},
-					      {"order", required_argument, NULL, 'r'},
-					      {"mtu", required_argument, NULL, 'm'},
-					      {"no-offload", no_argument, NULL, 'n'},
-					      {0}};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
-		if (!option(choice, c, optarg))
-			return false;
-	return argc - optind == 2 && !(choice->offer && choice->xen);
+	*id = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end;
 }
 
 int main(int argc, char **argv)
 {
-	/* Nobody here hears bells: tap_features() has no F_SLEEP. */
-	struct choice choice = {
-		.wish = {.features = NRING_F_ALL, .mtu = 1500, .queues = 1, .order = 9}};
 	struct sigaction action = {.sa_handler = stop};
-	struct port port = {0};
-	const char *where;
-	int why;
+	struct choice choice;
+	struct nring_wish wish;
+	struct port port = {.choice = &choice};
+	bool served;
 
 	if (!options(argc, argv, &choice))
-		return usage();
-	where = argv[optind];
-	port.name = argv[optind + 1];
-	port.tap = tap_open(port.name);
+		return STATUS_USAGE;
+	if (choice.domain && choice.where && !channel_number(choice.where, &port.id)) {
+		fprintf(stderr, "nether-port: %s: not a channel's number\n", choice.where);
+		return STATUS_USAGE;
+	}
+	port.tap = tap_open(choice.tap);
 	if (port.tap < 0) {
-		fprintf(stderr, "nether-port: %s: %m\n", port.name);
-		return 1;
+		fprintf(stderr, "nether-port: %s: %m\n", choice.tap);
+		return STATUS_ERROR;
 	}
-	choice.wish.features &= tap_features(port.tap);
-	if (!(choice.xen ? map_guest(&port, choice.xen, where)
-			 : map_file(&port, where, choice.offer)))
-		return 1;
-	port.channel =
-		netherchan_open(port.memory, port.pages, choice.offer != 0, &choice.wish, &why);
-	if (!port.channel) {
-		fprintf(stderr, "nether-port: these pages cannot be such a channel (%d)\n", why);
-		unmap(&port);
-		return 1;
-	}
+	wish = choice.wish;
+	wish.features &= tap_features(port.tap);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	run(&port);
-	report(&port);
-	netherchan_close(port.channel); /* writes to the pages, for the last time */
-	unmap(&port);
+	do
+		served = serve(&port, &wish);
+	while (served && port.end == END_LEFT && choice.service);
 	close(port.tap);
-	return 0;
+	if (port.end == END_VIOLATIONS)
+		return STATUS_VIOLATIONS;
+	/* A domain that is over by now has not failed. */
+	return served || stopping || port.channels ? STATUS_OK : STATUS_ERROR;
 }

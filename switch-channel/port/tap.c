@@ -106,10 +106,13 @@ int tap_read(int tap, void *to, uint32_t size, struct nring_vnet *vnet)
 		       : (int)(got - (ssize_t)sizeof(*vnet));
 }
 
-bool tap_write(int tap, const void *frame, uint32_t length, const struct nring_vnet *vnet)
+int tap_write(int tap, const void *frame, uint32_t length, const struct nring_vnet *vnet)
 {
 	struct iovec v[2] = {{(void *)(uintptr_t)vnet, sizeof(*vnet)},
 			     {(void *)(uintptr_t)frame, length}};
+	ssize_t put = writev(tap, v, 2);
 
-	return writev(tap, v, 2) == (ssize_t)(sizeof(*vnet) + length);
+	if (put < 0)
+		return errno;
+	return put == (ssize_t)(sizeof(*vnet) + length) ? 0 : EIO;
 }

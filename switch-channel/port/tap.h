@@ -23,7 +23,7 @@ int tap_mtu(const char *name, uint32_t mtu);
 /* One frame of the kernel's to `to`, of `size` bytes. Its length; 0: there is none; -1: one was lost. */
 int tap_read(int tap, void *to, uint32_t size, struct nring_vnet *vnet);
 
-/* One frame to the kernel, which copies it. False: it did not take it. */
-bool tap_write(int tap, const void *frame, uint32_t length, const struct nring_vnet *vnet);
+/* One frame to the kernel, which copies it. 0, or why it did not take it: a positive errno, EINVAL if the header cannot be. */
+int tap_write(int tap, const void *frame, uint32_t length, const struct nring_vnet *vnet);
 
 #endif

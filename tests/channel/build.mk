@@ -21,10 +21,18 @@ $(B)/deps.mk: tests/channel/build.mk
 CHANNEL_PORT := $(B)/channel/nether-port $(B)/channel/scribble
 $(B)/channel/nether-port: $(wildcard switch-channel/lib/*.c switch-channel/lib/xen/*.c switch-channel/port/*.c) monitor/ctl/ask.c \
 	$(wildcard switch-channel/*.h switch-channel/lib/*.h switch-channel/lib/xen/*.h switch-channel/port/*.h)
-$(B)/channel/nether-port: CHANNEL_XEN := -lxenforeignmemory
+$(B)/channel/nether-port: CHANNEL_XEN := -lxenforeignmemory -lxenstore
 $(B)/channel/scribble: tests/channel/scribble.c switch-channel/ring.h
 $(CHANNEL_PORT):
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -o $@ $(filter %.c,$^) $(CHANNEL_XEN)
 TOOLS += $(CHANNEL_PORT)
+
+# A peer that keeps no rules: for these, and static for guests of the lab.
+$(B)/channel/liar: tests/channel/liar.c $(wildcard switch-channel/lib/*.c) \
+	$(wildcard switch-channel/*.h switch-channel/lib/*.h) switch-channel/linux/nether_channel.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $(filter %.c,$^)
+TOOLS += $(B)/channel/liar

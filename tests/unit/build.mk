@@ -113,9 +113,9 @@ NETHERCHAN_FAKE := $(patsubst %,$(B)/fake/%.o,$(wildcard switch-channel/lib/*.c 
 $(NETHERCHAN_FAKE): $(B)/fake/%.o: %
 	@mkdir -p $(@D)
 	$(say) CC $< "(fake)"
-	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -c -o $@ $<
-$(B)/unit/test_host_channel: $(NETHERCHAN_FAKE)
-$(B)/unit/test_host_channel: UNIT_LIBS := $(NETHERCHAN_FAKE) -std=gnu11
+	$(Q)$(FAKE_CC) $(CPPFLAGS) $(FAKE_CFLAGS) -std=gnu11 -DHOST_CLAIMS='"$(abspath $(B))/unit/host-claims"' -c -o $@ $<
+$(addprefix $(B)/unit/test_host_,channel claim): $(NETHERCHAN_FAKE)
+$(addprefix $(B)/unit/test_host_,channel claim): UNIT_LIBS := $(NETHERCHAN_FAKE) -std=gnu11 -lxenstore
 -include $(NETHERCHAN_FAKE:.o=.d)
 
 $(B)/unit/test_decode_random: UNIT_LIBS := -lcapstone

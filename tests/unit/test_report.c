@@ -103,6 +103,20 @@ static void of_the_monitor(void **state)
 	assert_memory_not_equal(head.sign, keys.sign, 64);
 }
 
+/* The one channel that the evidence lists. */
+static struct evidence_channel the_channel(uint8_t nonce)
+{
+	struct evidence_channel c;
+
+	ask(nonce);
+	assert_int_equal(head.channels, 1);
+	memcpy(&c,
+	       bytes + sizeof(head) + head.guests * sizeof(struct evidence_guest) +
+		       head.disks * sizeof(struct evidence_disk),
+	       sizeof(c));
+	return c;
+}
+
 /* The guest is known by who has released its disk's keys, and what it has offered is listed. */
 static void expect_channel(void)
 {
@@ -118,12 +132,7 @@ static void expect_channel(void)
 	assert_memory_equal(identity, tenant_public, sizeof(identity));
 	assert_int_equal(channel_offer(guest, &o, &id), 0);
 	assert_int_equal(channel_host_accept(id, guest_number(guest)), 0);
-	ask(9);
-	assert_int_equal(head.channels, 1);
-	memcpy(&c,
-	       bytes + sizeof(head) + head.guests * sizeof(struct evidence_guest) +
-		       head.disks * sizeof(struct evidence_disk),
-	       sizeof(c));
+	c = the_channel(9);
 	assert_int_equal(c.id, id);
 	assert_memory_equal(c.service, o.service, sizeof(c.service));
 	assert_int_equal(c.offerer, guest->id);
@@ -133,9 +142,18 @@ static void expect_channel(void)
 	assert_int_equal(c.accepts, 1);
 	assert_int_equal(c.pages, 2);
 	assert_int_equal(c.reason, CHANNEL_REASON_NONE);
+	/* Dom0's program has had enough of the guest. */
+	assert_int_equal(channel_host_close(id, guest_number(guest), CHANNEL_REASON_VIOLATION), 0);
+	c = the_channel(10);
+	assert_int_equal(c.id, id);
+	assert_int_equal(c.acceptor, 0);
+	assert_int_equal(c.state, CHANNEL_OFFERED);
+	assert_int_equal(c.reason, CHANNEL_REASON_VIOLATION);
+	assert_int_equal(channel_host_accept(id, guest_number(guest)), 0);
+	assert_int_equal(the_channel(11).reason, CHANNEL_REASON_VIOLATION);
 	assert_int_equal(channel_close(guest, id, CHANNEL_REASON_CLOSED), 0);
 	assert_int_equal(channel_host_close(id, guest_number(guest), CHANNEL_REASON_CLOSED), 0);
-	ask(10);
+	ask(12);
 	assert_int_equal(head.channels, 0);
 }
 

@@ -30,6 +30,20 @@ doms_start() {
 	doms=$(digest_of doms)
 }
 
+# doms_hvm: switch domains are HVM guests from now on, which have kernel and initrd from their device model, byte by byte (26 MiB take minutes in
+# an emulator), and its serial port for a console
+doms_hvm() {
+	sed -e 's/^type = .*/type = "hvm"/' -e '/^cmdline/s/hvc0/ttyS0 tsc=reliable/' /etc/nethervisor/doms.cfg >/etc/nethervisor/doms-hvm.cfg
+	cat >>/etc/nethervisor/doms-hvm.cfg <<-'END'
+		vga = "none"
+		usb = 0
+		vnc = 0
+		xen_platform_pci = 0
+		device_model_args_hvm = [ "-chardev", "file,id=log,path=/var/log/xen/console/guest-doms.log,append=on", "-serial", "chardev:log" ]
+	END
+	echo 'CFG=/etc/nethervisor/doms-hvm.cfg UP_SECONDS=1200' >>/etc/nethervisor/doms.conf
+}
+
 # doms_shows PORT=CARRIER [DOMAIN]: waits until the switch says so
 doms_shows() {
 	tries=0
