@@ -14,9 +14,12 @@ ATTACK_LIBS := -lxenctrl -lxenguest -lxenforeignmemory -lxengnttab -lxendevicemo
 	-lxenhypfs -lxentoollog -lxentoolcore
 ATTACK_DOM0 := $(patsubst tests/attack/%.c,$(ATTACK)/%.o,$(wildcard tests/attack/dom0/*.c))
 
-TOOLS += $(ATTACK)/guest.elf $(ATTACK)/attack
+TOOLS += $(ATTACK)/guest.elf $(ATTACK)/peer.elf $(ATTACK)/attack
 
-$(ATTACK)/guest.elf: tests/attack/guest/start.S tests/attack/guest/guest.c tests/attack/pattern.h
+$(ATTACK)/guest.elf: tests/attack/guest/guest.c
+$(ATTACK)/peer.elf: tests/attack/guest/peer.c tests/attack/guest/memory.c $(wildcard switch-channel/*.h)
+$(ATTACK)/guest.elf $(ATTACK)/peer.elf: tests/attack/guest/start.S tests/attack/guest/talk.c tests/attack/guest/events.c \
+		tests/attack/pattern.h $(wildcard tests/attack/guest/*.h)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ATTACK_GUEST_FLAGS) -o $@ $(filter %.S %.c,$^)
@@ -54,6 +57,13 @@ $(ATTACK)/disk-search: tests/attack/disk/search.c
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $< -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
+
+# On a channel.
+TOOLS += $(ATTACK)/channel-host
+$(ATTACK)/channel-host: tests/attack/channel/host.c monitor/ctl/ask.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -std=gnu11 -static -o $@ $^ -Wl,--start-group $(ATTACK_LIBS) -Wl,--end-group
 
 # On a disk: a netherd and a device model that lie.
 TOOLS += $(ATTACK)/lying/netherd $(ATTACK)/lying_qemu.so

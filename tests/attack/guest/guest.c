@@ -8,61 +8,27 @@
  *                               and in XMM4 to XMM7
  *     events=1                  and takes interrupts and exceptions
  *   accomplice seed=HEX         a guest that the attacker owns: searches what is mapped into it
- * It speaks on its PV console, in lines that world.c reads. Numbers are Xen's public interface
- * (xen/include/public: xen.h, sched.h, event_channel.h, hvm/hvm_op.h, hvm/params.h, io/console.h,
- * arch-x86/hvm/start_info.h).
+ * It speaks on its PV console, in lines that world.c reads.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/attack/guest/events.h"
+#include "tests/attack/guest/talk.h"
 #include "tests/attack/pattern.h"
 
-enum { SCHED_OP = 29, EVENT_CHANNEL_OP = 32, HVM_OP = 34 };
-enum { SCHEDOP_YIELD = 0, EVTCHNOP_SEND = 4, HVMOP_GET_PARAM = 1 };
-enum { PARAM_CONSOLE_PFN = 17, PARAM_CONSOLE_EVTCHN = 18 };
-enum { DOMID_SELF = 0x7ff0, MSR_XEN_HYPERCALL_PAGE = 0x40000000 };
-
-#define PAGE 4096u
-#define LINE 128
 #define BAD_MAX 4 /* changed pages named in one beat */
 #define HOLD_TURNS 100000
 #define TIME_SLACK 0x100000 /* that CPUs may differ by */
 
 #define MSR_STAR 0xc0000081u
-#define APIC_SPURIOUS 0xfee000f0u
-#define APIC_ENABLED 0x1ffu
-#define CODE_SELECTOR 8
-#define GATE_INTERRUPT 0x8e00u
-#define GATE_PROGRAMS 0x6000u /* DPL 3 */
-#define SYSTEM_CALL 0x80
 
 /* The victim's pages, from VICTIM_MEMORY on. It reaches them at other addresses than their gpas. */
 #define HIGH 0xffff800000000000u
 enum { SECRET, DATA, DATA_PAGES = 32, EPOCH = DATA + DATA_PAGES, PAGES };
 
-struct console {
-	char in[1024], out[2048];
-	uint32_t in_cons, in_prod, out_cons, out_prod;
-};
-
-struct param {
-	uint16_t domid;
-	uint32_t index;
-	uint64_t value;
-};
-
-struct start_info {
-	uint32_t magic, version, flags, modules;
-	uint64_t modlist, cmdline;
-};
-
-struct gate {
-	uint16_t low, selector, bits, middle;
-	uint32_t high, zero;
-};
-
-extern char hypercall_page[], stray[], root[], vector_stubs[];
+extern char stray[], root[];
 extern uint64_t high_pages[];
 extern volatile uint64_t events_seen;
 
@@ -71,144 +37,7 @@ void hold(const uint64_t words[SECRET_WORDS], uint64_t got[SECRET_WORDS], uint64
 void vectors_load(const uint64_t words[SECRET_WORDS]);
 void vectors_store(uint64_t words[SECRET_WORDS]);
 
-static volatile struct console *console;
-static uint32_t console_port;
 static uint64_t seed, holds_in;
-static struct gate idt[256];
-
-static long hypercall(unsigned int call, uint64_t op, void *arg)
-{
-	long ret;
-
-	__asm__ volatile("call *%[entry]"
-			 : "=a"(ret), "+D"(op), "+S"(arg)
-			 : [entry] "r"(hypercall_page + (size_t)call * 32)
-			 : "memory", "rcx", "rdx", "r8", "r9", "r10", "r11", "cc");
-	return ret;
-}
-
-/* Without CPUID, from which Xen is hidden above the monitor: for guests without Hyper-V's interface. */
-static void find_hypercalls(void)
-{
-	__asm__ volatile("wrmsr" ::"c"(MSR_XEN_HYPERCALL_PAGE),
-			 "a"((uint32_t)(uintptr_t)hypercall_page), "d"(0)
-			 : "memory");
-}
-
-static uint64_t param(uint32_t index)
-{
-	struct param p = {.domid = DOMID_SELF, .index = index};
-
-	hypercall(HVM_OP, HVMOP_GET_PARAM, &p);
-	return p.value;
-}
-
-static uint64_t ticks_now(void)
-{
-	uint32_t lo;
-	uint32_t hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return lo | (uint64_t)hi << 32;
-}
-
-static void yield(void)
-{
-	hypercall(SCHED_OP, SCHEDOP_YIELD, NULL);
-}
-
-/* --- the console -------------------------------------------------------------------------- */
-
-static void put_char(char c)
-{
-	while (console->out_prod - console->out_cons >= sizeof(console->out))
-		yield();
-	console->out[console->out_prod % sizeof(console->out)] = c;
-	__asm__ volatile("" ::: "memory"); /* the text before its length; x86 keeps the order */
-	console->out_prod++;
-}
-
-static void put(const char *text)
-{
-	for (; *text; text++)
-		put_char(*text);
-}
-
-static void put_hex(uint64_t value)
-{
-	for (int shift = 60; shift >= 0; shift -= 4)
-		put_char("0123456789abcdef"[value >> shift & 15]);
-}
-
-static void put_named(const char *name, uint64_t value)
-{
-	put(name);
-	put_hex(value);
-}
-
-static void put_end(void)
-{
-	put_char('\n');
-	hypercall(EVENT_CHANNEL_OP, EVTCHNOP_SEND, &console_port);
-}
-
-static char get_char(void)
-{
-	char c;
-
-	while (console->in_cons == console->in_prod)
-		yield();
-	c = console->in[console->in_cons % sizeof(console->in)];
-	__asm__ volatile("" ::: "memory");
-	console->in_cons++;
-	return c;
-}
-
-static void get_line(char line[LINE])
-{
-	size_t n;
-
-	for (n = 0; n < LINE - 1; n++) {
-		line[n] = get_char();
-		if (line[n] == '\n' || line[n] == '\r')
-			break;
-	}
-	line[n] = 0;
-}
-
-/* The hexadecimal number that begins here; *text is then behind it. */
-static uint64_t hex(const char **text)
-{
-	uint64_t value = 0;
-
-	for (;; ++*text) {
-		char c = **text;
-
-		if (c >= '0' && c <= '9')
-			value = value << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			value = value << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return value;
-	}
-}
-
-/* The number behind NAME= in the command line, or 0. */
-static uint64_t option(const char *cmdline, const char *name)
-{
-	for (; *cmdline; cmdline++) {
-		const char *c = cmdline;
-		const char *n = name;
-
-		while (*n && *c == *n) {
-			c++;
-			n++;
-		}
-		if (!*n)
-			return hex(&c);
-	}
-	return 0;
-}
 
 /* --- the victim --------------------------------------------------------------------------- */
 
@@ -384,28 +213,6 @@ static void prepare(void)
 	put_end();
 }
 
-/* Gates for all vectors; one as Linux has it for its programs. And a local APIC that takes interrupts. */
-static void take_events(void)
-{
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) table = {sizeof(idt) - 1, (uintptr_t)idt};
-
-	for (size_t i = 0; i < 256; i++) {
-		uint32_t stub = (uint32_t)(uintptr_t)(vector_stubs + i * 16);
-
-		idt[i] = (struct gate){.low = (uint16_t)stub,
-				       .selector = CODE_SELECTOR,
-				       .bits = GATE_INTERRUPT,
-				       .middle = (uint16_t)(stub >> 16)};
-	}
-	idt[SYSTEM_CALL].bits |= GATE_PROGRAMS;
-	__asm__ volatile("lidt %0" ::"m"(table));
-	*(volatile uint32_t *)APIC_SPURIOUS = APIC_ENABLED;
-	__asm__ volatile("sti");
-}
-
 static void victim(uint64_t ticks)
 {
 	uint64_t words[SECRET_WORDS];
@@ -489,19 +296,18 @@ void guest(const struct start_info *start)
 	const char *what = (const char *)start->cmdline;
 	char line[LINE];
 
-	find_hypercalls();
-	console = (volatile struct console *)(param(PARAM_CONSOLE_PFN) * PAGE);
-	if (!console)
+	if (!talk_start())
 		return;
-	console_port = (uint32_t)param(PARAM_CONSOLE_EVTCHN);
 	if (!what || !*what) { /* an HVM guest has no command line */
 		get_line(line);
 		what = line;
 	}
 	seed = option(what, "seed=");
 	holds_in = option(what, "hold=");
-	if (option(what, "events="))
-		take_events();
+	if (option(what, "events=")) {
+		events_prepare();
+		__asm__ volatile("sti");
+	}
 	if (*what == 'v')
 		victim(option(what, "ticks="));
 	else
