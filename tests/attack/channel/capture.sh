@@ -23,7 +23,7 @@ must doms_shows db=1
 echo "dom0's interfaces: $(echo /sys/class/net/* | sed 's,/sys/class/net/,,g')"
 
 echo "--- web sends it again and again"
-must ask web '(while cat /tmp/marker; do :; done | nc -l -p 80) >/dev/null 2>&1 &'
+must ask web '(while cat /tmp/marker; do usleep 50000; done | nc -l -p 80) >/dev/null 2>&1 &'
 must ask db 'm=$(cat /tmp/marker); (sleep 100000 | nc 10.9.0.1 80 | { n=0; while read -r l; do [ "$l" != "$m" ] || n=$((n + 1)); echo $n >/tmp/got; done; }) >/dev/null 2>&1 &'
 must ask db 'until [ -s /tmp/got ] && [ "$(cat /tmp/got)" -gt 0 ]; do sleep 1; done'
 /attack/disk-search /attack/markers ram "pid=$(pidof xenconsoled)" \
