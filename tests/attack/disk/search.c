@@ -27,7 +27,9 @@
 
 #define PAGE 4096u
 #define BLOCK (256 * PAGE)
-#define BATCH 256u /* pages mapped at once */
+#define BATCH 256u       /* pages mapped at once */
+#define HOLE 0x4000u     /* gfns without a page, in a row: behind a guest's RAM below 4 GiB */
+#define SPECIAL 0xf0000u /* from here to 4 GiB are devices' memory and pages of Xen's */
 #define LENGTH 64u
 #define MARKERS_MAX 7
 /* Where Linux maps all memory (Documentation/x86/x86_64/mm.rst). */
@@ -168,25 +170,35 @@ static void search_process(struct search *s, const char *pid)
 	close(fd);
 }
 
+/* Where to look next, after so many gfns with nothing: not at all of a hole, which takes minutes. */
+static xen_pfn_t behind_hole(xen_pfn_t gfn, xen_pfn_t nothing)
+{
+	return nothing >= HOLE && gfn < SPECIAL ? SPECIAL : gfn;
+}
+
 /* Each gfn that can be mapped. Without a control: what a guest has depends on who looks. */
 static void search_domain(struct search *s, uint32_t domain)
 {
 	xenforeignmemory_handle *memory = xenforeignmemory_open(NULL, 0);
 	xc_interface *xc = xc_interface_open(NULL, NULL, 0);
-	xen_pfn_t gfns[BATCH], last;
+	xen_pfn_t gfns[BATCH], last, nothing = 0;
 	int errs[BATCH];
 
 	if (!memory || !xc || xc_domain_maximum_gpfn(xc, domain, &last))
 		die("the guest's memory");
-	for (xen_pfn_t gfn = 0; gfn <= last; gfn += BATCH) {
+	for (xen_pfn_t gfn = 0; gfn <= last; gfn = behind_hole(gfn + BATCH, nothing)) {
 		char *pages;
 
 		for (size_t i = 0; i < BATCH; i++)
 			gfns[i] = gfn + i;
 		pages = xenforeignmemory_map(memory, domain, PROT_READ, BATCH, gfns, errs);
-		for (size_t i = 0; pages && i < BATCH; i++)
-			if (!errs[i])
+		for (size_t i = 0; i < BATCH; i++) {
+			bool there = pages && !errs[i];
+
+			nothing = there ? 0 : nothing + 1;
+			if (there)
 				search_bytes(s, pages + i * PAGE, PAGE);
+		}
 		if (pages)
 			xenforeignmemory_unmap(memory, pages, BATCH);
 	}
