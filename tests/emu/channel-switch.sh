@@ -9,8 +9,12 @@
 overlay=build/test/$run_name
 tests/lab/channel-guests "$overlay" || fail "no guests"
 in_dom0 'sh /net/switch.sh' --overlay "$overlay" --timeout 2300
-for what in 'ALLOWED ping' 'REFUSED ping by web' 'REFUSED port 81' "REFUSED another's address" 'REFUSED eve' \
-	'BACK after its end' 'BACK after its replacement'; do
+for what in 'ALLOWED ping' 'ALLOWED the second address' 'ALLOWED port 81 by the second address' 'REFUSED ping by web' 'REFUSED port 81' \
+	"REFUSED another's address" 'REFUSED eve' 'CARRIER off' 'BACK after its end' 'STREAM goes on after its end' \
+	'BACK after its replacement' 'STREAM goes on after its replacement'; do
 	expect "^$what\$" "$what"
 done
-expect '^db: hello from 80$' "the port that may be reached"
+expect '^STREAM in one TCP connection: .* s of data, .* s without, .* s of data$' "the stream before and after"
+for port in 80 81; do
+	expect "^db: hello from $port\$" "port $port where it may be reached"
+done

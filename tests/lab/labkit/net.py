@@ -85,7 +85,7 @@ def build_guest(path, more=None, modules=()):
         cpio.dir(name)
     cpio.char("dev/console", 5, 1)
     cpio.file("init", os.path.join(SOURCE, "init"))
-    for name in ("load", "channel"):
+    for name in ("load", "channel", "pinging"):
         cpio.file("bin/" + name, os.path.join(SOURCE, name))
     cpio.file("bin/busybox", os.path.join(image.DEBIAN, "bin/busybox"))
     for name, source in (more or {}).items():
@@ -140,9 +140,10 @@ def build_overlay(top, modules, more=None):
     folder = os.path.join(top, "net")
     os.makedirs(folder)
     guests.ensure(lambda _: None)
-    for name in ("ask.sh", "channels.sh"):
+    for name in ("ask.sh", "channels.sh", "since-up"):
         put(os.path.join(top, "usr/local/lib/lab", name), os.path.join(SOURCE, name))
-    put(os.path.join(folder, "switch.sh"), os.path.join(SOURCE, "switch.sh"))
+    for name in ("switch.sh",):
+        put(os.path.join(folder, name), os.path.join(SOURCE, name))
     put(os.path.join(folder, "vmlinuz"), os.path.join(paths.GUESTS, "vmlinuz"))
     build_guest(os.path.join(folder, "initrd"), more, modules)
     with open(os.path.join(SOURCE, "tenant.cfg")) as f:
