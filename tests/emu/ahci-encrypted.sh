@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # An HVM guest boots from an encrypted disk on AHCI. Its own driver writes it with several commands in flight, flushes, and
 # reads it again: so does the second guest with that disk, what the first one has left.
+# long
 # timeout: 900
 # shellcheck disable=SC2154 # lib.sh sets overlay
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What a tenant sees of a host that was changed by one bit before it was booted: exactly the rows of what was changed.
+# long
 # timeout: 900
 # shellcheck disable=SC2154 # lib.sh sets run_name
 . "$(dirname "$0")/lib.sh"

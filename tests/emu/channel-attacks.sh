@@ -18,6 +18,7 @@ while IFS= read -r line; do
 	expect "^$line\$" "${line%%:*}"
 done <<'END'
 CONTROL not-accepted: seen zeros
+ATTACK accept-unmapped: accept: -1
 CONTROL accept: accept: 0
 CONTROL read: seen marker
 CONTROL old-mapping: seen marker

@@ -23,6 +23,7 @@ control() { echo "CONTROL $*"; }
 attack() { echo "ATTACK $*"; }
 
 host() { /attack/channel-host "$seed" "$@" 2>&1; }
+as_host() { host "$1" "$(domid ann)" $gfn "$last"; } # accept, close, page
 domid() { cat "/tmp/$1.domid"; }
 
 # --- guests ----------------------------------------------------------------------------------------------
@@ -161,13 +162,14 @@ echo "--- a channel for the host"
 offer 3 $nobody
 control "not-accepted: $(host read "$(domid ann)" $gfn 16)"
 holds host ann $gfn 16
-control "accept: $(host accept "$last")"
+attack "accept-unmapped: $(host accept 0 0 "$last")"
+control "accept: $(as_host accept)"
 must_say ann "fill $at $pages 0" ""
 control "read: $(host read "$(domid ann)" $gfn 16)"
 control "old-mapping: $(held host)"
 control "search: $(host search "$(domid ann)")"
 control "write: $(host write "$(domid ann)" $gfn), ann: $(seen ann $at)"
-control "close: $(host close "$last"), ann: $(seen ann $at)"
+control "close: $(as_host close), ann: $(seen ann $at)"
 must_say ann "close $last" ""
 
 echo "--- an offer to ben"
@@ -181,7 +183,7 @@ for id in 0 1 2 3 4 ffffffffffffffff; do
 done
 attack "guess:$(echo "$guessed" | sed 's/refused 2//g')"
 attack "other-offerer: $(says ben "accept $last 1 $eve $slot")"
-attack "host-accept: $(host accept "$last"), $(host page "$last")"
+attack "host-accept: $(as_host accept), $(as_host page)"
 control "pending: $(says ben 'pending 0' | sed 's/id 0*/id /' | sed "s/id $last\$/its own/")"
 control "accepted: $(says ben "accept $last 1 $ann $slot")"
 must_say ann "fill $at $pages 0" ""
@@ -190,7 +192,7 @@ control "shared: $(seen ben $slot)"
 echo "--- while it is open"
 attack "accept-twice: $(says ben "accept $last 1 $ann $next"), $(says eve "accept $last 1 $ann $slot")"
 attack "third-close: $(says eve "close $last")"
-attack "host-close: $(host close "$last"), $(host accept "$last"), ben: $(seen ben $slot)"
+attack "host-close: $(as_host close), $(as_host accept), ben: $(seen ben $slot)"
 attack "read: $(host read "$(domid ann)" $gfn 16)"
 attack "aperture-read: $(host read "$(domid ben)" 8000000 16)"
 attack "search: $(host search "$(domid ann)" "$(domid ben)" "$(domid eve)" | sed 's/pages [1-9][0-9]* //' | tr '\n' ' ')"

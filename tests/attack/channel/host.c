@@ -6,8 +6,8 @@
  *   hold DOMAIN GFN PAGES FILE     maps pages, makes FILE, and reads them when that is gone
  *   search DOMAIN..                all pages of guests that it can map: whether the marker is in any
  *   balloon|populate|unmap|exchange DOMAIN GFN   has Xen take the page away; exchange: for the one behind it
- *   accept ID, close ID, page ID   as the host, of a channel
- * GFN is hexadecimal. Status: 0 if it could be done.
+ *   accept|close|page DOMAIN GFN ID  as the host, of a channel; GFN: a page of the domain's, which is mapped for the call; DOMAIN 0: one of its own
+ * GFN and ID are hexadecimal. Status: 0 if it could be done.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -183,13 +183,18 @@ static int do_take(const char *how, uint32_t domain, xen_pfn_t gfn)
 
 /* --- as the host -------------------------------------------------------------------------------------------- */
 
-static int do_host(const char *what, uint64_t id)
+static int do_host(const char *what, uint32_t domain, xen_pfn_t gfn, uint64_t id)
 {
-	uint64_t gfn = 0, run = 0;
-	int err = !strcmp(what, "accept")  ? ask_channel_accept(id)
-		  : !strcmp(what, "close") ? ask_channel_close(id, CHANNEL_REASON_CLOSED)
-					   : ask_channel_page(id, 0, &gfn, &run);
+	static const uint8_t own[PAGE] = {1};
+	const void *page = domain ? map(domain, gfn, 1, PROT_READ) : own;
+	uint64_t first = 0, run = 0;
+	int err;
 
+	if (!page)
+		return failed("mapping");
+	err = !strcmp(what, "accept")  ? ask_channel_accept(id, page)
+	      : !strcmp(what, "close") ? ask_channel_close(id, page, CHANNEL_REASON_CLOSED)
+				       : ask_channel_page(id, 0, &first, &run);
 	printf("%s: %d\n", what, err);
 	return err != 0;
 }
@@ -219,8 +224,8 @@ static int run(int argc, char **argv)
 	}
 	if (argc == 3)
 		return do_take(what, domain, gfn);
-	if (argc == 2)
-		return do_host(what, hexadecimal(argv[1]));
+	if (argc == 4)
+		return do_host(what, domain, gfn, hexadecimal(argv[3]));
 	fprintf(stderr, "channel-host: see its source\n");
 	return 2;
 }
