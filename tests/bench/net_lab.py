@@ -55,12 +55,18 @@ def build(way):
         guests.ensure(emulate.say)
         shutil.copy(os.path.join(paths.GUESTS, "vmlinuz"), folder)
         net.build_guest(os.path.join(folder, "initrd"), program)
-        with open(os.path.join(HERE, "net.cfg")) as f:
-            template = f.read()
-        for name, (mac, address) in GUESTS.items():
-            with open(os.path.join(folder, name + ".cfg"), "w") as f:
-                f.write(template.replace("NAME", name).replace("MAC", mac).replace("ADDRESS", address))
+        for name in GUESTS:
+            write_guest(folder, name)
     shutil.copy(os.path.join(HERE, "net.sh"), folder)
+
+
+def write_guest(folder, name):
+    """Its configuration, with netfront."""
+    mac, address = GUESTS[name]
+    with open(os.path.join(HERE, "net.cfg")) as f:
+        template = f.read()
+    with open(os.path.join(folder, name + ".cfg"), "w") as f:
+        f.write(template.replace("NAME", name).replace("MAC", mac).replace("ADDRESS", address))
 
 
 def marks(path):

@@ -14,18 +14,28 @@ digest_of() {
 	sed -n 's/^launch digest (SHA-256) //p' /tmp/launch
 }
 
-# doms_start PORTS FLOWS [SETUP]: a switch domain with that configuration in its image; $doms is its digest
+# doms_heard: what switch domains say goes to dom0's console, too: the lab hears that something goes on, and has it in a failed run's log
+doms_heard() {
+	[ -z "${hearer-}" ] || return 0
+	tail -q -n 0 -F /var/log/xen/console/guest-doms.log /var/log/xen/console/guest-doms-next.log >/dev/console 2>/dev/null &
+	hearer=$!
+}
+
+# doms_start PORTS FLOWS [SETUP]: a switch domain with that configuration in its image, and with the files in the directory $doms_more, if it is
+# set; $doms is its digest
 doms_start() {
 	rm -rf /tmp/doms
 	mkdir -p /tmp/doms/etc/doms
 	printf '%s\n' "$1" >/tmp/doms/etc/doms/ports
 	printf '%s\n' "$2" >/tmp/doms/etc/doms/flows
 	[ -z "${3-}" ] || printf '%s\n' "$3" >/tmp/doms/etc/doms/setup
+	[ -z "${doms_more-}" ] || cp -R "$doms_more/." /tmp/doms || return 1
 	# An archive of its own, before the image's, which libxc would unpack if it came first, and fail.
 	{
 		(cd /tmp/doms && find . | cpio -o -H newc 2>/dev/null)
 		cat /net/doms/initrd
 	} >/net/doms/initrd-configured || return 1
+	doms_heard
 	nether-doms start || { tail -n 20 /var/log/xen/console/guest-doms.log && return 1; }
 	# shellcheck disable=SC2034 # the caller's
 	doms=$(digest_of doms)
