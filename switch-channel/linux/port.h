@@ -65,7 +65,7 @@ struct nv_queue {
 	ktime_t period;   /* when the period began */
 	ktime_t listened; /* when the bell was last waited for */
 	u32 in_period;    /* frames */
-	u32 pause_us;     /* adaptive: how long the last pause was */
+	u32 pause_us;     /* adaptive: how long the last pause was; transmission sets it to 0 */
 	ktime_t rang;     /* when the bell was last rung, by either side of the queue */
 	bool owed;        /* it has to be rung again, at the next look */
 

@@ -30,7 +30,7 @@ bool nv_queue_ring(struct nv_queue *queue)
 	return true;
 }
 
-/* Nothing came for the longest pause: sleeps if the ring is still empty. 0: it is not, or there are no bells now. */
+/* Nothing came in some pauses: sleeps if the ring is still empty. 0: it is not, or there are no bells now. */
 static u32 sleep_us(struct nv_queue *queue, ktime_t now)
 {
 	struct nv_config *config = &queue->port->config;
@@ -54,7 +54,7 @@ static u32 sleep_us(struct nv_queue *queue, ktime_t now)
 static u32 adaptive_us(struct nv_queue *queue, u32 work, bool stopped, ktime_t now)
 {
 	struct nv_config *config = &queue->port->config;
-	u32 longest = READ_ONCE(config->sleep_us), us;
+	u32 period = READ_ONCE(config->period_us), longest = READ_ONCE(config->sleep_us), us;
 
 	if (work) {
 		queue->worked = now;
@@ -63,16 +63,17 @@ static u32 adaptive_us(struct nv_queue *queue, u32 work, bool stopped, ktime_t n
 	if (!queue->pause_us && ktime_us_delta(now, queue->worked) < READ_ONCE(config->busy_us) &&
 	    !need_resched())
 		return 0;
-	if (queue->pause_us >= longest) {
+	/* A bell is heard sooner than a long pause is over: two short ones are enough. */
+	if (queue->pause_us >= min(longest, 2 * period)) {
 		us = sleep_us(queue, now);
 		if (us)
 			return us;
 	}
-	us = READ_ONCE(config->period_us);
+	us = period;
 	/* One who waits for room looks often: nobody tells him. */
 	if (!stopped && queue->pause_us)
 		us = min(2 * queue->pause_us, longest);
-	queue->pause_us = us;
+	WRITE_ONCE(queue->pause_us, us);
 	return us;
 }
 

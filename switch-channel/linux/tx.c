@@ -17,11 +17,24 @@ static u32 longest(const struct nv_queue *queue)
 	return min(frame, queue->port->link.geometry.frame_max);
 }
 
+/* Who sends often gets an answer soon: long pauses begin anew. */
+static void expect_answer(struct nv_queue *queue)
+{
+	const struct nv_config *config = &queue->port->config;
+
+	if (READ_ONCE(config->mode) != NV_ADAPTIVE ||
+	    READ_ONCE(queue->pause_us) <= READ_ONCE(config->period_us))
+		return;
+	WRITE_ONCE(queue->pause_us, 0);
+	napi_schedule(&queue->napi);
+}
+
 static void publish(struct nv_queue *queue)
 {
 	if (queue->tx.published == queue->tx.head)
 		return;
 	nring_publish(&queue->tx);
+	expect_answer(queue);
 	if (!nring_tx_bell(&queue->tx))
 		return;
 	if (nv_queue_ring(queue))

@@ -89,3 +89,10 @@ $(B)/bench/net: tests/bench/net.c
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -static -o $@ $<
+# What tests/bench/channel_lab.py's machine runs, beside tests/module's pretended monitor.
+TOOLS += $(B)/bench/sweep
+bench: $(B)/bench/sweep
+$(B)/bench/sweep: tests/bench/channel/sweep.c
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(HOST_CFLAGS) -static -o $@ $<
