@@ -142,7 +142,7 @@ def build_overlay(top, modules, more=None):
     guests.ensure(lambda _: None)
     for name in ("ask.sh", "channels.sh", "since-up"):
         put(os.path.join(top, "usr/local/lib/lab", name), os.path.join(SOURCE, name))
-    for name in ("switch.sh",):
+    for name in ("switch.sh", "crash.sh"):
         put(os.path.join(folder, name), os.path.join(SOURCE, name))
     put(os.path.join(folder, "vmlinuz"), os.path.join(paths.GUESTS, "vmlinuz"))
     build_guest(os.path.join(folder, "initrd"), more, modules)
