@@ -11,9 +11,9 @@ in_dom0 "sh /attack/many.sh $seed" --overlay "$overlay" --timeout 800
 
 expect '^EIGHT 8 open, the ninth offer refused$' "eight channels of one guest"
 expect '^NINTH 8 open, after one was closed$' "room for another"
-expect '^MANY 16 open of 16, 16 guests have their own$' "sixteen guests"
-expect '^ONE LESS 15 open of 15$' "one guest's end"
-expect '^BACK 1 of 16$' "its successor"
+expect '^MANY guests with one channel: 16 of 16$' "sixteen guests"
+expect '^ONE LESS guests with one channel: 15 of 15$' "one guest's end"
+expect '^BACK guests with one channel: 16 of 16$' "its successor"
 
 # left start|end N: 3 is Xen's free memory in MiB, 5 the monitor's records, 7 channels
 left() { printf '%s\n' "$output" | awk -v w="$1:" -v n="$2" '$1 == w { print $n }'; }

@@ -8,10 +8,10 @@
 seed=$1
 . peers.sh
 guests=16
-seldom=pause=1c9c380 # 300 ms: so many guests that look more often keep an emulator busy; sw: 100 ms
-often=pause=989680
+seldom=pause=1c9c380 often=pause=989680 # 300 ms, 100 ms: so many guests that look more often keep an emulator busy
+memory=8                                # MiB of each: to have more takes longer
 
-gfn() { printf %x $((0x800 + $1 * 0x10)); }
+gfn() { printf %x $((0x400 + $1 * 0x10)); }
 slot() { printf %x $((0x8000000000 + $1 * 0x200000)); }
 mark() { printf 'marks %016x' $((1 << $1)); }
 
@@ -33,20 +33,39 @@ accepts() { # ID IDENTITY SLOT
 	must_say sw "accept $1 1 $2 $(slot "$3")" ""
 }
 
-# opened NAME: how many it has with sw
+# opened NAME: how many it has with sw, by /tmp/channels
 opened() {
-	netherctl channels | grep -c ": open, guest $(cat "/tmp/$1.id") to guest $(cat /tmp/sw.id); 16 pages, accepted 1 times"
+	grep -c ": open, guest $(cat "/tmp/$1.id") to guest $(cat /tmp/sw.id); 16 pages, accepted 1 times" /tmp/channels
 }
+
+# with_one: how many of the guests have just one, and of how many channels that there are
+with_one() {
+	netherctl channels >/tmp/channels
+	n=0
+	for i in $all; do
+		[ "$(opened p"$i")" != 1 ] || n=$((n + 1))
+	done
+	echo "$n of $(wc -l </tmp/channels)"
+}
+
+digest() { sed -n 's/^launch digest (SHA-256) //p' "/tmp/$1.launch"; }
+
+begins() { # NAME OPTION: one that is not there
+	create "$1" 0 "$2"
+	begin "$1"
+}
+
+stage() { echo "--- $* (at $(cut -d ' ' -f 1 /proc/uptime) s)"; }
 
 # What must not grow: Xen's free memory in MiB, the monitor's records of guests, channels.
 left() {
 	echo "$1: free $(xl info free_memory) records $(netherctl stat --json | tr '{' '\n' | grep -c '^"id"') channels $(netherctl channels | wc -l)"
 }
 
-echo "--- one guest, eight channels"
-start sw 0 $often
-start ann 0 $often
-sw=$(digest_of sw) ann=$(digest_of ann)
+stage "one guest, eight channels"
+begins sw $often
+begins ann $often
+sw=$(digest sw) ann=$(digest ann)
 for i in 0 1 2 3 4 5 6 7; do
 	offers ann "$(gfn $i)" 1 "$sw"
 	eval "id$i=$last"
@@ -66,6 +85,7 @@ done
 for i in 0 1 2 3 4 5 6 7; do
 	shows ann "$(gfn $i)000" $((0x10 + i))
 done
+netherctl channels >/tmp/channels
 echo "EIGHT $(opened ann) open, the ninth offer refused"
 
 must_say ann "close $id3" ""
@@ -81,48 +101,46 @@ for i in 0 1 2 4 5 6 7; do
 	shows sw "$(slot $i)" $((0x10 + i))
 done
 shows sw "$(slot 3)" 8
+netherctl channels >/tmp/channels
 echo "NINTH $(opened ann) open, after one was closed"
 guest-destroy-all
 
 left start
-echo "--- $guests guests, a channel each"
-start sw 0 $often
-sw=$(digest_of sw)
+stage "$guests guests, a channel each"
+begins sw $often
+sw=$(digest sw)
 all=$(seq $guests)
 for i in $all; do
-	start p"$i" 0 $seldom
-	offers p"$i" 800 1 "$sw"
-	eval "id$i=$last digest$i=$(digest_of p"$i")"
+	begins p"$i" $seldom
+	offers p"$i" 400 1 "$sw"
+	eval "id$i=$last digest$i=$(digest p"$i")"
 done
 after=0
 for i in $all; do
 	eval "id=\$id$i digest=\$digest$i other=\$digest$((i % guests + 1))"
-	after=$(says sw "pending $after")
-	after=$(printf %x "0x${after#id }")
+	hears sw "pending $after"
+	after=$(printf %x "0x${said#id }")
 	[ "$after" = "$id" ] || die "the offer of p$i is not what is pending: $after, not $id"
 	must_say sw "accept $id 1 $other $(slot "$i")" "refused 1"
 	accepts "$id" "$digest" "$i"
 done
 for i in $all; do
-	fills p"$i" 800000 "$i"
+	fills p"$i" 400000 "$i"
 done
 for i in $all; do
 	shows sw "$(slot "$i")" "$i"
 	fills sw "$(slot "$i")" $((0x10 + i))
 done
-n=0
 for i in $all; do
-	shows p"$i" 800000 $((0x10 + i))
-	n=$((n + $(opened p"$i")))
+	shows p"$i" 400000 $((0x10 + i))
 done
-netherctl channels
-echo "MANY $n open of $(netherctl channels | wc -l), $guests guests have their own"
+echo "MANY guests with one channel: $(with_one)"
+cat /tmp/channels
 
-echo "--- one ends"
+stage "one ends"
 ended=$((guests / 2 + 1))
 end p$ended
 gone p$ended
-n=0
 for i in $all; do
 	eval "id=\$id$i"
 	if [ "$i" = $ended ]; then
@@ -131,23 +149,22 @@ for i in $all; do
 	else
 		must_say sw "status $id" "state and reason 0000000000000020"
 		shows sw "$(slot "$i")" $((0x10 + i))
-		fills p"$i" 800000 $((0x20 + i))
+		fills p"$i" 400000 $((0x20 + i))
 		shows sw "$(slot "$i")" $((0x20 + i))
-		n=$((n + $(opened p"$i")))
 	fi
 done
-echo "ONE LESS $n open of $(netherctl channels | wc -l)"
+echo "ONE LESS guests with one channel: $(with_one)"
 
-echo "--- it comes back"
+stage "it comes back"
 eval "must_say sw \"close \$id$ended\" ''"
-start p$ended 0 $seldom
-offers p$ended 800 1 "$sw"
+begins p$ended $seldom
+offers p$ended 400 1 "$sw"
 eval "accepts $last \$digest$ended $ended"
 shows_zeros sw "$(slot $ended)"
-fills p$ended 800000 $((0x20 + ended))
+fills p$ended 400000 $((0x20 + ended))
 for i in $all; do
 	shows sw "$(slot "$i")" $((0x20 + i))
 done
-echo "BACK $(opened p$ended) of $(netherctl channels | wc -l)"
+echo "BACK guests with one channel: $(with_one)"
 guest-destroy-all
 left end

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# For scripts in dom0 with small protected guests (guest/peer.c) that have channels: `. peers.sh`, with their seed in $seed. Status 1 ends
-# the script if something cannot be done.
+# For scripts in dom0 with small protected guests (guest/peer.c) that have channels: `. peers.sh`, with their seed in $seed, and in $memory the MiB that each
+# has (16). Status 1 ends the script if something cannot be done.
 # shellcheck disable=SC1091 # the lab's
-# shellcheck disable=SC2154 # seed is the caller's
+# shellcheck disable=SC2034,SC2154 # last, seed: the caller's
 . channels.sh
 pages=10 # of a channel: 16
 
@@ -24,7 +24,7 @@ create() { # NAME CPU [OPTION]: paused
 		tsc_mode = "native"
 		vcpus = 1
 		cpus = "$2"
-		memory = 16
+		memory = ${memory:-16}
 		shadow_memory = 16
 		on_reboot = "destroy"
 		kernel = "/attack/peer.elf"
@@ -39,8 +39,12 @@ create() { # NAME CPU [OPTION]: paused
 }
 
 begin() { # NAME
-	{ xl unpause "$1" && answer "$1" "NET-GUEST up"; } || die "$1 does not start"
-	netherctl launch "$(domid "$1")" | sed -n 's/^guest \([0-9]*\), protected.*/\1/p' >"/tmp/$1.id"
+	xl unpause "$1" || die "$1 does not start"
+	read -r tty <"/tmp/$1.tty"
+	exec 4<>"$tty"
+	answer_line "$1" "NET-GUEST up" || die "$1 does not start"
+	netherctl launch "$(domid "$1")" >"/tmp/$1.launch"
+	sed -n 's/^guest \([0-9]*\), protected.*/\1/p' "/tmp/$1.launch" >"/tmp/$1.id"
 	[ -s "/tmp/$1.id" ] || die "$1 is not protected"
 }
 
@@ -60,24 +64,36 @@ gone() { # NAME: waits until Xen has ended it, too
 	xl destroy "$1"
 }
 
-# says NAME COMMAND: what the guest answers, in one line; "refused N" is a call's error
-says() {
-	exec 4<>"$(cat "/tmp/$1.tty")"
+# hears NAME COMMAND: what the guest answers, in one line, to $said; "refused N" is a call's error
+hears() {
+	read -r tty <"/tmp/$1.tty"
+	exec 4<>"$tty"
 	echo "$2" >&4
-	out=$(answer_line "$1" NET-DONE)
-	# shellcheck disable=SC2086 # in one line
-	echo $out | sed -e "s/$1: //g" -e 's/error 0*/refused /'
+	said='' before=''
+	for word in $(answer_line "$1" NET-DONE); do
+		case $word in
+		"$1:") continue ;;
+		error) word=refused ;;
+		esac
+		while [ "$before" = refused ] && [ "${word#0}" != "$word" ]; do word=${word#0}; done
+		said=${said:+$said }$word before=$word
+	done
+}
+
+says() { # NAME COMMAND: prints it
+	hears "$@"
+	echo "$said"
 }
 
 must_say() { # NAME COMMAND ANSWER
-	answered=$(says "$1" "$2")
-	[ "$answered" = "$3" ] || die "$1: $2: '$answered', not '$3'"
+	hears "$1" "$2"
+	[ "$said" = "$3" ] || die "$1: $2: '$said', not '$3'"
 }
 
 offers() { # NAME GFN PEER IDENTITY: a channel; its id, as guests take it, to $last
-	last=$(says "$1" "offer $2 $pages $3 $4")
-	case $last in
-	"id "*) last=$(printf %x "0x${last#id }") ;;
-	*) die "$1 cannot offer: $last" ;;
+	hears "$1" "offer $2 $pages $3 $4"
+	case $said in
+	"id "*) last=$(printf %x "0x${said#id }") ;;
+	*) die "$1 cannot offer: $said" ;;
 	esac
 }
