@@ -48,7 +48,12 @@ enum channel_call {
 	 * there, or addresses of fewer than 40 bits), R10 = the caller's guest id
 	 */
 	CHANNEL_VERSION = 0,
-	/* RDX = address of a struct channel_offer. RBX = the channel's id (never reused, not 0). The pages are zeroed. */
+	/*
+	 * RDX = address of a struct channel_offer. RBX = the channel's id (never reused, not 0). The pages are zeroed.
+	 * A page that the host has too (shared_info, the grant table, the console) cannot be offered (CHANNEL_EPERM), nor one over which its
+	 * device emulation or a disk's transfer has a window (CHANNEL_EBUSY). What a transfer moves in another page's place
+	 * (docs/disks.md, "DMA") can: it has no part in that transfer as long as it is a channel's.
+	 */
 	CHANNEL_OFFER = 1,
 	/*
 	 * RDX = id, RSI = 0: the caller's first offer to accept with a larger id than this, that names the caller's identity.

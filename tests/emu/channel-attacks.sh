@@ -3,15 +3,10 @@
 # Attacks from dom0 and from a third guest on a channel of two protected guests: tests/attack/channel/dom0.sh. What dom0 may read and
 # write if a guest offers it to the host is the control.
 # timeout: 1500
-# shellcheck disable=SC2154 # lib.sh sets run_name, output
+# shellcheck disable=SC2154 # lib.sh sets output, overlay, seed
 . "$(dirname "$0")/lib.sh"
 
-overlay=build/test/$run_name
-rm -rf "$overlay"
-mkdir -p "$overlay/attack" "$overlay/usr/local/lib/lab"
-cp build/attack/peer.elf build/attack/channel-host tests/attack/channel/dom0.sh "$overlay/attack" || fail "not built"
-cp tests/lab/net/ask.sh tests/lab/net/channels.sh "$overlay/usr/local/lib/lab"
-seed=$(od -An -v -tx1 -N8 /dev/urandom | tr -d ' \n')
+small_guests build/attack/channel-host tests/attack/channel/dom0.sh
 in_dom0 "sh /attack/dom0.sh $seed" --overlay "$overlay" --cpus 3 --timeout 1400
 
 while IFS= read -r line; do

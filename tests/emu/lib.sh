@@ -71,6 +71,18 @@ encrypted_disk() {
 	tests/lab/encrypt-guest "$1" "$2" "$overlay" || fail "no encrypted disk"
 }
 
+# small_guests FILE..: makes $overlay, with the small guests that have channels, what a command in dom0 needs to tell them what to do, and in
+# /attack these files. $seed is for such a command: what the guests' markers are made of
+small_guests() {
+	overlay=build/test/$run_name
+	rm -rf "$overlay"
+	mkdir -p "$overlay/attack" "$overlay/usr/local/lib/lab"
+	cp build/attack/peer.elf "$@" "$overlay/attack" || fail "not built"
+	cp tests/lab/net/ask.sh tests/lab/net/channels.sh tests/attack/channel/peers.sh "$overlay/usr/local/lib/lab"
+	# shellcheck disable=SC2034 # the caller's
+	seed=$(od -An -v -tx1 -N8 /dev/urandom | tr -d ' \n')
+}
+
 # boot_by_grub OPTIONS..: dom0 must come up, and Xen's own memory map must leave out the monitor
 boot_by_grub() {
 	mem=3072 seconds=360 low='([0-9a-f]{2})000, 00000000000\1fff'

@@ -114,9 +114,11 @@ static s64 offer(struct nv_regs *regs)
 	return 0;
 }
 
+/* The host is nobody else either. */
 static bool is_mine(u32 kind, const u8 *identity)
 {
-	return (kind == CHANNEL_PEER_DIGEST && !memcmp(identity, digest, sizeof(digest))) ||
+	return kind == CHANNEL_PEER_HOST ||
+	       (kind == CHANNEL_PEER_DIGEST && !memcmp(identity, digest, sizeof(digest))) ||
 	       (kind == CHANNEL_PEER_TENANT && !memcmp(identity, tenant, sizeof(tenant)));
 }
 

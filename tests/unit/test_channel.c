@@ -117,6 +117,37 @@ static void pages_that_others_use(void **state)
 	offers(0, 6, 3, 1);
 }
 
+/* A device's transfer of a page, in the frame of another one (docs/disks.md): the page can be offered, and has no part in it from then on. */
+static void a_page_whose_frame_is_anothers(void **state)
+{
+	uint64_t word, mark = 0x1234;
+	hpa_t page, other;
+	owner_t owner;
+	struct channel_offer o;
+	int frame;
+
+	channel_machine();
+	page = HPA(page_of(0, 7));
+	other = HPA(page_of(0, 9));
+	owner = owner_of(page);
+	frame = window_hold(other, owner_of(other), true);
+	assert_true(frame >= 0);
+	assert_true(window_take((unsigned int)frame, page, owner, &word, sizeof(word)));
+	assert_int_equal(word, *(uint64_t *)fake_at(page, 8));
+	assert_true(window_give((unsigned int)frame, page, owner, &mark, sizeof(mark)));
+	assert_int_equal(*(uint64_t *)fake_at(page, 8), mark);
+	o = offer_of(9, 1, 1);
+	assert_int_equal(offers_error(0, &o), CHANNEL_EBUSY);
+	assert_int_equal(accepts(1, offers(0, 7, 1, 1), 0, 3), 0);
+	*(uint64_t *)fake_at(page, 8) = 0x5678; /* what the guests have there */
+	word = 0;
+	assert_false(window_take((unsigned int)frame, page, owner, &word, sizeof(word)));
+	assert_int_equal(word, 0);
+	assert_false(window_give((unsigned int)frame, page, owner, &mark, sizeof(mark)));
+	assert_int_equal(*(uint64_t *)fake_at(page, 8), 0x5678);
+	window_unhold((unsigned int)frame);
+}
+
 static void accepting(void **state)
 {
 	struct channel_pending p;
@@ -507,6 +538,7 @@ int main(void)
 		cmocka_unit_test(an_offer),
 		cmocka_unit_test(offers_refused),
 		cmocka_unit_test(pages_that_others_use),
+		cmocka_unit_test(a_page_whose_frame_is_anothers),
 		cmocka_unit_test(accepting),
 		cmocka_unit_test(accepting_refused),
 		cmocka_unit_test(tenants),

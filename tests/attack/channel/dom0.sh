@@ -4,73 +4,20 @@
 # Prints lines "CONTROL NAME: .." and "ATTACK NAME: .." with what was seen, and ends with status 0 if all could be tried;
 # tests/emu/channel-attacks.sh judges.
 # shellcheck disable=SC1091 # the lab's
-. channels.sh
 seed=$1
+. peers.sh
 nobody=0000000000000000000000000000000000000000000000000000000000000000
 slot=8000000000 next=8000200000 # where ben has it
-gfn=800 at=800000 pages=10      # where ann has it: 16 pages
-last=0
-
-die() {
-	echo "dom0.sh: $*"
-	xl list
-	netherctl channels
-	netherctl log | tail -n 20
-	exit 1
-}
+gfn=800 at=800000               # where ann has it
+last=0                          # id of her last one
 
 control() { echo "CONTROL $*"; }
 attack() { echo "ATTACK $*"; }
 
 host() { /attack/channel-host "$seed" "$@" 2>&1; }
 as_host() { host "$1" "$(domid ann)" $gfn "$last"; } # accept, close, page
-domid() { cat "/tmp/$1.domid"; }
 
 # --- guests ----------------------------------------------------------------------------------------------
-
-create() { # NAME CPU: paused
-	cat >"/tmp/$1.cfg" <<-END
-		name = "$1"
-		type = "pvh"
-		tsc_mode = "native"
-		vcpus = 1
-		cpus = "$2"
-		memory = 16
-		shadow_memory = 16
-		on_reboot = "destroy"
-		kernel = "/attack/peer.elf"
-		cmdline = "seed=$seed name=$1"
-	END
-	{ xl create -q -p "/tmp/$1.cfg" && xl domid "$1" >"/tmp/$1.domid"; } || die "no $1"
-	until tty=$(xenstore-read "/local/domain/$(domid "$1")/console/tty" 2>/dev/null) && [ -c "$tty" ]; do
-		usleep 10000
-	done
-	stty -F "$tty" raw -echo
-	echo "$tty" >"/tmp/$1.tty"
-}
-
-begin() { # NAME
-	{ xl unpause "$1" && answer "$1" "NET-GUEST up"; } || die "$1 does not start"
-	netherctl launch "$(domid "$1")" | sed -n 's/^guest \([0-9]*\), protected.*/\1/p' >"/tmp/$1.id"
-	[ -s "/tmp/$1.id" ] || die "$1 is not protected"
-}
-
-start() { # NAME CPU: if it is not there
-	xl domid "$1" >/dev/null 2>&1 || { create "$1" "$2" && begin "$1"; }
-}
-
-end() { # NAME
-	xl destroy "$1" || die "$1 is not destroyed"
-}
-
-# says NAME COMMAND: what the guest answers, in one line; "refused N" is a call's error
-says() {
-	exec 4<>"$(cat "/tmp/$1.tty")"
-	echo "$2" >&4
-	out=$(answer_line "$1" NET-DONE)
-	# shellcheck disable=SC2086 # in one line
-	echo $out | sed -e "s/$1: //g" -e 's/error 0*/refused /'
-}
 
 tell() { # NAME COMMAND: its answer is for later
 	echo "$2" >"$(cat "/tmp/$1.tty")"
@@ -91,22 +38,10 @@ stopped() { # NAME
 	gone "$1"
 }
 
-gone() { # NAME: waits until Xen has ended it, too
-	for _ in $(seq 100); do
-		xl domid "$1" >/dev/null 2>&1 || return 0
-		usleep 100000
-	done
-	xl destroy "$1"
-}
-
 # --- channels --------------------------------------------------------------------------------------------
 
-offer() { # PEER IDENTITY: ann's, to $last
-	last=$(says ann "offer $gfn $pages $1 $2")
-	case $last in
-	"id "*) last=$(printf %x "0x${last#id }") ;;
-	*) die "ann cannot offer: $last" ;;
-	esac
+offer() { # PEER IDENTITY: ann's
+	offers ann $gfn "$1" "$2"
 }
 
 # A channel of ann's and ben's, with the marker in all pages.
@@ -117,11 +52,6 @@ pair() {
 	must_say ben "accept $last 1 $ann $slot" ""
 	must_say ann "fill $at $pages 0" ""
 	must_say ben "look $slot $pages" "seen marker"
-}
-
-must_say() { # NAME COMMAND ANSWER
-	answered=$(says "$1" "$2")
-	[ "$answered" = "$3" ] || die "$1: $2: '$answered', not '$3'"
 }
 
 watch() { # NAME GPA

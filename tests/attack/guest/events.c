@@ -13,7 +13,7 @@
 #define TIMER_VECTOR 0x40u
 #define TIMER_PERIODIC 0x20000u
 #define TIMER_BY_1 0xbu
-#define PAUSE 1000000u /* of Xen's APIC's 100 MHz */
+#define PAUSE 1000000u
 
 #define CODE_SELECTOR 8
 #define GATE_INTERRUPT 0x8e00u
@@ -28,13 +28,14 @@ struct gate {
 extern char vector_stubs[];
 
 static struct gate idt[256];
+static uint32_t pause_ticks = PAUSE;
 
 static void apic_write(uint32_t offset, uint32_t value)
 {
 	*(volatile uint32_t *)(uintptr_t)(APIC + offset) = value;
 }
 
-void events_prepare(void)
+void events_prepare(uint32_t ticks)
 {
 	struct {
 		uint16_t limit;
@@ -52,6 +53,8 @@ void events_prepare(void)
 	idt[SYSTEM_CALL].bits |= GATE_PROGRAMS;
 	__asm__ volatile("lidt %0" ::"m"(table));
 	apic_write(APIC_SPURIOUS, APIC_ENABLED);
+	if (ticks)
+		pause_ticks = ticks;
 }
 
 /* Again and again: an emulator may let the first come between STI and HLT. */
@@ -59,7 +62,7 @@ void events_pause(void)
 {
 	apic_write(APIC_DIVIDE, TIMER_BY_1);
 	apic_write(APIC_TIMER, TIMER_PERIODIC | TIMER_VECTOR);
-	apic_write(APIC_COUNT, PAUSE);
+	apic_write(APIC_COUNT, pause_ticks);
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 	apic_write(APIC_COUNT, 0);
 }

@@ -3,10 +3,15 @@
 #ifndef ATTACK_GUEST_EVENTS_H
 #define ATTACK_GUEST_EVENTS_H
 
-/* Gates for all vectors, one as Linux has it for its programs, and a local APIC that takes interrupts. They stay off. */
-void events_prepare(void);
+#include <stdint.h>
 
-/* After events_prepare(), with interrupts off: some 10 ms without work. */
+/*
+ * Gates for all vectors, one as Linux has it for its programs, and a local APIC that takes interrupts. They stay off.
+ * ticks: of events_pause(), in 10 ns (Xen's APIC's clock); 0: 10 ms.
+ */
+void events_prepare(uint32_t ticks);
+
+/* After events_prepare(), with interrupts off: no work for that time, or until an interrupt comes. */
 void events_pause(void);
 
 #endif

@@ -305,7 +305,7 @@ void guest(const struct start_info *start)
 	seed = option(what, "seed=");
 	holds_in = option(what, "hold=");
 	if (option(what, "events=")) {
-		events_prepare();
+		events_prepare(0);
 		__asm__ volatile("sti");
 	}
 	if (*what == 'v')

@@ -2,11 +2,13 @@
 /*
  * A guest at an end of a channel that obeys whoever attacks, or is attacked: it calls the monitor with whatever it is told. It speaks on its
  * console as guests of tests/lab/net do: "NET-GUEST up", then for each line an answer and "NET-DONE STATUS". STATUS: 0, or a call's error
- * without its sign. On its command line: seed=HEX, of what it writes (pattern.h). Numbers are hexadecimal, identities 64 digits.
+ * without its sign. On its command line: seed=HEX, of what it writes (pattern.h); pause=HEX: for how long it sleeps at a time (events.h). Numbers are
+ * hexadecimal, identities 64 digits.
  *   offer GFN PAGES PEER IDENTITY       says "id N"; PEER: enum channel_peer
  *   pending AFTER, accept ID PEER IDENTITY GPA, close ID, status ID
- *   fill GPA PAGES WHAT                 0: the marker; 1: what is private again
+ *   fill GPA PAGES WHAT                 0: the marker; 1: what is private again; ..3f: further markers
  *   look GPA PAGES                      says what is there: zeros, marker, private, other
+ *   whose GPA PAGES                     says which of all markers are there (bits by WHAT), and whether zeros, other
  *   watch GPA PAGES                     looks again and again until the next line, whose answer is what was seen
  *   root                                gfn of its page table's root
  *   spin                                from now on it waits without leaving the processor
@@ -20,6 +22,7 @@
 
 #define ORDER 8
 #define FRAME_MAX 2048
+#define MARKERS 64
 #define LARGE 0x83 /* present, writable, 2 MiB */
 #define TABLE 3
 #define APERTURE_ROOT (CHANNEL_APERTURE >> 39)
@@ -210,6 +213,37 @@ static uint64_t do_look(const char *text)
 	return 0;
 }
 
+/* The WHAT of a word, or MARKERS. */
+static uint64_t what_is(uint64_t word, uint64_t i)
+{
+	uint64_t what = 0;
+
+	while (what < MARKERS && word != word_of(what, i))
+		what++;
+	return what;
+}
+
+static uint64_t do_whose(const char *text)
+{
+	const volatile uint64_t *words = (const volatile uint64_t *)number(&text);
+	uint64_t pages = number(&text), marks = 0;
+	bool zeros = false, other = false;
+
+	for (uint64_t i = 0; i < pages * PAGE_WORDS; i++) {
+		uint64_t word = words[i], what = word ? what_is(word, i) : 0;
+
+		zeros |= !word;
+		other |= what == MARKERS;
+		if (word && what < MARKERS)
+			marks |= 1ull << what;
+	}
+	put_named("marks ", marks);
+	put(zeros ? " zeros" : "");
+	put(other ? " other" : "");
+	put_end();
+	return 0;
+}
+
 static void done(uint64_t status)
 {
 	put_named("NET-DONE ", status);
@@ -328,7 +362,7 @@ static const struct {
 	{"offer ", do_offer}, {"pending ", do_pending}, {"accept ", do_accept},
 	{"close ", do_close}, {"status ", do_status},   {"fill ", do_fill},
 	{"look ", do_look},   {"watch ", do_watch},     {"root", do_root},
-	{"spin", do_spin},    {"ring ", do_ring},
+	{"spin", do_spin},    {"ring ", do_ring},       {"whose ", do_whose},
 };
 
 /* Behind `name` in the text, or NULL. */
@@ -380,7 +414,7 @@ void guest(const struct start_info *start)
 	seed = option((const char *)start->cmdline, "seed=");
 	intel = cpu_is_intel();
 	map_aperture();
-	events_prepare();
+	events_prepare((uint32_t)option((const char *)start->cmdline, "pause="));
 	talk_wait = events_pause;
 	put("NET-GUEST up");
 	put_end();
