@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
@@ -13,6 +14,7 @@
 
 #define SLOTS (CHANNEL_APERTURE_BYTES / CHANNEL_SLOT)
 #define ORDER_MAX 9 /* 2 MiB: as many pages as a slot has */
+#define HOST_LOOKS_MS 1000
 
 static struct {
 	struct mutex lock; /* for used */
@@ -277,12 +279,22 @@ void nv_channel_close_lost(void)
 	mutex_unlock(&lost.lock);
 }
 
+static bool host_has(const struct nv_channel *channel)
+{
+	struct nv_status status;
+
+	return channel->offered && !nv_call_status(channel->id, &status) &&
+	       status.state == CHANNEL_OPEN && status.peer == CHANNEL_HOST;
+}
+
 void nv_channel_close(struct nv_channel *channel, u32 reason)
 {
+	bool shown;
 	int error;
 
 	if (!channel->id)
 		return;
+	shown = host_has(channel);
 	if (!channel->offered && channel->base)
 		nv_monitor_unmap(channel->base);
 	error = nv_call_close(channel->id, reason);
@@ -293,6 +305,9 @@ void nv_channel_close(struct nv_channel *channel, u32 reason)
 		       channel->id, error);
 		remember_lost(channel->id);
 	} else if (channel->offered) {
+		/* The host's program writes to what it has mapped until it looks, every NRING_HEARTBEAT_MS; by then that must not be a disk's. */
+		if (shown)
+			msleep(HOST_LOOKS_MS);
 		free_extents(channel);
 	} else {
 		free_slots(channel);

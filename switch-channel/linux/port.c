@@ -245,5 +245,6 @@ void nv_port_remove(struct nv_port *port)
 	pause(port);
 	mutex_unlock(&nv_ports_lock);
 	unregister_netdev(port->dev);
+	nv_queues_forget(port);
 	free_netdev(port->dev);
 }

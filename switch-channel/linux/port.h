@@ -145,6 +145,8 @@ void nv_queues_setup(struct nv_port *port); /* once */
  */
 int nv_queues_prepare(struct nv_port *port);
 void nv_queues_release(struct nv_port *port);
+/* Once, behind unregister_netdev(): no poll and no timer is left. */
+void nv_queues_forget(struct nv_port *port);
 /* Polling, and transmission. Under RTNL, when attached. */
 void nv_queues_start(struct nv_port *port);
 void nv_queues_stop(struct nv_port *port);

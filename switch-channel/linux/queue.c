@@ -168,6 +168,17 @@ void nv_queues_setup(struct nv_port *port)
 	}
 }
 
+/* A poll that was at its end while nv_queues_stop() cancelled its timer has started it after that. */
+void nv_queues_forget(struct nv_port *port)
+{
+	u32 i;
+
+	for (i = 0; i < NRING_QUEUES_MAX; i++) {
+		netif_napi_del(&port->queue[i].napi); /* waits for a poll, also of a thread's */
+		hrtimer_cancel(&port->queue[i].timer);
+	}
+}
+
 void nv_queues_release(struct nv_port *port)
 {
 	u32 i;
