@@ -135,7 +135,7 @@ static void leave(const struct channel *c, enum channel_reason reason)
 			      .pages = c->grant.pages};
 }
 
-/* The other side loses the pages. True: CPUs may know them still. */
+/* The other side loses the pages. True: L1's CPUs may know them, or what they have seen in their places, still. */
 static bool separate(const struct channel *c, enum channel_reason reason, bool stands)
 {
 	if (c->state == CHANNEL_OPEN && c->acceptor) {
@@ -144,8 +144,6 @@ static bool separate(const struct channel *c, enum channel_reason reason, bool s
 				       grant_tables(&c->grant));
 		else
 			leave(c, reason);
-		grant_withdraw(&c->grant, channels.zeros);
-		return true;
 	}
 	if (channel_is_hosts(c) && !stands && guest_live(c->offerer)) {
 		grant_replace(&c->grant, channel_nobodys(GUEST_MAX));
@@ -160,8 +158,11 @@ void channel_finish(struct channel *c, enum channel_reason reason, bool stands)
 {
 	bool left = channel_is_hosts(c) && !stands && guest_live(c->offerer);
 
+	/* Two guests alone do not get to stop all CPUs. */
 	if (separate(c, reason, stands))
 		phys_flush();
+	else if (c->acceptor)
+		phys_flush_guest(guest_number(c->acceptor));
 	grant_scrub(&c->grant);
 	if (left)
 		__atomic_add_fetch(&channel_side(c->offerer)->host_left, 1, __ATOMIC_SEQ_CST);

@@ -254,17 +254,40 @@ static void tenants(void **state)
 	assert_int_equal(channel_accept(guests_of[1], &a), 0);
 }
 
+/* Closes it on the side of the acceptor, whom CPU 1 knows; whether CPU 0 was flushed, too. */
+static bool close_flushes_all(uint64_t id)
+{
+	unsigned int flushed[2] = {cpu->hw->flushed, cpu_at(1)->hw->flushed};
+
+	cpu_meets(cpu_at(1), guest_number(guests_of[1]));
+	assert_int_equal(channel_close(guests_of[1], id, CHANNEL_REASON_STALLED), 0);
+	assert_true(cpu_at(1)->hw->flushed > flushed[1]);
+	return cpu->hw->flushed > flushed[0];
+}
+
+/* Two guests that open and close stop nobody but themselves, unless L1 has looked at the pages. */
+static void who_is_flushed(void **state)
+{
+	uint64_t id;
+
+	channel_machine();
+	phys_flush();
+	id = open_channel();
+	cpu_forgets(cpu);
+	assert_false(close_flushes_all(id));
+	assert_int_equal(accepts(1, id, 0, 3), 0);
+	l1_touch(page_of(0, 1), false);
+	assert_true(close_flushes_all(id));
+}
+
 /* The acceptor closes, or is over: the offer stands, and another life of the same guest accepts again. */
 static void the_acceptor_goes(void **state)
 {
-	unsigned int flushed;
 	uint64_t id;
 
 	channel_machine();
 	id = open_channel();
-	flushed = cpu->hw->flushed;
 	assert_int_equal(channel_close(guests_of[1], id, CHANNEL_REASON_STALLED), 0);
-	assert_true(cpu->hw->flushed > flushed);
 	assert_int_equal(found(1, AT_SLOT(3)), NO_PAGE);
 	for (unsigned int i = 0; i < N; i++) {
 		expect_of(0, page_of(0, i), OWNER_CHANNEL, i);
@@ -542,6 +565,7 @@ int main(void)
 		cmocka_unit_test(accepting),
 		cmocka_unit_test(accepting_refused),
 		cmocka_unit_test(tenants),
+		cmocka_unit_test(who_is_flushed),
 		cmocka_unit_test(the_acceptor_goes),
 		cmocka_unit_test(the_offerer_goes),
 		cmocka_unit_test(pages_taken),
