@@ -19,6 +19,8 @@ struct netherchan {
 	struct nring_link link;
 	uint64_t violations
 		[NRING_VIOLATIONS]; /* of rings, as the last look found the epoch to go on */
+	uint64_t ended
+		[NRING_VIOLATIONS]; /* those since, of the epoch that a look found to be over */
 	struct queue queue[NRING_QUEUES_MAX];
 };
 
@@ -76,12 +78,11 @@ static bool start_queues(struct netherchan *c)
 	return true;
 }
 
-/* What was counted before a look that found the epoch to go on was no consequence of its end. */
-static void absorb(struct netherchan *c)
+static void absorb(struct netherchan *c, uint64_t *to)
 {
 	for (uint32_t i = 0; i < c->link.geometry.queues; i++)
 		for (int kind = 0; kind < NRING_VIOLATIONS; kind++) {
-			c->violations[kind] +=
+			to[kind] +=
 				c->queue[i].tx.violations[kind] + c->queue[i].rx.violations[kind];
 			c->queue[i].tx.violations[kind] = c->queue[i].rx.violations[kind] = 0;
 		}
@@ -94,12 +95,23 @@ enum nring_event netherchan_look(struct netherchan *c, uint32_t state)
 	if (event == NRING_LINK_START && !start_queues(c))
 		event = NRING_LINK_END;
 	else if (event == NRING_LINK_NONE && c->link.attached)
-		absorb(c);
+		absorb(c,
+		       c->violations); /* before a look that finds the epoch to go on: no consequence of its end */
+	memset(c->ended, 0, sizeof(c->ended));
 	if (event == NRING_LINK_END) {
+		if (c->link.attached)
+			absorb(c, c->ended);
 		free_queues(c);
 		nring_link_reset(&c->link);
 	}
 	return event;
+}
+
+void netherchan_blame(struct netherchan *c)
+{
+	for (int kind = 0; kind < NRING_VIOLATIONS; kind++)
+		c->violations[kind] += c->ended[kind];
+	memset(c->ended, 0, sizeof(c->ended));
 }
 
 const struct nring_link *netherchan_link(const struct netherchan *c)

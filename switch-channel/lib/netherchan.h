@@ -46,6 +46,12 @@ void netherchan_close(struct netherchan *c);
  */
 enum nring_event netherchan_look(struct netherchan *c, uint32_t state);
 
+/*
+ * After NRING_LINK_END, by who knows that the other side is still there, and that nobody else has zeroed the pages: what was found in them since the
+ * look before counts as the other side's violations. Without this it does not.
+ */
+void netherchan_blame(struct netherchan *c);
+
 /* What both sides have agreed on, and whether they have now (->attached); the caller's to read. */
 const struct nring_link *netherchan_link(const struct netherchan *c);
 

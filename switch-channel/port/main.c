@@ -78,6 +78,8 @@ static bool ring_to_tap(struct port *p, uint32_t queue)
 	uint32_t before = rx->next;
 
 	for (uint32_t left = BURST; left && nring_peek_within(rx, &f, &left); left--) {
+		if (!nring_link_goes_on(netherchan_link(p->channel)))
+			break;
 		/* The kernel's copy is the one that is looked at; the header is ours already. */
 		switch (tap_write(p->tap, f.data, f.length, &f.vnet)) {
 		case 0:
@@ -135,6 +137,14 @@ static void start_epoch(struct port *p)
 		fprintf(stderr, "%s: offloads or MTU: %m\n", name);
 }
 
+/* A guest that only starts anew answers for what it did before. */
+static void end_epoch(struct port *p)
+{
+	fprintf(stderr, "%s: the other side has gone\n", p->choice->tap);
+	if (!p->host || !host_channel_left(p->host))
+		netherchan_blame(p->channel);
+}
+
 static void check_heart(struct port *p, const struct nring_link *link)
 {
 	bool stalled = link->attached && link->silent >= STALLED_LOOKS;
@@ -167,7 +177,7 @@ static void look(struct port *p)
 	if (event == NRING_LINK_START)
 		start_epoch(p);
 	else if (event == NRING_LINK_END)
-		fprintf(stderr, "%s: the other side has gone\n", name);
+		end_epoch(p);
 	check_heart(p, link);
 	tap_carrier(p->tap, nring_link_peer(link) == STATE && !p->stalled);
 	if (p->choice->violations && violations(p) > p->choice->violations) {

@@ -95,8 +95,11 @@ bool options(int argc, char **argv, struct choice *choice)
 	*choice = (struct choice){
 		.wish = {.features = NRING_F_ALL, .mtu = 1500, .queues = 1, .order = 9},
 		.violations = 100};
-	if (read_all(argc, argv, choice))
+	if (read_all(argc, argv, choice)) {
+		/* Below IPv6's least the kernel would take the device's addresses away. */
+		choice->wish.mtu_min = choice->wish.mtu < 1280 ? choice->wish.mtu : 1280;
 		return true;
+	}
 	usage();
 	return false;
 }

@@ -2,7 +2,8 @@
 /*
  * liar FILE|--guest SERVICE MOVE..: offers a channel, in FILE or (in a guest, by nether-vif's device) to the host, and when the other side has
  * attached makes these moves, each seen to its end: says how many frames they were. Moves: good, ring (headers that the ring's rules exclude), kernel (such that
- * they do not, and Linux does), many=N (N frames of an impossible length), stay (until it is killed).
+ * they do not, and Linux does), many=N (N frames of an impossible length), restless=N (N times BAD_EACH of these, and then a new epoch at once), stay
+ * (until it is killed).
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,8 +21,17 @@
 #define LENGTH 60u
 #define LOOK_US 20000
 #define PATIENCE 3000 /* looks: a minute */
+#define BAD_EACH 5
 
 static struct netherchan *channel;
+static void *memory;
+
+static const struct nring_wish wish = {
+	.features = NRING_F_ALL & ~(uint32_t)NRING_F_SLEEP,
+	.mtu = 1500,
+	.queues = 1,
+	.order = 5,
+};
 
 /* To all; for local experiments. */
 static const uint8_t ethernet[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,
@@ -100,6 +110,29 @@ static bool put_all(const char *move, const struct nring_vnet *v, uint32_t n)
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
+static bool attached(void)
+{
+	for (int n = 0; n < PATIENCE && !netherchan_link(channel)->attached; n++)
+		look();
+	return netherchan_link(channel)->attached;
+}
+
+static bool restless(int times)
+{
+	int why;
+
+	for (; times > 0; times--) {
+		for (int n = 1; n <= BAD_EACH; n++)
+			if (!put(&good[0], 1, n == BAD_EACH))
+				return false;
+		netherchan_close(channel);
+		channel = netherchan_open(memory, PAGES, true, &wish, &why);
+		if (!channel || !attached())
+			return false;
+	}
+	return true;
+}
+
 static bool make(const char *move)
 {
 	if (!strcmp(move, "good"))
@@ -114,6 +147,8 @@ static bool make(const char *move)
 			;
 		return true;
 	}
+	if (!strncmp(move, "restless=", 9))
+		return restless(atoi(move + 9));
 	while (!strcmp(move, "stay"))
 		look();
 	return false;
@@ -134,33 +169,28 @@ static void *map_guest(const char *service)
 {
 	struct nether_channel_offer offer = {.peer = CHANNEL_PEER_HOST, .pages = PAGES};
 	int fd = open("/dev/nether-channel", O_RDWR | O_CLOEXEC);
-	void *memory;
+	void *base;
 
 	memcpy(offer.service, service, strnlen(service, sizeof(offer.service)));
 	if (fd < 0 || ioctl(fd, NETHER_CHANNEL_OFFER, &offer))
 		return NULL;
-	memory = mmap(NULL, PAGES * NRING_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return memory == MAP_FAILED ? NULL : memory;
+	base = mmap(NULL, PAGES * NRING_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return base == MAP_FAILED ? NULL : base;
 }
 
 int main(int argc, char **argv)
 {
-	struct nring_wish wish = {.features = NRING_F_ALL & ~(uint32_t)NRING_F_SLEEP,
-				  .mtu = 1500,
-				  .queues = 1,
-				  .order = 5};
 	bool guest = argc > 2 && !strcmp(argv[1], "--guest");
-	void *memory = argc < 3 ? NULL : guest ? map_guest(argv[2]) : map_file(argv[1]);
 	int why = 0;
 
+	memory = argc < 3 ? NULL : guest ? map_guest(argv[2]) : map_file(argv[1]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	channel = memory ? netherchan_open(memory, PAGES, true, &wish, &why) : NULL;
 	if (!channel) {
 		fprintf(stderr, "liar: no channel (%d): %m\n", why);
 		return 1;
 	}
-	for (int n = 0; n < PATIENCE && !netherchan_link(channel)->attached; n++)
-		look();
+	attached();
 	for (int i = guest ? 3 : 2; i < argc; i++)
 		if (!make(argv[i])) {
 			fprintf(stderr, "liar: %s: not seen to its end\n", argv[i]);
