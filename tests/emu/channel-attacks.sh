@@ -18,6 +18,7 @@ CONTROL accept: accept: 0
 CONTROL read: seen marker
 CONTROL old-mapping: seen marker
 CONTROL search: pages [0-9]+ marked 16
+CONTROL save: words [1-9][0-9]+ marked [1-9][0-9]*, ann: seen marker
 CONTROL write: written, ann: seen marker other
 CONTROL close: close: 0, ann: seen zeros
 ATTACK pending: refused 2
@@ -34,6 +35,7 @@ ATTACK host-close: close: -2, accept: -2, ben: seen marker
 ATTACK read: seen zeros
 ATTACK aperture-read: refused: mapping: Invalid argument
 ATTACK search: marked 0 marked 0 marked 0 *
+ATTACK save: words [1-9][0-9]+ marked 0, words [1-9][0-9]+ marked 0, ann: seen marker, ben: seen marker
 ATTACK mapped-before-start: seen zeros
 ATTACK mapped-before-offer: seen zeros
 ATTACK offer-nothing: refused 1
@@ -41,8 +43,8 @@ ATTACK offer-device: refused 1
 ATTACK offer-shared: refused 1
 ATTACK offer-accepted: refused 1
 ATTACK offer-twice: refused 10, refused 10
-ATTACK guess-place: .*
-ATTACK guess-place-end: .*
+ATTACK guess-place: its console ended
+ATTACK guess-place-end: L1 has taken a page away.*
 ATTACK own-tables: ann: seen marker, ben: seen marker
 ATTACK offerer-closes: ben: seen zeros marker, then seen zeros; ann: seen private; dom0: seen other
 ATTACK acceptor-closes: ann: seen zeros marker, then seen zeros; eve: refused 2; dom0: seen zeros

@@ -14,6 +14,11 @@ for what in 'ALLOWED ping' 'ALLOWED the second address' 'ALLOWED port 81 by the 
 	expect "^$what\$" "$what"
 done
 expect '^STREAM in one TCP connection: .* s of data, .* s without, .* s of data$' "the stream before and after"
+# The goal: less than a second after the next switch says that it forwards.
+expect '^RESUMED: replies again ([0-9.]+ s before|0\.[0-9]+ s after) the switch' "replies by the time that the next switch is up"
+for guest in web db; do
+	expect "^$guest: BELLS heard: [1-9]" "bells for $guest"
+done
 for port in 80 81; do
 	expect "^db: hello from $port\$" "port $port where it may be reached"
 done

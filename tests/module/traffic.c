@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes that can be checked, through TCP or UDP: traffic recv tcp|udp PORT COUNT [LONGEST], traffic send tcp|udp ADDRESS PORT COUNT [LONGEST].
+ * Bytes that can be checked, through TCP or UDP: traffic recv tcp|udp|exact PORT COUNT [LONGEST], traffic send tcp|udp|exact ADDRESS PORT COUNT
+ * [LONGEST].
  * TCP: COUNT bytes, each compared. UDP: COUNT datagrams of all lengths from 4 to LONGEST (1472), half of them short, each with its number;
  * the receiver ends at the last one, or after three seconds of silence (ten where there are long ones), and prints how many came. One that came is right to the byte, or the status is 1.
+ * exact: the same datagrams, no more than WINDOW of them on their way; each must come, once, and in its order.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +19,8 @@
 
 #define SHORT 1472u
 #define LONG 65507u
+#define WINDOW 256u
+#define ACKNOWLEDGE (WINDOW / 4)
 
 static uint32_t longest = SHORT;
 
@@ -98,9 +102,57 @@ static int receive_tcp(uint16_t port, uint64_t count)
 	return 0;
 }
 
+/* The datagram `number` of n bytes; says what is wrong with it. */
+static bool right(const uint8_t *got, ssize_t n, uint32_t number)
+{
+	static uint8_t want[LONG + 8];
+
+	if (n < 4 || (size_t)n != length_of(number)) {
+		printf("wrong length %zd, number %u\n", n, number);
+		return false;
+	}
+	fill(want, number + 2, 0, (size_t)n);
+	memcpy(want, &number, sizeof(number));
+	if (memcmp(got, want, (size_t)n)) {
+		printf("wrong bytes in number %u\n", number);
+		return false;
+	}
+	return true;
+}
+
+/* A datagram of one byte asks how many have come; so do WINDOW / 4 others. */
+static int receive_exact(uint16_t port, uint32_t count)
+{
+	static uint8_t got[LONG + 8];
+	int fd = bound(SOCK_DGRAM, port);
+	uint32_t next = 0, number;
+
+	while (next < count) {
+		struct sockaddr_in from;
+		socklen_t length = sizeof(from);
+		ssize_t n = recvfrom(fd, got, sizeof(got), 0, (struct sockaddr *)&from, &length);
+
+		if (n < 0)
+			die("recvfrom");
+		if (n >= 4) {
+			memcpy(&number, got, sizeof(number));
+			if (number != next) {
+				printf("number %u came for %u\n", number, next);
+				return 1;
+			}
+			if (!right(got, n, next++))
+				return 1;
+		}
+		if (n == 1 || next % ACKNOWLEDGE == 0 || next == count)
+			sendto(fd, &next, sizeof(next), 0, (struct sockaddr *)&from, length);
+	}
+	printf("%u datagrams, each once, in order, and right\n", next);
+	return 0;
+}
+
 static int receive_udp(uint16_t port, uint32_t count)
 {
-	static uint8_t got[LONG + 8], want[LONG + 8];
+	static uint8_t got[LONG + 8];
 	int fd = bound(SOCK_DGRAM, port);
 	struct timeval patience = {.tv_sec = 60};
 	uint32_t good = 0, number = 0;
@@ -114,16 +166,8 @@ static int receive_udp(uint16_t port, uint32_t count)
 			break;
 		patience.tv_sec = longest > SHORT ? 10 : 3;
 		memcpy(&number, got, sizeof(number));
-		if (n < 4 || number >= count || (size_t)n != length_of(number)) {
-			printf("wrong length %zd, number %u\n", n, number);
+		if (number >= count || !right(got, n, number))
 			return 1;
-		}
-		fill(want, number + 2, 0, (size_t)n);
-		memcpy(want, &number, sizeof(number));
-		if (memcmp(got, want, (size_t)n)) {
-			printf("wrong bytes in number %u\n", number);
-			return 1;
-		}
 		good++;
 	}
 	printf("%u of %u datagrams, all right\n", good, count);
@@ -185,17 +229,61 @@ static int send_udp(const char *address, uint16_t port, uint32_t count)
 	return 0;
 }
 
+/* How many have come, as the receiver last said; false after a second without its word. */
+static bool acknowledged(int fd, uint32_t *come)
+{
+	uint32_t word;
+
+	if (recv(fd, &word, sizeof(word), 0) != (ssize_t)sizeof(word))
+		return false;
+	*come = word;
+	return true;
+}
+
+static int send_exact(const char *address, uint16_t port, uint32_t count)
+{
+	static uint8_t out[LONG + 8];
+	int fd = outgoing(SOCK_DGRAM, address, port), silent = 0;
+	struct timeval second = {.tv_sec = 1};
+	uint32_t come = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	do {
+		if (silent++ == 30)
+			die("no answer");
+		send(fd, "", 1, 0);
+	} while (!acknowledged(fd, &come));
+	for (uint32_t number = 0; number < count || come < count;) {
+		if (number < count && number - come < WINDOW) {
+			size_t n = length_of(number);
+
+			fill(out, number + 2, 0, n);
+			memcpy(out, &number, sizeof(number));
+			if (send(fd, out, n, 0) != (ssize_t)n)
+				die("send");
+			number++;
+		} else if (acknowledged(fd, &come)) {
+			silent = 0;
+		} else if (silent++ == 30) {
+			fprintf(stderr, "%u have come of %u that were sent\n", come, number);
+			return 1;
+		}
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool receives = argc > 1 && !strcmp(argv[1], "recv");
 	bool tcp = argc > 2 && !strcmp(argv[2], "tcp");
+	bool exact = argc > 2 && !strcmp(argv[2], "exact");
 	int at = receives ? 3 : 4; /* of the port */
 	uint16_t port;
 	uint64_t count;
 
 	if (argc < at + 2 || argc > at + 3 || (!receives && strcmp(argv[1], "send"))) {
-		fprintf(stderr, "traffic recv tcp|udp PORT COUNT [LONGEST] | "
-				"send tcp|udp ADDRESS PORT COUNT [LONGEST]\n");
+		fprintf(stderr, "traffic recv tcp|udp|exact PORT COUNT [LONGEST] | "
+				"send tcp|udp|exact ADDRESS PORT COUNT [LONGEST]\n");
 		return 2;
 	}
 	port = (uint16_t)atoi(argv[at]);
@@ -205,7 +293,11 @@ int main(int argc, char **argv)
 	if (longest < 4 || longest > LONG)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (receives)
-		return tcp ? receive_tcp(port, count) : receive_udp(port, (uint32_t)count);
-	return tcp ? send_tcp(argv[3], port, count) : send_udp(argv[3], port, (uint32_t)count);
+	if (tcp)
+		return receives ? receive_tcp(port, count) : send_tcp(argv[3], port, count);
+	if (exact)
+		return receives ? receive_exact(port, (uint32_t)count)
+				: send_exact(argv[3], port, (uint32_t)count);
+	return receives ? receive_udp(port, (uint32_t)count)
+			: send_udp(argv[3], port, (uint32_t)count);
 }

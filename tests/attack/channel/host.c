@@ -5,6 +5,7 @@
  *   write DOMAIN GFN               maps a page and writes to it
  *   hold DOMAIN GFN PAGES FILE     maps pages, makes FILE, and reads them when that is gone
  *   search DOMAIN..                all pages of guests that it can map: whether the marker is in any
+ *   save DOMAIN                    saves it as for migration, lets it go on, and counts where the marker begins in what was saved
  *   balloon|populate|unmap|exchange DOMAIN GFN   has Xen take the page away; exchange: for the one behind it
  *   accept|close|page DOMAIN GFN ID  as the host, of a channel; GFN: a page of the domain's, which is mapped for the call; DOMAIN 0: one of its own
  * GFN and ID are hexadecimal. Status: 0 if it could be done.
@@ -19,6 +20,7 @@
 #include <unistd.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+#include <xenguest.h>
 
 #include "monitor/ctl/ask.h"
 #include "switch-channel/call.h"
@@ -145,6 +147,38 @@ static int do_search(uint32_t domain)
 	return !pages;
 }
 
+static int suspend(void *data)
+{
+	return xc_domain_shutdown(xc, *(uint32_t *)data, SHUTDOWN_suspend) == 0;
+}
+
+static int switch_model(uint32_t domain, unsigned int enable, void *data)
+{
+	return 0; /* there is none */
+}
+
+/* Words of the stream lie at multiples of 8, those of pages, too. */
+static int do_save(uint32_t domain)
+{
+	struct save_callbacks how = {.suspend = suspend,
+				     .switch_qemu_logdirty = switch_model,
+				     .data = &domain};
+	FILE *f = tmpfile();
+	unsigned long words = 0, marked = 0;
+	uint64_t word;
+
+	if (!f || xc_domain_save(xc, fileno(f), domain, 0, &how, XC_STREAM_PLAIN, -1))
+		return failed("saving");
+	if (xc_domain_resume(xc, domain, 1))
+		return failed("resuming");
+	rewind(f);
+	for (; fread(&word, sizeof(word), 1, f) == 1; words++)
+		marked += word == pattern(seed, PATTERN_SECRET, 0);
+	printf("words %lu marked %lu\n", words, marked);
+	fclose(f);
+	return 0;
+}
+
 /* --- what Xen does to it ------------------------------------------------------------------------------- */
 
 static int move(uint32_t domain, xen_pfn_t from, xen_pfn_t to)
@@ -217,6 +251,8 @@ static int run(int argc, char **argv)
 		return do_write(domain, gfn);
 	if (argc == 5 && !strcmp(what, "hold"))
 		return do_hold(domain, gfn, strtoul(argv[3], NULL, 10), argv[4]);
+	if (argc == 2 && !strcmp(what, "save"))
+		return do_save(domain);
 	if (argc >= 2 && !strcmp(what, "search")) {
 		for (int i = 1; i < argc; i++)
 			status |= do_search((uint32_t)strtoul(argv[i], NULL, 10));

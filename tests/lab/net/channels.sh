@@ -75,6 +75,11 @@ replies() {
 	ask "$1" "n=0; until /bin/ping -c 1 -w 5 $2 >/dev/null; do n=\$((n + 1)); [ \$n -lt 60 ] || exit 1; sleep 1; done"
 }
 
+# bells GUEST: how many its ports have heard, by Xen's event channels; fails if none
+bells() {
+	ask "$1" "awk '/nether-vif/ { for (i = 2; \$i ~ /^[0-9]+\$/; i++) n += \$i } END { print \"BELLS heard:\", n + 0; exit !n }' /proc/interrupts"
+}
+
 # traffic_start: db pings web, and sends it a TCP stream of 12 KB/s, all the time. What db says of its pings when they come back is
 # `pinging`'s.
 traffic_start() {

@@ -52,6 +52,8 @@ must ask db "/bin/ping -c 1 -w $limit -I 10.9.0.8 10.9.0.1 >/dev/null"
 echo "ALLOWED the second address"
 must ask db "ip route add 10.9.0.1 dev lan0 src 10.9.0.8 && nc -w $limit 10.9.0.1 81 </dev/null | grep hello && ip route del 10.9.0.1"
 echo "ALLOWED port 81 by the second address"
+must bells web
+must bells db
 echo "--- what they do not: all of it in the same $limit s"
 must ask web "rm -f /tmp/ping; (/bin/ping -c 1 -w $limit 10.9.0.2 >/dev/null; echo \$? >/tmp/ping) &"
 must ask db "(nc -w $limit 10.9.0.1 81 </dev/null >/tmp/81 2>&1; echo \$? >>/tmp/81) & /bin/ping -c 1 -w $limit -I 10.9.0.77 10.9.0.1 >/dev/null; echo \$? >/tmp/77; wait"

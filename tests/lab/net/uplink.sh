@@ -93,8 +93,10 @@ must_not sh -c 'nc -w 5 10.9.0.1 81 </dev/null | grep hello'
 echo "REFUSED by flows"
 netherctl channels
 id=$(netherctl channels | sed -n 's/^channel \([0-9]*\), uplink: .*/\1/p')
-must_not nether-port --xen "$(xl domid doms)" "$id" up1
-must_not nether-port --xen "$(xl domid web)" "$id" up1
+must_not nether-port --xen "$(xl domid doms)" "${id:?}" up1 2>/tmp/second
+must grep 'another program has it' /tmp/second
+must_not nether-port --xen "$(xl domid web)" "$id" up1 2>/tmp/web
+must grep 'no such channel is offered to the host' /tmp/web
 must both_ways
 echo "REFUSED a second program, and another domain"
 
