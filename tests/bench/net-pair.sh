@@ -29,12 +29,20 @@ net serve &" || exit 3
 	ask $client "channel lan0 10.9.0.2/24 role=offer service=lan peer=digest:${doms:?} mode=$way" || exit 4
 	;;
 esac
+# measure KIND BYTES COUNT; anew if a datagram was lost, which "LOST" tells
+measure() {
+	for _ in 1 2 3; do
+		ask $client "rm -f /tmp/got; net $1 10.9.0.1 $2 $3 $interface >/tmp/got 2>/tmp/log && echo BENCH $1 \$(cat /tmp/got)" && return
+		ask $client "echo LOST in $1 of $2 bytes: \$(cat /tmp/log)" || return 1
+	done
+	return 1
+}
 must replies $client 10.9.0.1
 ask $client "echo BENCH tsc \$(dmesg | sed -n 's/.*tsc: Detected \([0-9]*\)\.\([0-9]*\) MHz.*/\1\2/p' | head -n 1)"
 for round in $(seq "$rounds"); do
 	for work in "$@"; do
 		kind=${work%%:*} rest=${work#*:}
-		ask $client "echo BENCH $kind \$(net $kind 10.9.0.1 ${rest%:*} ${rest#*:} $interface 2>/tmp/log); cat /tmp/log" || exit 7
+		measure "$kind" "${rest%:*}" "${rest#*:}" || exit 7
 	done
 	echo "--- round $round of $rounds"
 done

@@ -60,6 +60,8 @@ def once(way):
     text_, _ = emulate.lab("bench-net-pair-" + way, "svm", *WAYS[way], "--overlay", OVERLAY, "--exec",
                            "sh /net/net-pair.sh " + " ".join([way, str(ROUNDS), *words]), counted=("--cpus", "2"))
     khz, found, all_ = KHZ.search(text_), {}, RESULT.findall(text_)
+    for line in re.findall(r"LOST in .*", text_):
+        emulate.say("%s: %s" % (way, line))
     if not khz or len(all_) != ROUNDS * len(words) or any(m[6] != "0" for m in all_):
         raise SystemExit("%s\nbench: %s: failed: %d results of %d" % (text_[-3000:], way, len(all_), ROUNDS * len(words)))
     for kind, size, count, ticks, *_ in all_:
