@@ -242,7 +242,7 @@ help:
 	@echo 'make format       apply clang-format'
 	@echo 'make docs         what is rendered from tables in the code: docs/exposure.md'
 	@echo 'make tcb          lines of code linked into an image, per room'
-	@echo "make bench        what all of it costs; T='NAME..', --disks, --attest, --net or --channel for some"
+	@echo "make bench        what all of it costs; T='NAME..', --disks, --attest, --net, --pair or --channel for some"
 	@echo "make release-hashes  the images' SHA-256; with O='--esp DIR ..' what a boot by UEFI will measure (docs/uefi.md)"
 	@echo 'make install      to /boot, /etc/grub.d, /usr/sbin and /lib/systemd under $$(DESTDIR); then update-grub'
 	@echo 'make uninstall    the reverse'
