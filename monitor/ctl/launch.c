@@ -90,6 +90,12 @@ int cmd_launch(int argc, char **argv)
 		fprintf(stderr, "netherctl: the monitor refuses: %d\n", err);
 		return STATUS_ERROR;
 	}
+	if (!(launch.flags & LAUNCH_PROTECTED)) {
+		fprintf(stderr,
+			"netherctl: domain %s has no launch digest yet: its memory is being hashed, or it is not protected\n",
+			argv[0]);
+		return STATUS_ERROR;
+	}
 	printf("guest %" PRIu64 ", protected, launched %s\n", launch.id,
 	       launch.flags & LAUNCH_SEALED ? "sealed" : "open");
 	printf("launch digest (SHA-256) ");
