@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import chart
 from emulate import say
 from labkit import image, paths
 from labkit.cpio import Cpio
@@ -186,8 +187,6 @@ KINDS = {
                                                 "median / busy", "p99 / busy"]),
 }
 PLOT = """
-set terminal svg size 1000,460 font 'sans,12' background 'white'
-set output '%s.svg'
 set datafile separator ','
 set grid
 set key below
@@ -217,7 +216,7 @@ plot %(cpu)s
 """
 
 
-def chart(name, path):
+def draw(name, path):
     csv_path = path + ".csv"
     if name == "adaptive":
         lines = ["'< grep \"^%s,,\\(turns\\|[0-9]* Mbit/s\\),\" %s' using 4:%%d with linespoints title '%s%%s'" % (m, csv_path, m) for m in MODES]
@@ -228,11 +227,7 @@ def chart(name, path):
         body = SWEEP % {"csv": csv_path, "x": "poll period, ms" if period else "pages of the channel",
                         "tics": ",".join(str(n) for n in ([p / 1000 for p in PERIODS] if period else PAGES)),
                         "more": "'%s' every ::1 using 1:8 with linespoints title 'idle'," % csv_path if period else ""}
-    subprocess.run(["gnuplot"], input=PLOT % path + body + "unset multiplot\n", text=True, check=True)
-    with open(path + ".svg", encoding="utf-8") as f:
-        text_ = re.sub(r"[ \t]+$", "", f.read(), flags=re.M)
-    with open(path + ".svg", "w", encoding="utf-8") as f:
-        f.write(text_)
+    chart.draw(PLOT + body + "unset multiplot\n", path + ".svg")
 
 
 def measure(name):
@@ -244,7 +239,7 @@ def measure(name):
         writer = csv.writer(f, lineterminator="\n")
         writer.writerow(head)
         writer.writerows(rows)
-    chart(name, path)
+    draw(name, path)
     return rows
 
 

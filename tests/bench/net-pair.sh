@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs in dom0: net-pair.sh netfront|MODE ROUNDS WORK.. A guest on the second processor, and what answers it on the first: dom0, behind its
-# Open vSwitch, or the switch domain, behind its own, with channels in nether-vif's MODE. WORK as in net.sh. Prints "BENCH KIND result" lines, and
+# Runs in dom0: net-pair.sh netfront|MODE ROUNDS WORK.. A guest on a processor, and what answers it on another: dom0 on the first, behind its
+# Open vSwitch, or the switch domain on the third, behind its own, with channels in nether-vif's MODE; dom0 has nothing to do then. WORK as in net.sh. Prints "BENCH KIND result" lines, and
 # "BENCH tsc KHZ".
 # shellcheck disable=SC1091 # the lab's
 . channels.sh
@@ -25,7 +25,7 @@ netfront)
 	doms_start "db lan digest:$(digest_of db) mode=$way" "actions=NORMAL" "ip addr add 10.9.0.1/24 dev br0
 ip link set br0 up
 net serve &" || exit 3
-	xl vcpu-pin doms all 0 || exit 4
+	xl vcpu-pin doms all 2 || exit 4
 	ask $client "channel lan0 10.9.0.2/24 role=offer service=lan peer=digest:${doms:?} mode=$way" || exit 4
 	;;
 esac

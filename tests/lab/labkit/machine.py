@@ -221,7 +221,7 @@ class Qemu(Machine):
             with socket.socket(socket.AF_UNIX) as s:
                 s.settimeout(5)
                 s.connect(self.socket)
-                s.sendall(b"info registers -a\ninfo pic\n")
+                s.sendall(b"info registers -a\ninfo pic\ninfo lapic\n")
                 while True:
                     text += s.recv(65536)
         except OSError:  # also the end: QEMU waits for more commands
