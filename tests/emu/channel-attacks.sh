@@ -45,7 +45,7 @@ ATTACK offer-accepted: refused 1
 ATTACK offer-twice: refused 10, refused 10
 ATTACK guess-place: its console ended
 ATTACK guess-place-end: L1 has taken a page away.*
-ATTACK own-tables: ann: seen marker, ben: seen marker
+ATTACK own-tables: eve: over, ann: seen marker, ben: seen marker
 ATTACK offerer-closes: ben: seen zeros marker, then seen zeros; ann: seen private; dom0: seen other
 ATTACK acceptor-closes: ann: seen zeros marker, then seen zeros; eve: refused 2; dom0: seen zeros
 ATTACK again: ben: seen zeros

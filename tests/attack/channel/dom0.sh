@@ -15,6 +15,7 @@ control() { echo "CONTROL $*"; }
 attack() { echo "ATTACK $*"; }
 
 host() { /attack/channel-host "$seed" "$@" 2>&1; }
+saved() { /attack/channel-host "$seed" save "$(domid "$1")" 2>/dev/null; } # libxc tells much there
 as_host() { host "$1" "$(domid ann)" $gfn "$last"; } # accept, close, page
 
 # --- guests ----------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ must_say ann "fill $at $pages 0" ""
 control "read: $(host read "$(domid ann)" $gfn 16)"
 control "old-mapping: $(held host)"
 control "search: $(host search "$(domid ann)")"
-control "save: $(host save "$(domid ann)"), ann: $(seen ann $at)"
+control "save: $(saved ann), ann: $(seen ann $at)"
 control "write: $(host write "$(domid ann)" $gfn), ann: $(seen ann $at)"
 control "close: $(as_host close), ann: $(seen ann $at)"
 must_say ann "close $last" ""
@@ -127,7 +128,7 @@ attack "host-close: $(as_host close), $(as_host accept), ben: $(seen ben $slot)"
 attack "read: $(host read "$(domid ann)" $gfn 16)"
 attack "aperture-read: $(host read "$(domid ben)" 8000000 16)"
 attack "search: $(host search "$(domid ann)" "$(domid ben)" "$(domid eve)" | sed 's/pages [1-9][0-9]* //' | tr '\n' ' ')"
-attack "save: $(host save "$(domid ann)"), $(host save "$(domid ben)"), ann: $(seen ann $at), ben: $(seen ben $slot)"
+attack "save: $(saved ann), $(saved ben), ann: $(seen ann $at), ben: $(seen ben $slot)"
 attack "mapped-before-start: $(held early)"
 attack "mapped-before-offer: $(held offered)"
 attack "offer-nothing: $(says eve "offer 2000 1 1 $ben")"
@@ -139,7 +140,7 @@ attack "guess-place: $(says eve "look $slot 1")"
 attack "guess-place-end: $(stopped eve)"
 start eve 0
 tell eve "offer $(says eve root | sed 's/gfn //') 1 1 $ben"
-attack "own-tables: eve: $(stopped eve), ann: $(seen ann $at), ben: $(seen ben $slot)"
+attack "own-tables: eve: $(gone eve && echo over), ann: $(seen ann $at), ben: $(seen ben $slot)"
 start eve 0
 
 echo "--- ends, while the other side looks"

@@ -56,12 +56,13 @@ end() { # NAME
 	xl destroy "$1" || die "$1 is not destroyed"
 }
 
-gone() { # NAME: waits until Xen has ended it, too
+gone() { # NAME: waits until Xen has ended it, too; if that takes long it is destroyed, status 1
 	for _ in $(seq 100); do
 		xl domid "$1" >/dev/null 2>&1 || return 0
 		usleep 100000
 	done
 	xl destroy "$1"
+	return 1
 }
 
 # hears NAME COMMAND: what the guest answers, in one line, to $said; "refused N" is a call's error

@@ -78,6 +78,7 @@ class Machine:
     dom0_args = ""   # and dom0's kernel
     clock = "TSC ticks"  # the unit of the guest clock
     silence = 420    # seconds without a word on com1 and com2 after which it hangs
+    forgetful = False  # loses interrupts, so that nudge() helps
 
     def __init__(self):
         self.process = None
@@ -148,6 +149,7 @@ class Qemu(Machine):
             in_turn = in_turn or icount
             smp = cpus > 1 and not in_turn and not bare
             self.accel = "tcg,thread=" + ("single" if in_turn else "multi")
+            self.forgetful = hw == "svm" and not in_turn
             self.cpu = TCG_CPU_SMP if smp else TCG_CPU
             # TCG's XSAVE ignores CR0.TS: docs/hardware.md
             self.xen_args = XEN_ARGS_SMP if smp else "spec-ctrl=eager-fpu"
@@ -216,12 +218,23 @@ class Qemu(Machine):
 
     def registers(self):
         """All CPUs' registers as QEMU's own monitor prints them, for a machine that hangs."""
+        return self.ask("info registers -a\ninfo pic\ninfo lapic\n", 5)
+
+    def nudge(self):
+        """
+        An interrupt that means nothing: the shift key. QEMU's VMRUN can lose the request for another one, which its APIC
+        still holds, and looks at again when the next one comes: docs/hardware.md.
+        """
+        self.ask("sendkey shift\n", 1)
+
+    def ask(self, commands, seconds):
+        """What QEMU's own monitor says of these until it has been silent for so long."""
         text = b""
         try:
             with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(5)
+                s.settimeout(seconds)
                 s.connect(self.socket)
-                s.sendall(b"info registers -a\ninfo pic\ninfo lapic\n")
+                s.sendall(commands.encode())
                 while True:
                     text += s.recv(65536)
         except OSError:  # also the end: QEMU waits for more commands

@@ -275,7 +275,8 @@ def summary(o, session, command, status, failure):
     facts = {"name": os.path.basename(session.folder), "hw": o.hw, "monitor": not o.no_monitor,
              "boot": "root" if o.boot_root else o.boot, "l1": o.l1 or "xen", "exec": o.command,
              "status": status, "failure": failure,
-             **session.machine.info, **session.machine.facts(), "phases_s": session.phases, "command_line": command}
+             **session.machine.info, **session.machine.facts(), "phases_s": session.phases,
+             "nudges": session.nudges, "command_line": command}
     if session.protocol:
         tsc = dict(session.protocol.tsc)
         if session.tsc_first is not None:
@@ -330,6 +331,8 @@ def run(o, on_phase, on_output=emit):
     finally:
         machine.stop()
         session.look()
+        if session.nudges and not o.quiet:
+            say("%d times the machine went on when it was nudged: docs/hardware.md" % session.nudges)
         facts = summary(o, session, command, status, failure)
         session.write_summary(facts)
         for name in ("initrd", "boot.iso", "esp.img", "ahci.img", "virtio.img"):

@@ -12,6 +12,7 @@ from .errors import LabError
 
 POLL = 0.05          # seconds between two looks at the logs
 OFF_GRACE = 20       # seconds for an L1 program to power off after its result line
+NUDGE = 20           # seconds of silence, of Xen and all above it
 TAIL = 30            # lines of each log shown after a failure
 PANIC = (b"nethervisor: PANIC", b"nethervisor: FATAL")
 PANIC_GRACE, FATAL_GRACE = 10, 0.5  # seconds
@@ -58,6 +59,8 @@ class Session:
         self.started = None
         self.result_at = None
         self.heard = None          # when one of the lines had something new last
+        self.nudged = None         # when the machine was nudged last
+        self.nudges = 0            # after how many of them it said something at once
 
     def elapsed(self):
         return time.monotonic() - self.started
@@ -92,6 +95,8 @@ class Session:
         data, words = self.com1.read(), self.com2.read()
         if data or words:
             self.heard = time.monotonic()
+            self.nudges += self.nudged is not None and self.heard - self.nudged < 2
+            self.nudged = None
         if data and self.echo:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -128,9 +133,17 @@ class Session:
                     return
             if self.timeout and self.elapsed() > self.timeout:
                 self.give_up("timeout after %d s" % self.timeout)
+            if self.machine.forgetful and "xen_first_line" in self.phases:
+                self.nudge()
             if self.timeout and time.monotonic() - self.heard > self.machine.silence:
                 self.give_up("timeout: nothing was heard for %d s" % self.machine.silence)
             time.sleep(POLL)
+
+    def nudge(self):
+        now = time.monotonic()
+        if now - max(self.heard, self.nudged or 0) > NUDGE:
+            self.machine.nudge()
+            self.nudged = now
 
     def give_up(self, why):
         with open(os.path.join(self.folder, "cpus.log"), "w") as f:
