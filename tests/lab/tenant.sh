@@ -138,7 +138,8 @@ withstood() {
 		[ "$(grep -aEc "^SEARCH $place: [1-9][0-9]{3,} KiB, 0(, control found)?\$" "$1")" = 1 ] || return 1
 	done
 	[ "$(grep -aEc '^SEARCH pid=[0-9]+: [0-9]+ KiB, 0, control found$' "$1")" = 2 ] || return 1
-	[ "$(grep -aEc '^SEARCH ' "$1")" = 5 ] && grep -aq '^REGISTERS of 120 that were printed 0 had anything$' "$1"
+	# At most ten of twenty looks, with six registers each, found an instruction that L1 carries out.
+	[ "$(grep -aEc '^SEARCH ' "$1")" = 5 ] && grep -aEq '^REGISTERS of ([6-9][0-9]|1[0-9][0-9]) that were printed 0 had anything; ' "$1"
 }
 
 # host_end: waits until it has ended by itself; its status
