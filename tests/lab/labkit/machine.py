@@ -235,10 +235,11 @@ class Qemu(Machine):
                 s.settimeout(seconds)
                 s.connect(self.socket)
                 s.sendall(commands.encode())
-                while True:
-                    text += s.recv(65536)
-        except OSError:  # also the end: QEMU waits for more commands
-            return text.decode("utf-8", "replace").replace("\r", "")
+                while data := s.recv(65536):  # nothing: QEMU has ended
+                    text += data
+        except OSError:  # also the usual end: QEMU waits for more commands
+            pass
+        return text.decode("utf-8", "replace").replace("\r", "")
 
     def stop(self):
         if os.path.exists(self.socket):
