@@ -78,6 +78,7 @@ static bool start_queues(struct netherchan *c)
 	return true;
 }
 
+/* What was counted before a look that found the epoch to go on was no consequence of its end; what was since may be. */
 static void absorb(struct netherchan *c, uint64_t *to)
 {
 	for (uint32_t i = 0; i < c->link.geometry.queues; i++)
@@ -95,8 +96,7 @@ enum nring_event netherchan_look(struct netherchan *c, uint32_t state)
 	if (event == NRING_LINK_START && !start_queues(c))
 		event = NRING_LINK_END;
 	else if (event == NRING_LINK_NONE && c->link.attached)
-		absorb(c,
-		       c->violations); /* before a look that finds the epoch to go on: no consequence of its end */
+		absorb(c, c->violations);
 	memset(c->ended, 0, sizeof(c->ended));
 	if (event == NRING_LINK_END) {
 		if (c->link.attached)
