@@ -53,6 +53,7 @@ $(ATTACK)/crash-load: tests/attack/crash/load.c
 
 # Looks for what is on a guest's disk, in dom0.
 TOOLS += $(ATTACK)/disk-search
+run: $(ATTACK)/disk-search
 $(ATTACK)/disk-search: tests/attack/disk/search.c
 	@mkdir -p $(@D)
 	$(say) LD $@
