@@ -21,7 +21,7 @@
 
 #define PAGES 16u
 #define ORDER 8u
-#define SPINS 200 /* before the processor is given up: the other thread may want it */
+#define SPINS 5000 /* before the processor is given up: the other thread may want it */
 
 static _Alignas(NRING_PAGE) uint8_t memory[PAGES * NRING_PAGE];
 static struct nring_geometry geometry;
