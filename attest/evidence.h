@@ -69,11 +69,13 @@ struct evidence_channel {
 	uint64_t acceptor; /* the same; 0: nobody now; EVIDENCE_CHANNEL_HOST */
 	uint8_t identity
 		[32]; /* whom the offer names: by a launch digest or as a tenant; zeros: the host */
-	uint32_t peer;  /* as which of these: enum channel_peer */
-	uint32_t state; /* enum channel_state: LEFT: the host has not closed what the offerer has */
+	uint32_t peer; /* as which of these: enum channel_peer */
+	uint32_t
+		state; /* enum channel_state: LEFT: the host has not closed what the offerer has; ENDED: is no more */
 	uint64_t accepts; /* how often it was accepted */
-	uint32_t pages;
-	uint32_t reason; /* of its last end: enum channel_reason */
+	uint32_t pages;   /* 0: ENDED */
+	uint32_t
+		reason; /* of its last end, or of that of the one that this guest had by this name before: enum channel_reason */
 };
 
 _Static_assert(sizeof(struct evidence) == 224, "no padding");

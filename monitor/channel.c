@@ -73,7 +73,7 @@ struct left *channel_left(const struct guest *g, uint64_t id)
 
 bool channel_is_hosts(const struct channel *c)
 {
-	return c->state != CHANNEL_OFFERED && !c->acceptor;
+	return c->id && c->state != CHANNEL_OFFERED && !c->acceptor;
 }
 
 /* --- identities (R28) ------------------------------------------------------------------------------ */
@@ -108,7 +108,14 @@ bool channel_is(const struct guest *g, enum channel_peer kind,
 static void release(struct channel *c)
 {
 	grant_free(&c->grant);
-	*c = (struct channel){.id = 0};
+	if (!guest_live(c->offerer)) {
+		*c = (struct channel){.id = 0};
+		return;
+	}
+	c->ended = c->id;
+	c->id = 0;
+	c->state = CHANNEL_ENDED;
+	c->acceptor = NULL;
 }
 
 /* has_place() has seen to it that there is one. */
@@ -208,6 +215,8 @@ void channel_end(struct guest *g)
 	for (unsigned int i = 0; i < CHANNEL_RECORDS; i++) {
 		struct channel *c = &channels.table[i];
 
+		if (c->ended && c->offerer == g)
+			*c = (struct channel){.id = 0};
 		if (!c->id)
 			continue;
 		if (c->offerer == g && c->state == CHANNEL_LEFT)

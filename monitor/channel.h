@@ -82,11 +82,12 @@ struct channel_summary {
 	uint8_t service[CHANNEL_SERVICE];
 	uint8_t identity[CHANNEL_IDENTITY]; /* that the offer names */
 	enum channel_peer peer;
-	enum channel_state state; /* LEFT: by its offerer, and the host has not closed it */
+	enum channel_state
+		state; /* LEFT: by its offerer, and the host has not closed it; ENDED: is no more */
 	enum channel_reason reason;
 	uint64_t offerer, acceptor; /* id of a guest; CHANNEL_HOST; 0: nobody */
 	uint64_t accepts;
-	unsigned int pages;
+	unsigned int pages; /* ENDED: 0 */
 };
 
 /* Record `index`: ERR_NOENT: nothing in it; ERR_INVAL: no such record. */

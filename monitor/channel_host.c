@@ -40,15 +40,15 @@ int channel_summary(uint64_t index, struct channel_summary *out)
 		return ERR_INVAL;
 	c = &channels.table[index];
 	lock_take_relaxed(&channels.lock);
-	if (c->id) {
-		*out = (struct channel_summary){.id = c->id,
+	if (c->id || c->ended) {
+		*out = (struct channel_summary){.id = c->id ? c->id : c->ended,
 						.peer = c->peer,
 						.state = c->state,
 						.reason = c->reason,
 						.offerer = c->offerer_id,
 						.acceptor = channel_acceptor(c),
 						.accepts = c->accepts,
-						.pages = c->grant.pages};
+						.pages = c->id ? c->grant.pages : 0};
 		memcpy(out->service, c->service, sizeof(out->service));
 		memcpy(out->identity, c->identity, sizeof(out->identity));
 		err = 0;

@@ -53,23 +53,42 @@ static int check(const struct channel_offer *o, unsigned int *pages)
 	return 0;
 }
 
-/* A free record, if the guest has not used up its own. */
-static struct channel *place(const struct guest *g, unsigned int pages)
+/* Of two of a guest's that are no more: the one to use. Of this service, whose last end goes on to be seen so; or the older one. */
+static struct channel *better(struct channel *one, struct channel *other, const uint8_t *service)
 {
-	unsigned int offers = 0, offered = pages;
-	struct channel *free = NULL;
+	if (!one || !memcmp(other->service, service, CHANNEL_SERVICE))
+		return other;
+	return memcmp(one->service, service, CHANNEL_SERVICE) && other->ended < one->ended ? other
+											   : one;
+}
+
+/* A record, if the guest has not used up its own: those that tell of ended channels are among them. */
+static struct channel *place(const struct guest *g, const uint8_t *service, unsigned int pages)
+{
+	unsigned int offers = 0, ended = 0, offered = pages;
+	struct channel *free = NULL, *again = NULL;
 
 	for (unsigned int i = 0; i < CHANNEL_RECORDS; i++) {
 		struct channel *c = &channels.table[i];
 
-		if (!c->id)
+		if (!c->id && !c->ended)
 			free = c;
-		if (!c->id || c->offerer != g)
+		else if (c->offerer != g)
 			continue;
-		offers++;
-		offered += c->state == CHANNEL_LEFT ? 0 : c->grant.pages;
+		else if (c->ended) {
+			again = better(again, c, service);
+			ended++;
+		} else {
+			offers++;
+			offered += c->state == CHANNEL_LEFT ? 0 : c->grant.pages;
+		}
 	}
-	return offers < CHANNEL_OFFERS_MAX && offered <= CHANNEL_GUEST_PAGES ? free : NULL;
+	if (offers >= CHANNEL_OFFERS_MAX || offered > CHANNEL_GUEST_PAGES)
+		return NULL;
+	if (again && (offers + ended >= CHANNEL_OFFERS_MAX ||
+		      !memcmp(again->service, service, CHANNEL_SERVICE)))
+		return again;
+	return free;
 }
 
 /* True in *shown: L1's CPUs may know a frame in the place of one of them. */
@@ -117,7 +136,8 @@ static int take_pages(struct grant *grant, const struct guest *g, const struct c
 
 static int offer(struct guest *g, const struct channel_offer *o, unsigned int pages, uint64_t *id)
 {
-	struct channel *c = place(g, pages);
+	struct channel *c = place(g, o->service, pages);
+	bool same;
 	int err;
 
 	if (!guest_live(g))
@@ -128,6 +148,9 @@ static int offer(struct guest *g, const struct channel_offer *o, unsigned int pa
 	err = take_pages(&c->grant, g, o);
 	if (err)
 		return err;
+	same = c->ended && !memcmp(c->service, o->service, sizeof(c->service));
+	c->reason = same ? c->reason : CHANNEL_REASON_NONE;
+	c->accepts = c->ended = 0;
 	c->id = *id = ++channels.last_id;
 	c->state = CHANNEL_OFFERED;
 	c->peer = (enum channel_peer)o->peer;

@@ -9,7 +9,9 @@
 #include "monitor/guest.h"
 
 struct channel {
-	uint64_t id; /* 0: free */
+	uint64_t id; /* 0: free, if `ended` is, too */
+	uint64_t
+		ended; /* of a channel that is no more, of an offerer who lives: only what a summary says of it is left */
 	enum channel_state state;
 	enum channel_peer peer;
 	uint8_t service[CHANNEL_SERVICE];
@@ -19,7 +21,8 @@ struct channel {
 	struct guest *acceptor; /* OPEN: NULL if that is the host */
 	unsigned int slot;      /* of the acceptor's aperture */
 	uint64_t accepts;
-	enum channel_reason reason;
+	enum channel_reason
+		reason; /* of its last end; of one never accepted, of what this guest had offered by this name before */
 	struct grant grant; /* LEFT: what the host has nobody's page in the place of */
 };
 
@@ -73,12 +76,12 @@ bool channel_is(const struct guest *g, enum channel_peer kind,
 
 /*
  * The pages are the offerer's alone, and zeros (R30). stands: it goes on offering them. Else they are its private
- * memory, the record is free; but if the host had accepted it keeps nobody's page in their place, until it closes or
- * the offerer is over: LEFT.
+ * memory, and how it ended is seen until the offerer needs the record, or is over; but if the host had accepted it keeps
+ * nobody's page in their place, until it closes or the offerer is over: LEFT.
  */
 void channel_finish(struct channel *c, enum channel_reason reason, bool stands);
 
-/* Of one that the offerer has left: the host has nothing in the place of the pages. The record is free. */
+/* Of one that the offerer has left: the host has nothing in the place of the pages. */
 void channel_forget(struct channel *c);
 
 /* Whether that is for a side of a channel to say. */

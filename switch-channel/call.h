@@ -127,6 +127,8 @@ enum channel_state {
 	CHANNEL_OPEN = 2,
 	/* Told to the acceptor alone: the offerer is over, or has closed. Its slots show memory of nobody's until it closes too. */
 	CHANNEL_LEFT = 3,
+	/* In lists and evidence alone: what a guest that lives has offered, and ended, or the host has taken pages of. */
+	CHANNEL_ENDED = 4,
 };
 
 enum channel_reason {

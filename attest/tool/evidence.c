@@ -44,9 +44,11 @@ static bool channel_ok(const struct evidence_channel *c)
 	bool open = c->state == CHANNEL_OPEN || c->state == CHANNEL_LEFT;
 
 	return c->id && c->offerer && c->service[0] && c->state >= CHANNEL_OFFERED &&
-	       c->state <= CHANNEL_LEFT && c->peer >= CHANNEL_PEER_DIGEST &&
-	       c->peer <= CHANNEL_PEER_HOST && c->reason <= CHANNEL_REASON_PAGES && c->pages &&
-	       c->pages <= CHANNEL_PAGES_MAX && open == (c->acceptor != 0) &&
+	       c->state <= CHANNEL_ENDED && c->peer >= CHANNEL_PEER_DIGEST &&
+	       c->peer <= CHANNEL_PEER_HOST && c->reason <= CHANNEL_REASON_PAGES &&
+	       (c->reason || c->state != CHANNEL_ENDED) &&
+	       (c->pages != 0) == (c->state != CHANNEL_ENDED) && c->pages <= CHANNEL_PAGES_MAX &&
+	       open == (c->acceptor != 0) &&
 	       (c->acceptor == EVIDENCE_CHANNEL_HOST) == (open && c->peer == CHANNEL_PEER_HOST) &&
 	       (c->peer != CHANNEL_PEER_HOST || is_zero(c->identity, sizeof(c->identity)));
 }
@@ -214,7 +216,7 @@ static void print_side(uint64_t guest, FILE *to)
 	else if (guest)
 		fprintf(to, "guest %" PRIu64, guest);
 	else
-		fprintf(to, "nobody yet");
+		fprintf(to, "nobody");
 }
 
 /* The service's name is a guest's word: only what is plain text of it is printed. */
@@ -241,7 +243,8 @@ void evidence_print_channel(const struct evidence_channel *c, FILE *to)
 	if (c->state == CHANNEL_LEFT)
 		fprintf(to, ", left by its offerer");
 	if (c->reason)
-		fprintf(to, ", last ended by %s", reasons[c->reason]);
+		fprintf(to, ", %s by %s", c->state == CHANNEL_ENDED ? "ended" : "last ended",
+			reasons[c->reason]);
 	fputc('\n', to);
 }
 

@@ -14,7 +14,8 @@ static const char *text(const char *const *texts, size_t n, uint32_t i)
 
 static void print_channel(const struct monitor_channel *c)
 {
-	static const char *const state[] = {NULL, "offered", "open", "left by its offerer"};
+	static const char *const state[] = {NULL, "offered", "open", "left by its offerer",
+					    "ended"};
 	static const char *const peer[] = {NULL, "a launch digest", "a tenant", "the host"};
 	static const char *const reason[] = {"",
 					     "closed",

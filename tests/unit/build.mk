@@ -29,7 +29,7 @@ FAKE_EPT := $(B)/fake/ept/ept.c.o
 FORMAT_EPT = -DFORMAT_EPT
 EPT_ONLY := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_ept*.c))
 EPT_TOO := $(patsubst %,$(B)/unit/test_%_ept,walk_nested walk_private host_table host_merge \
-	channel guest_table guest_table_share launch protect protect_pages disclose disclose_call disclose_control \
+	channel channel_ended guest_table guest_table_share launch protect protect_pages disclose disclose_call disclose_control \
 	guestmmio guestport \
 	vcpu_info)
 
