@@ -2,7 +2,7 @@
 /*
  * A program's end of a channel, by /dev/nether-channel. endpoint pair: offers and accepts by itself, and has both mappings show the same
  * bytes. endpoint hostile SERVICE SECONDS: accepts an offer, attaches as the specification says, and then writes what it excludes.
- * hostile-offer: the same of one who offers; he changes his offer, too.
+ * hostile-offer [DIGEST]: the same of one who offers (to the guest with this launch digest; the pretended monitor's); he changes his offer, too.
  * endpoint silent SERVICE SECONDS [MTU]: the same, but does nothing then, up to the channel's end: its heart stands still.
  * Its last line says whether, and why, the other side has closed.
  * endpoint witness: keeps writing to a channel that it has with itself, until the guest's kernel is about to end; the rest is written to
@@ -296,7 +296,13 @@ static int restless(const char *service, int time)
 	return 1;
 }
 
-static void begin_offer(struct nring_link *link, const char *service)
+static void read_digest(const char *hex, uint8_t to[CHANNEL_IDENTITY])
+{
+	for (int i = 0; i < CHANNEL_IDENTITY; i++)
+		CHECK(sscanf(hex + 2 * i, "%2hhx", &to[i]) == 1);
+}
+
+static void begin_offer(struct nring_link *link, const char *service, const char *digest)
 {
 	struct nring_wish wish = {.features = NRING_F_ALL, .mtu = 1500, .queues = 2, .order = 6};
 	struct nether_channel_offer offer = {.peer = CHANNEL_PEER_DIGEST, .pages = 128};
@@ -305,6 +311,8 @@ static void begin_offer(struct nring_link *link, const char *service)
 	CHECK(strlen(service) <= sizeof(offer.service));
 	memcpy(offer.service, service, strlen(service));
 	memset(offer.identity, 0x11, sizeof(offer.identity));
+	if (digest)
+		read_digest(digest, offer.identity);
 	CHECK(!ioctl(fd, NETHER_CHANNEL_OFFER, &offer));
 	CHECK(!nring_link_init(link, map(fd, 128), 128, true, &wish));
 	CHECK(attach(link));
@@ -325,15 +333,16 @@ static void lie_offer(struct nring_link *link)
 	nring_store(field, old);
 }
 
-static int hostile(const char *service, int time, bool offers)
+static int hostile(const char *service, int time, bool offers, const char *digest)
 {
-	uint64_t end = seconds() + (uint64_t)time, lies = 0;
 	struct nring_link link;
+	uint64_t end, lies = 0;
 
 	if (offers)
-		begin_offer(&link, service);
+		begin_offer(&link, service, digest);
 	else
 		begin(&link, service, 65521);
+	end = seconds() + (uint64_t)time;
 	usleep(300000);
 	while (seconds() < end) {
 		lie(&link);
@@ -358,14 +367,14 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "witness"))
 		return witness();
 	if (argc == 4 && !strcmp(argv[1], "hostile"))
-		return hostile(argv[2], atoi(argv[3]), false);
-	if (argc == 4 && !strcmp(argv[1], "hostile-offer"))
-		return hostile(argv[2], atoi(argv[3]), true);
+		return hostile(argv[2], atoi(argv[3]), false, NULL);
+	if (argc >= 4 && argc <= 5 && !strcmp(argv[1], "hostile-offer"))
+		return hostile(argv[2], atoi(argv[3]), true, argc == 5 ? argv[4] : NULL);
 	if (argc >= 4 && argc <= 5 && !strcmp(argv[1], "silent"))
 		return silent(argv[2], atoi(argv[3]), argc == 5 ? (uint32_t)atoi(argv[4]) : 65521);
 	if (argc == 4 && !strcmp(argv[1], "restless"))
 		return restless(argv[2], atoi(argv[3]));
 	fprintf(stderr,
-		"endpoint pair | witness | hostile|hostile-offer|restless|silent SERVICE SECONDS [MTU]\n");
+		"endpoint pair | witness | hostile|hostile-offer|restless|silent SERVICE SECONDS [DIGEST|MTU]\n");
 	return 2;
 }
